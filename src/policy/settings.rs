@@ -1,0 +1,427 @@
+//! What a scheduler is told: the settings of pools, clients, routes and scaling. Plain data.
+
+use crate::outcome::OutcomeSet;
+use crate::time::Span;
+
+/// How many jobs a pool serves at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slots {
+    /// This many slots.
+    Limited(u32),
+    /// Every job starts at once.
+    Unlimited,
+}
+
+/// Which waiting job starts next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Discipline {
+    /// The one that came first.
+    Fifo,
+    /// The one that came last.
+    Lifo,
+    /// Any, with equal chance.
+    Random,
+    /// The smallest priority number; FIFO within one. With `age_step`, a job gains one level for each step of
+    /// waiting.
+    Priority {
+        /// Waiting time worth one level; `NEVER` for no ageing.
+        age_step: Span,
+    },
+    /// The smallest size estimate.
+    ShortestJob,
+    /// The earliest deadline.
+    EarliestDeadline,
+    /// The class that has had least service for its weight (start-time fair queueing); weights are in
+    /// [`PoolSettings::class_weights`].
+    FairShare,
+    /// FIFO while the queue is short; LIFO while it holds more than `threshold` jobs.
+    AdaptiveLifo {
+        /// Queue length above which the newest job goes first.
+        threshold: u32,
+    },
+}
+
+/// What a full queue does with a new job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Refuses it.
+    Reject,
+    /// Takes it and refuses the one that has waited longest.
+    DropOldest,
+}
+
+/// Which idle worker gets the next job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdleOrder {
+    /// The lowest index.
+    LowestIndex,
+    /// The one that became idle last.
+    MostRecent,
+    /// The one that has been idle longest.
+    LongestIdle,
+    /// Any.
+    Random,
+}
+
+/// From when a time-out of the pool counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeoutOrigin {
+    /// From the hand-over to a worker; every attempt anew.
+    Dispatch,
+    /// From the job's arrival at the pool, over waiting and all attempts; only a job in service is timed out.
+    Arrival,
+    /// From the hand-over, but the service of earlier attempts counts too.
+    TotalService,
+}
+
+/// What the pool does with the worker when the service time-out fires. The job has ended in each case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTimeout {
+    /// Kills the worker, which exits and is replaced.
+    Kill,
+    /// Asks the worker to stop; it is free after `grace`.
+    Cancel {
+        /// Time until the worker has stopped.
+        grace: Span,
+    },
+    /// Lets it work on; the result is thrown away (zombie work).
+    Abandon,
+}
+
+/// The pool's time-out on service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceTimeout {
+    /// How long.
+    pub span: Span,
+    /// From when.
+    pub origin: TimeoutOrigin,
+    /// And then.
+    pub then: OnTimeout,
+}
+
+/// Where a retried job goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryPlace {
+    /// Before all that wait.
+    Head,
+    /// Behind all that wait.
+    Tail,
+}
+
+/// Retries made by the pool itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PoolRetry {
+    /// How many retries a job may have.
+    pub max: u32,
+    /// After which outcomes.
+    pub on: OutcomeSet,
+    /// Where in the queue.
+    pub place: RetryPlace,
+    /// Time until it is back in the queue.
+    pub delay: Span,
+    /// Time from its return to the queue until the pool looks for a worker again (a turn of an event loop).
+    /// Anything else that makes the pool look earlier starts it earlier.
+    pub turn: Span,
+}
+
+/// How far a crash reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrashRadius {
+    /// The job and its worker.
+    Worker,
+    /// The job alone; the worker lives on.
+    Job,
+    /// Every running job and every worker of the pool (a broken process pool); waiting jobs fail too.
+    Pool,
+}
+
+/// How a pool treats its workers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WorkerSettings {
+    /// Whether a worker that is being killed still takes jobs until its exit is noticed.
+    pub dying_window: bool,
+    /// Longest time from spawn to ready; then the worker is killed. `NEVER` for no limit.
+    pub start_timeout: Span,
+    /// Longest silence of a ready worker; then it is killed. `NEVER` for no heartbeats.
+    pub heartbeat_timeout: Span,
+    /// A worker is replaced after this many jobs; 0 for never.
+    pub recycle_after: u32,
+    /// How far a crash reaches.
+    pub crash_radius: CrashRadius,
+    /// Whether workers wait for the first job before they are started (cold pool), and leave after this idle
+    /// time. `NEVER` keeps them for ever.
+    pub idle_shutdown: Span,
+}
+
+/// Checks on arrival, and on leaving the queue, beyond its capacity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Admission {
+    /// At most `rate` jobs per second on average, bursts of `burst`.
+    TokenBucket {
+        /// Tokens per second.
+        rate: f64,
+        /// Size of the bucket.
+        burst: f64,
+    },
+    /// Controlled delay (RFC 8289): jobs are dropped at dispatch while the wait has stayed above `target` for
+    /// an `interval`.
+    CoDel {
+        /// Acceptable standing wait.
+        target: Span,
+        /// Window over which it must be seen.
+        interval: Span,
+    },
+    /// At most so many jobs in the pool (waiting and running), adapted to the latency seen.
+    Concurrency(ConcurrencyLimit),
+}
+
+/// How a concurrency limit adapts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ConcurrencyLimit {
+    /// Never.
+    Fixed {
+        /// The limit.
+        limit: u32,
+    },
+    /// One more per window of successes, times `backoff` after a failure or a sojourn above `target`.
+    Aimd {
+        /// First limit.
+        initial: u32,
+        /// Smallest and largest limit.
+        bounds: (u32, u32),
+        /// Multiplied after a failure.
+        backoff: f64,
+        /// A sojourn above it counts as a failure.
+        target: Span,
+    },
+    /// After TCP Vegas: queue estimate `limit * (1 - fastest / sojourn)`, kept between `alpha` and `beta`.
+    Vegas {
+        /// First limit.
+        initial: u32,
+        /// Smallest and largest limit.
+        bounds: (u32, u32),
+        /// Grow below it.
+        alpha: f64,
+        /// Shrink above it.
+        beta: f64,
+    },
+    /// Limit times the ratio of long-term to short-term sojourn, plus room for a queue.
+    Gradient {
+        /// First limit.
+        initial: u32,
+        /// Smallest and largest limit.
+        bounds: (u32, u32),
+        /// Tolerated ratio of short-term to long-term sojourn.
+        tolerance: f64,
+        /// Weight of a new limit in (0, 1].
+        smoothing: f64,
+    },
+}
+
+/// Everything that a pool's policy is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolSettings {
+    /// Slots.
+    pub slots: Slots,
+    /// Which job next.
+    pub discipline: Discipline,
+    /// Waiting places besides the slots; `None` for no limit.
+    pub queue_capacity: Option<u32>,
+    /// What a full queue does.
+    pub when_full: WhenFull,
+    /// Which worker next.
+    pub idle_order: IdleOrder,
+    /// Time-out on service.
+    pub service_timeout: Option<ServiceTimeout>,
+    /// Retries by the pool.
+    pub retry: Option<PoolRetry>,
+    /// Worker life.
+    pub worker: WorkerSettings,
+    /// Admission checks, in order.
+    pub admission: Vec<Admission>,
+    /// Slots kept for a class: by class index; others may not take the last of them.
+    pub reserved: Vec<u32>,
+    /// Weights of classes under [`Discipline::FairShare`]: by class index.
+    pub class_weights: Vec<f64>,
+}
+
+/// Back-off before a client's retry.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Backoff {
+    /// `base` each time.
+    Constant,
+    /// `base * k` before retry k = 1, 2, …
+    Linear,
+    /// `base * factor^(k-1)`.
+    Exponential {
+        /// Growth per retry.
+        factor: f64,
+    },
+    /// `base * k^exponent`.
+    Polynomial {
+        /// The exponent.
+        exponent: f64,
+    },
+}
+
+/// How a back-off is spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jitter {
+    /// Not at all.
+    None,
+    /// Uniform on [0, b).
+    Full,
+    /// b/2 plus uniform on [0, b/2).
+    Equal,
+    /// Uniform on [base, 3 * the last delay), capped.
+    Decorrelated,
+}
+
+/// What limits retries over all requests of a source.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RetryBudget {
+    /// gRPC retry throttling (A6): a failure costs 1 token, a success gives `ratio`; retries while tokens are
+    /// above half of `max_tokens`.
+    Grpc {
+        /// Size of the bucket, at most 1000.
+        max_tokens: f64,
+        /// Tokens per success.
+        ratio: f64,
+    },
+    /// AWS SDK standard mode: a bucket of `capacity`; a retry costs `cost` (time-outs `timeout_cost`), which is
+    /// given back when the retry succeeds; a first-try success gives `refill`.
+    AwsStandard {
+        /// Size of the bucket (500).
+        capacity: f64,
+        /// Cost of a retry (5).
+        cost: f64,
+        /// Cost of a retry after a time-out (10).
+        timeout_cost: f64,
+        /// Given per success without retry (1).
+        refill: f64,
+    },
+    /// Envoy: retries in flight at most `percent` of requests in flight, but at least `min`.
+    Envoy {
+        /// Share of active requests, in percent.
+        percent: f64,
+        /// Retries always allowed.
+        min: u32,
+    },
+    /// Finagle: over a window `ttl`, retries at most `percent` of requests plus `min_per_second`.
+    Finagle {
+        /// Window.
+        ttl: Span,
+        /// Retries per second always allowed.
+        min_per_second: f64,
+        /// Share of requests.
+        percent: f64,
+    },
+}
+
+/// Retries made by the client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientRetry {
+    /// How many; `u32::MAX` for no limit.
+    pub max: u32,
+    /// After which outcomes.
+    pub on: OutcomeSet,
+    /// Length of the back-off before jitter.
+    pub backoff: Backoff,
+    /// Its unit.
+    pub base: Span,
+    /// Its largest value.
+    pub cap: Span,
+    /// Its spread.
+    pub jitter: Jitter,
+    /// Delays drawn by the driver instead of `backoff`: true when the model gives distributions.
+    pub drawn: bool,
+    /// Budget.
+    pub budget: Option<RetryBudget>,
+}
+
+/// A second attempt sent before the first has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hedge {
+    /// After this time without an answer.
+    pub after: Span,
+    /// At most so many extra attempts.
+    pub max: u32,
+}
+
+/// A client that stops sending for a while when too much fails.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CircuitBreaker {
+    /// Share of failures that opens it.
+    pub failure_rate: f64,
+    /// Over the last so many attempts.
+    pub window: u32,
+    /// How long it stays open.
+    pub open_for: Span,
+    /// Attempts let through to try whether it may close.
+    pub probes: u32,
+}
+
+/// How a client behaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientSettings {
+    /// Gives up an attempt after this time from its send.
+    pub attempt_deadline: Span,
+    /// Gives up the request after this time from its first send.
+    pub total_deadline: Span,
+    /// Whether giving up withdraws the job from the pool.
+    pub cancels: bool,
+    /// Retries.
+    pub retry: Option<ClientRetry>,
+    /// Hedging.
+    pub hedge: Option<Hedge>,
+    /// Circuit breaker.
+    pub breaker: Option<CircuitBreaker>,
+}
+
+/// How a route chooses among instances.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Routing {
+    /// With these probabilities; empty for equal ones.
+    Random(Vec<f64>),
+    /// In turn.
+    RoundRobin,
+    /// In turn, in proportion to these weights (smooth weighted round robin).
+    WeightedRoundRobin(Vec<f64>),
+    /// The one with fewest jobs waiting and running; ties at random.
+    LeastLoaded,
+    /// The least loaded of `d` drawn without replacement; ties at random.
+    ShortestOf(u32),
+    /// By a hash of the request's key on a ring of `replicas` points per instance.
+    ConsistentHash {
+        /// Points per instance.
+        replicas: u32,
+    },
+}
+
+/// A choice among instances of pools.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RouteSettings {
+    /// How it chooses.
+    pub routing: Routing,
+    /// How old the load that it sees is; zero for the truth.
+    pub signal_delay: Span,
+}
+
+/// Adds and removes instances by load.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Autoscaler {
+    /// Fewest instances.
+    pub min: u32,
+    /// Most instances.
+    pub max: u32,
+    /// Busy slots per slot that it aims at.
+    pub target_utilization: f64,
+    /// How often it looks.
+    pub interval: Span,
+    /// How old the metric is that it sees.
+    pub metric_lag: Span,
+    /// From the decision until an instance takes jobs.
+    pub boot: Span,
+    /// Least time between a change and the next removal.
+    pub cool_down: Span,
+}

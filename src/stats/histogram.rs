@@ -1,0 +1,262 @@
+//! Log-linear histograms of durations: every count is exact, every quantile within 0.1 %.
+//!
+//! A value's bucket is its binary exponent and the nine bits below its leading one, so a bucket is at most
+//! 2^-9 of its value wide and its midpoint is within 2^-10 (0.098 %) of every value in it. Values below 512 ns
+//! have a bucket each. The layout is that of HdrHistogram with a fixed range, which makes recording two shifts
+//! and an increment; counts are integers, so merging is exact in any order.
+
+use crate::time::Span;
+
+/// Bits of a value that are kept below its leading one.
+const MANTISSA_BITS: u32 = 9;
+const SUB_BUCKETS: usize = 1 << MANTISSA_BITS;
+/// Largest relative distance of a quantile from the true value.
+pub const RELATIVE_ERROR: f64 = 1.0 / (1u64 << (MANTISSA_BITS + 1)) as f64;
+
+/// Counts of durations by size. Only the octaves between the smallest and the largest value take memory.
+#[derive(Clone, Debug, Default)]
+pub struct Histogram {
+    /// Bucket number of `counts[0]`, a multiple of an octave.
+    base: usize,
+    counts: Vec<u64>,
+}
+
+impl PartialEq for Histogram {
+    fn eq(&self, other: &Self) -> bool {
+        self.buckets().eq(other.buckets())
+    }
+}
+
+impl Eq for Histogram {}
+
+/// The bucket of a value in nanoseconds.
+#[inline(always)]
+const fn bucket(nanos: u64) -> usize {
+    // Setting the bit below the smallest leading bit makes one formula serve small values too.
+    let shift = (63 - (nanos | SUB_BUCKETS as u64).leading_zeros()) - MANTISSA_BITS;
+    ((shift as usize) << MANTISSA_BITS) + (nanos >> shift) as usize
+}
+
+/// The smallest value of a bucket and the bucket's width, both in nanoseconds.
+const fn bounds(bucket: usize) -> (u64, u64) {
+    if bucket < 2 * SUB_BUCKETS {
+        return (bucket as u64, 1);
+    }
+    let shift = (bucket >> MANTISSA_BITS) - 1;
+    (((bucket & (SUB_BUCKETS - 1)) as u64 + SUB_BUCKETS as u64) << shift, 1 << shift)
+}
+
+impl Histogram {
+    /// An empty histogram.
+    pub const fn new() -> Histogram {
+        Histogram { base: 0, counts: Vec::new() }
+    }
+
+    /// Counts one value.
+    #[inline(always)]
+    pub fn record(&mut self, value: Span) {
+        let bucket = bucket(value.nanos());
+        match self.counts.get_mut(bucket.wrapping_sub(self.base)) {
+            Some(count) => *count += 1,
+            None => self.record_outside(bucket),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_outside(&mut self, bucket: usize) {
+        self.cover(bucket, bucket + 1);
+        self.counts[bucket - self.base] += 1;
+    }
+
+    /// Makes room for buckets `low..high`, in whole octaves.
+    fn cover(&mut self, low: usize, high: usize) {
+        let low = low / SUB_BUCKETS * SUB_BUCKETS;
+        let high = high.div_ceil(SUB_BUCKETS) * SUB_BUCKETS;
+        if self.counts.is_empty() {
+            self.base = low;
+        }
+        if low < self.base {
+            let mut counts = vec![0; self.base - low];
+            counts.append(&mut self.counts);
+            (self.base, self.counts) = (low, counts);
+        }
+        if high > self.base + self.counts.len() {
+            self.counts.resize(high - self.base, 0);
+        }
+    }
+
+    /// Adds another histogram's counts.
+    pub fn merge(&mut self, other: &Histogram) {
+        if other.counts.is_empty() {
+            return;
+        }
+        self.cover(other.base, other.base + other.counts.len());
+        let offset = other.base - self.base;
+        for (count, more) in self.counts[offset..].iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+    }
+
+    /// Adds `count` values of the size `nanos`; rebuilds a histogram from [`Histogram::buckets`].
+    pub fn add(&mut self, nanos: u64, count: u64) {
+        let bucket = bucket(nanos);
+        self.cover(bucket, bucket + 1);
+        self.counts[bucket - self.base] += count;
+    }
+
+    /// How many values were counted.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The non-empty buckets in ascending order: (smallest value, width, count), nanoseconds.
+    pub fn buckets(&self) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
+        self.counts.iter().enumerate().filter(|&(_, &count)| count > 0).map(|(index, &count)| {
+            let (low, width) = bounds(self.base + index);
+            (low, width, count)
+        })
+    }
+
+    /// The value below or at which a share `p` of the values lies: the midpoint of the bucket that holds value
+    /// number `ceil(p n)`, within [`RELATIVE_ERROR`] of it. `None` without values.
+    pub fn quantile(&self, p: f64) -> Option<Span> {
+        let n = self.count();
+        if n == 0 {
+            return None;
+        }
+        let rank = ((p * n as f64).ceil() as u64).clamp(1, n);
+        self.value_of_rank(rank)
+    }
+
+    /// Value number `rank` (from 1) in ascending order, to the midpoint of its bucket.
+    pub fn value_of_rank(&self, rank: u64) -> Option<Span> {
+        let mut seen = 0;
+        for (low, width, count) in self.buckets() {
+            seen += count;
+            if seen >= rank {
+                return Some(Span::from_nanos(low + width / 2));
+            }
+        }
+        None
+    }
+
+    /// The share of values at or below `value`, counting a part of the bucket that holds it.
+    pub fn share_at_or_below(&self, value: Span) -> f64 {
+        let n = self.count();
+        if n == 0 {
+            return 0.0;
+        }
+        let below: f64 = self
+            .buckets()
+            .map(|(low, width, count)| {
+                let part = (value.nanos() as f64 + 1.0 - low as f64) / width as f64;
+                count as f64 * part.clamp(0.0, 1.0)
+            })
+            .sum();
+        below / n as f64
+    }
+}
+
+/// A histogram with exact sum and sum of squares.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sample {
+    /// Counts by size.
+    pub histogram: Histogram,
+    /// Sum in nanoseconds.
+    pub sum: u128,
+    /// Sum of squares in seconds squared.
+    pub squares: f64,
+    /// Number of values.
+    pub count: u64,
+}
+
+impl Sample {
+    /// Counts one value.
+    #[inline(always)]
+    pub fn record(&mut self, value: Span) {
+        self.histogram.record(value);
+        self.sum += u128::from(value.nanos());
+        let secs = value.secs();
+        self.squares += secs * secs;
+        self.count += 1;
+    }
+
+    /// Adds another sample's values.
+    pub fn merge(&mut self, other: &Sample) {
+        if other.count == 0 {
+            return;
+        }
+        self.histogram.merge(&other.histogram);
+        self.sum += other.sum;
+        self.squares += other.squares;
+        self.count += other.count;
+    }
+
+    /// Mean in seconds; `None` without values.
+    pub fn mean(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum as f64 / crate::time::NANOS / self.count as f64)
+    }
+
+    /// Population variance in seconds squared; `None` without values.
+    pub fn variance(&self) -> Option<f64> {
+        self.mean().map(|mean| (self.squares / self.count as f64 - mean * mean).max(0.0))
+    }
+
+    /// A quantile in seconds; `None` without values.
+    pub fn quantile(&self, p: f64) -> Option<f64> {
+        self.histogram.quantile(p).map(Span::secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_lies_in_its_bucket_and_near_its_midpoint() {
+        for shift in 0..64 {
+            for offset in [0u64, 1, 3, 511, 512, 777] {
+                let value = (1u64 << shift).saturating_add(offset);
+                let (low, width) = bounds(bucket(value));
+                assert!(low <= value && value - low < width, "{value}: {low} + {width}");
+                let error = (low + width / 2).abs_diff(value) as f64 / value as f64;
+                assert!(error <= RELATIVE_ERROR, "{value}: {error}");
+            }
+        }
+        let mut histogram = Histogram::new();
+        [u64::MAX, 0, 77].map(|nanos| histogram.record(Span::from_nanos(nanos)));
+        assert_eq!(histogram.count(), 3);
+    }
+
+    #[test]
+    fn quantiles_of_a_ramp() {
+        let mut histogram = Histogram::new();
+        for ms in 1..=1000 {
+            histogram.record(Span::from_millis(ms));
+        }
+        for (p, ms) in [(0.5, 500.0), (0.95, 950.0), (0.999, 999.0), (0.0, 1.0), (1.0, 1000.0)] {
+            let got = histogram.quantile(p).map(Span::secs).unwrap_or(f64::NAN) * 1e3;
+            assert!((got / ms - 1.0).abs() <= RELATIVE_ERROR, "p {p}: {got} against {ms}");
+        }
+        assert_eq!(Histogram::new().quantile(0.5), None);
+    }
+
+    #[test]
+    fn merging_in_any_order_is_the_same_as_recording_together() {
+        let (mut one, mut two, mut both) = (Sample::default(), Sample::default(), Sample::default());
+        for n in 1..500u64 {
+            let value = Span::from_nanos(n * n * 7919);
+            if n % 3 == 0 {
+                one.record(value)
+            } else {
+                two.record(value)
+            };
+            both.record(value);
+        }
+        let mut merged = two.clone();
+        merged.merge(&one);
+        assert_eq!(merged.histogram, both.histogram);
+        assert_eq!((merged.sum, merged.count), (both.sum, both.count));
+    }
+}

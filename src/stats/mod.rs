@@ -1,0 +1,11 @@
+//! What numbers say: histograms, tallies, intervals, warm-up, comparison, exact queueing formulas.
+//!
+//! Nothing here draws, simulates or formats.
+
+pub mod histogram;
+pub mod tally;
+
+pub use histogram::{Histogram, Sample};
+pub use tally::{
+    Batches, ClassTally, HostTally, PoolTally, Replication, Segment, SlotUse, Timeline, TimelineBin,
+};

@@ -1,0 +1,14 @@
+//! What arrives: distributions, arrival processes, virtual users, traces.
+//!
+//! The types here are plain settings; the samplers beside them draw from streams they are handed. Nothing here
+//! knows a pool, a clock or a file system: traces are read from any `io::Read`.
+
+pub mod arrivals;
+pub mod distribution;
+pub mod trace;
+pub mod users;
+
+pub use arrivals::{ArrivalProcess, BatchSize, OpenArrivals, RateProfile};
+pub use distribution::Distribution;
+pub use trace::{Trace, TraceRow};
+pub use users::{FirstAct, Stage, UserPlan, Users};
