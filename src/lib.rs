@@ -23,4 +23,6 @@ pub mod policy;
 pub mod stats;
 pub mod workload;
 
+pub mod engine;
+pub mod experiment;
 pub mod model;

@@ -2,9 +2,11 @@
 //!
 //! Nothing here draws, simulates or formats.
 
+pub mod estimate;
 pub mod histogram;
 pub mod tally;
 
+pub use estimate::Estimate;
 pub use histogram::{Histogram, Sample};
 pub use tally::{
     Batches, ClassTally, HostTally, PoolTally, Replication, Segment, SlotUse, Timeline, TimelineBin,

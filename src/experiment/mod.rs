@@ -1,0 +1,5 @@
+//! Which runs answer a question, and what their numbers say.
+
+pub mod metric;
+
+pub use metric::{Metric, Scope, Unit};
