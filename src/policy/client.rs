@@ -39,7 +39,11 @@ enum Budget {
     None,
     Tokens(f64),
     Active,
-    Window { events: VecDeque<(Time, f64)>, balance: f64 },
+    /// Deposits and withdrawals of the window with their expiry, in thousandths so that sums are exact.
+    Window {
+        events: VecDeque<(Time, i64)>,
+        balance: i64,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -58,6 +62,10 @@ enum CircuitState {
     HalfOpen { sent: u32, ok: u32 },
 }
 
+/// Tokens of a window are counted in thousandths, as Finagle does.
+const THOUSANDTHS: f64 = 1000.0;
+const ONE: i64 = 1000;
+
 impl Client {
     /// A client that has sent nothing yet.
     pub fn new(settings: ClientSettings) -> Client {
@@ -67,7 +75,8 @@ impl Client {
             Some(RetryBudget::AwsStandard { capacity, .. }) => Budget::Tokens(capacity),
             Some(RetryBudget::Envoy { .. }) => Budget::Active,
             Some(RetryBudget::Finagle { ttl, min_per_second, .. }) => {
-                Budget::Window { events: VecDeque::new(), balance: min_per_second * ttl.secs() }
+                let reserve = (min_per_second * ttl.secs() * THOUSANDTHS).round() as i64;
+                Budget::Window { events: VecDeque::new(), balance: reserve }
             }
         };
         let circuit = settings.breaker.map(|rule| Circuit {
@@ -116,8 +125,9 @@ impl Client {
             (&mut self.budget, self.settings.retry.as_ref().and_then(|r| r.budget))
         {
             if !retry {
-                *balance += percent / 100.0;
-                events.push_back((now + ttl, percent / 100.0));
+                let deposit = (percent / 100.0 * THOUSANDTHS).round() as i64;
+                *balance += deposit;
+                events.push_back((now + ttl, deposit));
             }
         }
     }
@@ -188,15 +198,13 @@ impl Client {
                 f64::from(self.active_retries) < allowed
             }
             (Budget::Window { events, balance }, Some(RetryBudget::Finagle { ttl, .. })) => {
-                while let Some(&(until, amount)) = events.front().filter(|&&(until, _)| until <= now) {
-                    let _ = until;
-                    *balance -= amount;
-                    events.pop_front();
+                while events.front().is_some_and(|&(until, _)| until <= now) {
+                    *balance -= events.pop_front().map_or(0, |(_, amount)| amount);
                 }
-                let affordable = *balance >= 1.0;
+                let affordable = *balance >= ONE;
                 if affordable {
-                    *balance -= 1.0;
-                    events.push_back((now + ttl, -1.0));
+                    *balance -= ONE;
+                    events.push_back((now + ttl, -ONE));
                 }
                 affordable
             }
@@ -361,7 +369,8 @@ mod tests {
     fn envoy_counts_what_is_in_flight() {
         let mut client = Client::new(settings(Some(RetryBudget::Envoy { percent: 20.0, min: 1 })));
         (0..10).for_each(|_| client.sent(Time::ZERO, false));
-        (0..2).for_each(|_| {
+        // 20 % of 10, 11 and 12 active attempts allow a first, a second and a third retry; of 13 no fourth.
+        (0..3).for_each(|_| {
             assert!(retry(&mut client, 0, 1).is_some());
             client.sent(Time::ZERO, true);
         });
