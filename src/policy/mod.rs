@@ -22,9 +22,10 @@ pub mod idle;
 pub mod pool;
 pub mod queue;
 pub mod route;
+pub mod scale;
 pub mod settings;
 pub mod ticket;
 
 pub use pool::{Driver, Pool, PoolTimer, SlotTimer, WorkerState};
 pub use settings::*;
-pub use ticket::{JobId, NO_JOB, Place, Ticket};
+pub use ticket::{JobId, NO_JOB, Place, Ticket, Tickets};

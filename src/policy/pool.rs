@@ -333,6 +333,9 @@ impl Pool {
             return;
         }
         self.available.remove(slot);
+        if worker.state == WorkerState::Starting {
+            self.starting -= 1;
+        }
         if worker.job != NO_JOB {
             self.release(worker.job, slot, driver);
         }
@@ -744,16 +747,14 @@ impl Pool {
         let Some(retry) = self
             .settings
             .retry
-            .filter(|retry| retry.on.contains(outcome) && ticket.retries < retry.max && !self.closed)
+            .filter(|retry| retry.on.contains(outcome) && ticket.retries < retry.max)
+            .filter(|_| !self.closed && now < ticket.leave_by)
         else {
             return self.leave(now, job, outcome, driver);
         };
         ticket.retries += 1;
         ticket.place = Place::Delayed;
         driver.retried(self.number, job, outcome);
-        if driver.ticket(job).place != Place::Delayed {
-            return; // the driver withdrew it: its client or its waiting limit would not have waited
-        }
         if retry.delay == Span::ZERO {
             self.requeue(now, job, driver);
         } else {

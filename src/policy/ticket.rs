@@ -38,6 +38,8 @@ pub struct Ticket {
     pub arrived: Time,
     /// When it must be done; orders `EarliestDeadline`.
     pub deadline: Time,
+    /// When it leaves the queue if it is still there; `NEVER` for no waiting limit.
+    pub leave_by: Time,
     /// Size estimate; orders `ShortestJob`.
     pub size: Span,
     /// When the present attempt was handed over.
