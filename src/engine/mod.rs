@@ -1,7 +1,38 @@
 //! Virtual physics: plays a model out on virtual time, one replication at a time.
+//!
+//! ```text
+//!   calendar ──first event──▶ World ──input──▶ policy::Pool, policy::client::Client, policy::route::Router
+//!      ▲                        │                   │ effects (calls on the driver)
+//!      └──── Physics ◀──────────┴───────────────────┘
+//!                │ observations
+//!                ▼
+//!             Monitor ──▶ stats::Replication
+//! ```
+//!
+//! Randomness comes from streams named by what they are for, so two models that differ in a setting meet the
+//! same arrivals, classes, demands and fates. Every replication checks itself: conservation of requests, Little's
+//! law as an identity, no idle worker beside a waiting job, no time reversal.
+
+mod calendar;
+mod client;
+mod fault;
+mod host;
+mod job;
+mod level;
+mod monitor;
+mod physics;
+mod plan;
+mod request;
+mod scale;
+mod slot;
+mod user;
+mod world;
 
 use crate::model::Model;
 use crate::stats::Replication;
+use calendar::{Indexed, Packed};
+use plan::Plan;
+use world::World;
 
 /// A law that a replication broke: a defect of the simulator or of a policy, with what repeats it.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,10 +53,49 @@ impl std::fmt::Display for Breach {
 
 impl std::error::Error for Breach {}
 
+/// Recorded outcomes of writes to dying workers, to be repeated instead of drawn: (request key, executions so
+/// far) to whether the write failed. The key of request `n` of open source `s` is `s << 48 | n`.
+pub type Races = physics::Races;
+
+/// A model laid out for simulation; runs any number of replications.
+pub struct Prepared<'m> {
+    plan: Plan<'m>,
+}
+
+/// Lays a model out.
+pub fn prepare(model: &Model) -> Prepared<'_> {
+    Prepared { plan: Plan::new(model) }
+}
+
+impl Prepared<'_> {
+    /// Simulates replication `index` under the model's seed.
+    ///
+    /// # Errors
+    /// A [`Breach`] when one of the run's self-checks fails.
+    pub fn run(&self, index: u64) -> Result<Replication, Breach> {
+        self.run_with(index, None)
+    }
+
+    /// Like [`Prepared::run`], with recorded races repeated.
+    ///
+    /// # Errors
+    /// A [`Breach`] when one of the run's self-checks fails.
+    pub fn run_with(&self, index: u64, races: Option<&Races>) -> Result<Replication, Breach> {
+        let plan = &self.plan;
+        match plan.slots {
+            _ if plan.unlimited => World::<Indexed>::new(plan, index, races).run(),
+            0..=8 => World::<Packed<9>>::new(plan, index, races).run(),
+            9..=16 => World::<Packed<17>>::new(plan, index, races).run(),
+            17..=32 => World::<Packed<33>>::new(plan, index, races).run(),
+            _ => World::<Indexed>::new(plan, index, races).run(),
+        }
+    }
+}
+
 /// Simulates replication `replication` of a model under `model.run.seed`.
 ///
 /// # Errors
 /// A [`Breach`] when one of the run's self-checks fails.
 pub fn simulate(model: &Model, replication: u64) -> Result<Replication, Breach> {
-    Err(Breach { message: String::from("no engine yet"), seed: model.run.seed, replication })
+    prepare(model).run(replication)
 }

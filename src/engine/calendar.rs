@@ -1,0 +1,399 @@
+//! Future events, split by their nature so that each kind costs as little as it can.
+//!
+//! * Slots: at most one pending instant each, in a small sorted array (up to 32 slots) or an indexed heap. What
+//!   is cancelled is overwritten, so nothing stale stays behind.
+//! * Rings: timers whose delay is a constant of the model; they come due in the order in which they were set.
+//! * A heap: what is left (back-off, think times, faults).
+//! * The next arrival of each source: a scalar, kept with the source.
+//!
+//! Order within one instant: slots (lowest first; within a slot what happens before what the policy's timer
+//! says), then hosts, then rings (lowest first), then the heap (in order of setting), then arrivals (lowest
+//! source first), then the borders of segments and the horizon. So work that ends at its time-out has ended in
+//! time, and a job that arrives as a slot becomes free finds it free.
+
+use crate::time::{Span, Time};
+
+/// Pending instants of slots.
+pub(super) trait SlotCalendar {
+    /// An empty calendar for so many slots.
+    fn new(slots: usize) -> Self;
+    /// The earliest instant and its slot; `Time::NEVER` from an empty calendar.
+    fn first(&self) -> (Time, u32);
+    /// Enters a slot that is not in the calendar.
+    fn insert(&mut self, at: Time, slot: u32);
+    /// Takes out the first.
+    fn pop(&mut self);
+    /// Takes out a slot that is in the calendar.
+    fn remove(&mut self, slot: u32);
+}
+
+/// Bits of a packed key that hold the slot.
+const SLOT_BITS: u32 = 6;
+
+/// Ascending keys `time << 6 | slot`, shifted into place without a branch. `N` is one more than the slots; the
+/// last key stays at the maximum. Instants are below `Time::HORIZON_MAX` = 2^57, so a key never overflows.
+pub(super) struct Packed<const N: usize>([u64; N]);
+
+impl<const N: usize> SlotCalendar for Packed<N> {
+    fn new(slots: usize) -> Self {
+        assert!(slots < N && N <= 1 << SLOT_BITS, "{slots} slots do not fit a calendar of {N}");
+        Packed([u64::MAX; N])
+    }
+
+    #[inline(always)]
+    fn first(&self) -> (Time, u32) {
+        let key = self.0[0];
+        if key == u64::MAX {
+            return (Time::NEVER, 0);
+        }
+        (Time::from_nanos(key >> SLOT_BITS), (key & ((1 << SLOT_BITS) - 1)) as u32)
+    }
+
+    #[inline(always)]
+    fn insert(&mut self, at: Time, slot: u32) {
+        let key = at.nanos() << SLOT_BITS | u64::from(slot);
+        let old = self.0;
+        self.0[0] = old[0].min(key);
+        for place in 1..N {
+            self.0[place] = old[place - 1].max(old[place].min(key));
+        }
+    }
+
+    #[inline(always)]
+    fn pop(&mut self) {
+        self.0.copy_within(1.., 0);
+        self.0[N - 1] = u64::MAX;
+    }
+
+    fn remove(&mut self, slot: u32) {
+        let held = |&key: &u64| key != u64::MAX && (key & ((1 << SLOT_BITS) - 1)) as u32 == slot;
+        if let Some(place) = self.0.iter().position(held) {
+            self.0.copy_within(place + 1.., place);
+            self.0[N - 1] = u64::MAX;
+        }
+    }
+}
+
+/// A binary heap of (instant, slot) that knows where each slot stands. Grows with the slots.
+pub(super) struct Indexed {
+    heap: Vec<(Time, u32)>,
+    place: Vec<u32>,
+}
+
+const ABSENT: u32 = u32::MAX;
+
+impl Indexed {
+    fn put(&mut self, place: usize, entry: (Time, u32)) {
+        self.heap[place] = entry;
+        self.place[entry.1 as usize] = place as u32;
+    }
+
+    fn sift_up(&mut self, mut place: usize) {
+        let entry = self.heap[place];
+        while place > 0 {
+            let parent = (place - 1) / 2;
+            if self.heap[parent] <= entry {
+                break;
+            }
+            self.put(place, self.heap[parent]);
+            place = parent;
+        }
+        self.put(place, entry);
+    }
+
+    fn sift_down(&mut self, mut place: usize) {
+        let entry = self.heap[place];
+        loop {
+            let mut child = 2 * place + 1;
+            if child >= self.heap.len() {
+                break;
+            }
+            if child + 1 < self.heap.len() && self.heap[child + 1] < self.heap[child] {
+                child += 1;
+            }
+            if entry <= self.heap[child] {
+                break;
+            }
+            self.put(place, self.heap[child]);
+            place = child;
+        }
+        self.put(place, entry);
+    }
+
+    fn take(&mut self, place: usize) {
+        self.place[self.heap[place].1 as usize] = ABSENT;
+        let last = self.heap.pop().expect("the place is in the heap, so it is not empty");
+        if place < self.heap.len() {
+            self.put(place, last);
+            self.sift_up(place);
+            self.sift_down(self.place[last.1 as usize] as usize);
+        }
+    }
+}
+
+impl SlotCalendar for Indexed {
+    fn new(slots: usize) -> Self {
+        Indexed { heap: Vec::with_capacity(slots), place: vec![ABSENT; slots] }
+    }
+
+    #[inline(always)]
+    fn first(&self) -> (Time, u32) {
+        self.heap.first().copied().unwrap_or((Time::NEVER, 0))
+    }
+
+    fn insert(&mut self, at: Time, slot: u32) {
+        if slot as usize >= self.place.len() {
+            self.place.resize(slot as usize + 1, ABSENT);
+        }
+        self.heap.push((at, slot));
+        self.sift_up(self.heap.len() - 1);
+    }
+
+    fn pop(&mut self) {
+        self.take(0);
+    }
+
+    fn remove(&mut self, slot: u32) {
+        if let Some(&place) = self.place.get(slot as usize).filter(|&&place| place != ABSENT) {
+            self.take(place as usize);
+        }
+    }
+}
+
+/// What a timer is about; whose it is stands in [`Timer::id`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum TimerKind {
+    /// The waiting limit of a job.
+    WaitLimit,
+    /// The client gives up an attempt.
+    AttemptDeadline,
+    /// The client gives up the request.
+    TotalDeadline,
+    /// The client sends a second attempt.
+    Hedge,
+    /// The client tries again.
+    Retry,
+    /// A job returns to its pool's queue.
+    Requeue,
+    /// A pool looks for workers again.
+    Turn,
+    /// A virtual user comes.
+    UserStart,
+    /// A virtual user has thought.
+    UserWake,
+    /// A virtual user who is to leave drops the request in flight.
+    UserDrop,
+    /// A slot breaks down, or recovers.
+    Breakdown,
+    /// A scripted fault begins.
+    Fault,
+    /// It ends.
+    FaultEnd,
+    /// The autoscaler looks.
+    Scale,
+    /// A new instance is up.
+    Boot,
+    /// The load signal of a route is renewed.
+    Signal,
+}
+
+/// A pending timer. It is stale, and ignored, if `generation` is no longer that of the thing it is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timer {
+    pub(super) at: Time,
+    pub(super) kind: TimerKind,
+    pub(super) id: u32,
+    pub(super) generation: u32,
+}
+
+/// Timers of one constant delay, in the order in which they were set.
+#[derive(Debug)]
+pub(super) struct Ring {
+    /// The delay that all its timers have.
+    pub(super) delay: Span,
+    timers: std::collections::VecDeque<Timer>,
+}
+
+/// Timers in any order; ties in order of setting.
+#[derive(Debug, Default)]
+struct TimerHeap {
+    heap: Vec<(Time, u64, Timer)>,
+    sequence: u64,
+}
+
+/// Rings and heap together.
+#[derive(Debug)]
+pub(super) struct Timers {
+    rings: Vec<Ring>,
+    heap: TimerHeap,
+    /// The earliest of them and where it is: a ring's index, or `HEAP`.
+    first: (Time, usize),
+}
+
+const HEAP: usize = usize::MAX;
+
+impl Timers {
+    pub(super) fn new() -> Timers {
+        Timers { rings: Vec::new(), heap: TimerHeap::default(), first: (Time::NEVER, HEAP) }
+    }
+
+    /// The ring for a constant delay, made if there is none.
+    pub(super) fn ring(&mut self, delay: Span) -> usize {
+        self.rings.iter().position(|ring| ring.delay == delay).unwrap_or_else(|| {
+            self.rings.push(Ring { delay, timers: std::collections::VecDeque::new() });
+            self.rings.len() - 1
+        })
+    }
+
+    /// Sets a timer that comes due after the ring's delay from `now`.
+    #[inline(always)]
+    pub(super) fn push_ring(&mut self, ring: usize, now: Time, kind: TimerKind, id: u32, generation: u32) {
+        let at = now + self.rings[ring].delay;
+        debug_assert!(self.rings[ring].timers.back().is_none_or(|last| last.at <= at));
+        self.rings[ring].timers.push_back(Timer { at, kind, id, generation });
+        if at < self.first.0 || (at == self.first.0 && ring < self.first.1) {
+            self.first = (at, ring);
+        }
+    }
+
+    /// Sets a timer at any instant.
+    pub(super) fn push(&mut self, timer: Timer) {
+        if timer.at == Time::NEVER {
+            return;
+        }
+        self.heap.push(timer);
+        if timer.at < self.first.0 {
+            self.first = (timer.at, HEAP);
+        }
+    }
+
+    /// When the first timer comes due.
+    #[inline(always)]
+    pub(super) fn first(&self) -> Time {
+        self.first.0
+    }
+
+    /// Takes the first timer, which must exist.
+    pub(super) fn pop(&mut self) -> Timer {
+        let timer = match self.first.1 {
+            HEAP => self.heap.pop(),
+            ring => self.rings[ring].timers.pop_front(),
+        };
+        self.find_first();
+        timer.expect("the first timer is where it was noted")
+    }
+
+    #[inline(always)]
+    fn find_first(&mut self) {
+        let mut first = (Time::NEVER, HEAP);
+        for (index, ring) in self.rings.iter().enumerate() {
+            if let Some(timer) = ring.timers.front() {
+                if timer.at < first.0 {
+                    first = (timer.at, index);
+                }
+            }
+        }
+        if let Some(&(at, ..)) = self.heap.heap.first() {
+            if at < first.0 {
+                first = (at, HEAP);
+            }
+        }
+        self.first = first;
+    }
+}
+
+impl TimerHeap {
+    fn push(&mut self, timer: Timer) {
+        self.sequence += 1;
+        self.heap.push((timer.at, self.sequence, timer));
+        let mut place = self.heap.len() - 1;
+        while place > 0 && self.before(place, (place - 1) / 4) {
+            self.heap.swap(place, (place - 1) / 4);
+            place = (place - 1) / 4;
+        }
+    }
+
+    fn pop(&mut self) -> Option<Timer> {
+        if self.heap.is_empty() {
+            return None;
+        }
+        let (_, _, timer) = self.heap.swap_remove(0);
+        let mut place = 0;
+        loop {
+            let children = 4 * place + 1..(4 * place + 5).min(self.heap.len());
+            let Some(least) = children.reduce(|a, b| if self.before(b, a) { b } else { a }) else { break };
+            if !self.before(least, place) {
+                break;
+            }
+            self.heap.swap(place, least);
+            place = least;
+        }
+        Some(timer)
+    }
+
+    fn before(&self, a: usize, b: usize) -> bool {
+        let (a, b) = (&self.heap[a], &self.heap[b]);
+        (a.0, a.1) < (b.0, b.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Purpose, Streams};
+
+    /// Plays 20,000 random operations against a plain list.
+    fn agrees_with_a_list<C: SlotCalendar>(slots: u32) {
+        let mut chance = Streams::new(11, 0).stream(Purpose::Search, u64::from(slots));
+        let mut calendar = C::new(slots as usize);
+        let mut list: Vec<(Time, u32)> = Vec::new();
+        for _ in 0..20_000 {
+            let slot = chance.below(u64::from(slots)) as u32;
+            let held = list.iter().position(|&(_, other)| other == slot);
+            match (held, chance.below(3)) {
+                (None, _) => {
+                    let at = Time::from_nanos(chance.below(50));
+                    calendar.insert(at, slot);
+                    list.push((at, slot));
+                }
+                (Some(place), 0) => {
+                    calendar.remove(slot);
+                    list.remove(place);
+                }
+                _ => {
+                    list.sort_unstable();
+                    assert_eq!(calendar.first(), list.remove(0));
+                    calendar.pop();
+                }
+            }
+            assert_eq!(calendar.first().0, list.iter().min().map_or(Time::NEVER, |first| first.0));
+        }
+    }
+
+    #[test]
+    fn slot_calendars_keep_time_and_slot_order() {
+        agrees_with_a_list::<Packed<9>>(8);
+        agrees_with_a_list::<Packed<33>>(32);
+        agrees_with_a_list::<Indexed>(100);
+    }
+
+    #[test]
+    fn timers_come_in_order_rings_before_the_heap() {
+        let mut timers = Timers::new();
+        let (fast, slow) = (timers.ring(Span::from_nanos(5)), timers.ring(Span::from_nanos(9)));
+        assert_eq!(timers.ring(Span::from_nanos(9)), slow);
+        let heap = |at, id| Timer { at: Time::from_nanos(at), kind: TimerKind::Retry, id, generation: 0 };
+        timers.push(heap(9, 0));
+        timers.push(heap(9, 1));
+        timers.push_ring(slow, Time::ZERO, TimerKind::WaitLimit, 2, 0);
+        timers.push_ring(fast, Time::from_nanos(4), TimerKind::WaitLimit, 3, 0);
+        timers.push_ring(fast, Time::from_nanos(6), TimerKind::WaitLimit, 4, 0);
+        timers.push(heap(2, 5));
+        let mut ids = Vec::new();
+        while timers.first() != Time::NEVER {
+            ids.push(timers.pop().id);
+        }
+        assert_eq!(ids, [5, 3, 2, 0, 1, 4]);
+    }
+}

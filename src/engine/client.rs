@@ -1,0 +1,347 @@
+//! The client's side: sending, giving up, trying again, hedging.
+
+use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
+use super::job::NO_USER;
+use super::plan::Plan;
+use super::world::{Wait, World};
+use crate::outcome::Outcome;
+use crate::policy::client::History;
+use crate::policy::{JobId, Place, Ticket};
+use crate::random::Purpose;
+use crate::time::{Span, Time};
+
+/// The waiting limits of each source at each pool: the lesser of the pool's limit and the source's patience.
+pub(super) fn wait_rules(plan: &Plan<'_>, timers: &mut Timers) -> Vec<Vec<Wait>> {
+    let rule = |source: usize, pool: usize, timers: &mut Timers| {
+        let limits = [&plan.sources[source].patience, &plan.pools[pool].waiting_limit];
+        let mut least = None;
+        for limit in limits.into_iter().flatten() {
+            match limit.is_constant() {
+                Some(span) => least = Some(least.map_or(span, |other: Span| other.min(span))),
+                None => return Wait::Drawn,
+            }
+        }
+        match least {
+            Some(span) => Wait::Constant(span, timers.ring(span) as u8),
+            None => Wait::None,
+        }
+    };
+    (0..plan.sources.len())
+        .map(|source| (0..plan.pools.len()).map(|pool| rule(source, pool, timers)).collect())
+        .collect()
+}
+
+impl<C: SlotCalendar> World<'_, C> {
+    /// Sends an attempt of a request.
+    #[inline(always)]
+    pub(super) fn send(&mut self, job: JobId) {
+        let now = self.phys.now;
+        let entry = self.phys.jobs.get_mut(job);
+        let source = usize::from(entry.source);
+        self.backoff_stamp = self.backoff_stamp.wrapping_add(1);
+        entry.stamp = self.backoff_stamp;
+        entry.attempts += 1;
+        let cell = entry.cell;
+        let retry = entry.is_retry;
+        let client = &mut self.clients[source];
+        entry.simple = client.is_stateless() && client.settings().hedge.is_none();
+        let simple = entry.simple;
+        if !simple {
+            if !client.may_send(now) {
+                entry.ticket.place = Place::Outside;
+                entry.unsent = true;
+                return self.phys.inbox.push((job, Outcome::Rejected));
+            }
+            client.sent(now, retry);
+        }
+        let tally = self.phys.monitor.cell(cell);
+        tally.attempts += 1;
+        tally.client_retries += u64::from(retry);
+        self.arm_deadlines(job, source);
+        let Some(instance) = self.route(job, source) else {
+            let tally = self.phys.monitor.cell(cell);
+            tally.attempts_rejected += 1;
+            return self.phys.inbox.push((job, Outcome::Rejected));
+        };
+        let pool = self.phys.plan.instances[instance as usize].0;
+        self.phys.monitor.pools[pool].tally.arrivals += 1;
+        self.phys.jobs.get_mut(job).instance = instance;
+        self.set_waiting_limit(job, source, pool);
+        self.pools[instance as usize].arrive(now, job, &mut self.phys);
+    }
+
+    /// The instance that takes a request.
+    #[inline(always)]
+    fn route(&mut self, job: JobId, source: usize) -> Option<u32> {
+        let plan = self.phys.plan;
+        match plan.sources[source].single {
+            Some(instance) => self.up[instance as usize].then_some(instance),
+            None => self.choose_instance(job, plan.model.sources[source].route),
+        }
+    }
+
+    fn choose_instance(&mut self, job: JobId, route: usize) -> Option<u32> {
+        let plan = self.phys.plan;
+        let members = &plan.members[route];
+        let late = plan.model.routes[route].settings.signal_delay > Span::ZERO;
+        let entry = self.phys.jobs.get(job);
+        let key = if entry.user == NO_USER { entry.key } else { u64::from(entry.user) };
+        let (pools, up, signals) = (&self.pools, &self.up, &self.signals[route]);
+        let load = |member: usize| {
+            let instance = members[member] as usize;
+            up[instance].then(|| if late { signals[member] } else { pools[instance].load() })
+        };
+        let member = self.routers[route].choose(key, members.len(), load)?;
+        if late {
+            // The sender knows what it has sent since the last report.
+            self.signals[route][member] += 1;
+        }
+        Some(members[member])
+    }
+
+    #[inline(always)]
+    fn arm_deadlines(&mut self, job: JobId, source: usize) {
+        let now = self.phys.now;
+        let settings = self.clients[source].settings();
+        let (attempt, total) = (settings.attempt_deadline, settings.total_deadline);
+        let hedge = settings.hedge;
+        let entry = self.phys.jobs.get_mut(job);
+        entry.ticket.deadline = (now + attempt).min(entry.first_sent + total);
+        let first = entry.attempts == 1;
+        let (sent, stamp, generation) = (entry.first_sent, entry.stamp, entry.generation);
+        if !attempt.is_never() {
+            let ring = self.phys.timers.ring(attempt);
+            self.phys.timers.push_ring(ring, now, TimerKind::AttemptDeadline, job, stamp);
+        }
+        if !total.is_never() && (first || self.phys.jobs.get(job).hedge) {
+            let at = sent + total;
+            self.phys.timers.push(Timer { at, kind: TimerKind::TotalDeadline, id: job, generation });
+        }
+        if let Some(hedge) = hedge.filter(|_| !self.phys.jobs.get(job).hedge) {
+            let timer = Timer { at: now + hedge.after, kind: TimerKind::Hedge, id: job, generation: stamp };
+            self.phys.timers.push(timer);
+        }
+    }
+
+    #[inline(always)]
+    fn set_waiting_limit(&mut self, job: JobId, source: usize, pool: usize) {
+        let now = self.phys.now;
+        let rule = self.waits[source][pool];
+        let limit = match rule {
+            Wait::None => Span::NEVER,
+            Wait::Constant(limit, _) => limit,
+            Wait::Drawn => self.draw_waiting_limit(job, source, pool),
+        };
+        let entry = self.phys.jobs.get_mut(job);
+        entry.ticket.leave_by = now + limit;
+        entry.wait_ring = if let Wait::Constant(_, ring) = rule { Some(ring) } else { None };
+        (entry.first_start, entry.queued_at) = (Time::NEVER, Time::NEVER);
+    }
+
+    fn draw_waiting_limit(&self, job: JobId, source: usize, pool: usize) -> Span {
+        let entry = self.phys.jobs.get(job);
+        let mut chance = self.phys.streams.keyed(Purpose::Patience, entry.key, u64::from(entry.attempts));
+        [&self.phys.plan.sources[source].patience, &self.phys.plan.pools[pool].waiting_limit]
+            .into_iter()
+            .flatten()
+            .map(|limit| limit.draw(&mut chance))
+            .fold(Span::NEVER, Span::min)
+    }
+
+    /// An attempt has ended: the client decides what comes next.
+    pub(super) fn react(&mut self, job: JobId, outcome: Outcome) {
+        let now = self.phys.now;
+        let entry = self.phys.jobs.get(job);
+        if entry.orphan {
+            return self.phys.jobs.remove(job);
+        }
+        let source = usize::from(entry.source);
+        let given_up = entry.given_up;
+        let outcome = given_up.unwrap_or(outcome);
+        if !entry.simple && !entry.unsent {
+            let retry = entry.is_retry;
+            self.clients[source].ended(now, outcome, retry);
+        }
+        self.phys.jobs.get_mut(job).unsent = false;
+        if self.phys.jobs.get(job).sibling != job {
+            if outcome != Outcome::Ok && !self.is_final(given_up) {
+                return self.drop_sibling(job);
+            }
+            self.withdraw_siblings(job);
+        }
+        if outcome == Outcome::Ok || self.is_final(given_up) || !self.try_again(job, source, outcome) {
+            self.phys.finish_request(job, outcome);
+        }
+    }
+
+    /// Whether giving up ended the request, and not just an attempt.
+    fn is_final(&self, given_up: Option<Outcome>) -> bool {
+        matches!(given_up, Some(Outcome::Abandoned | Outcome::Cancelled))
+    }
+
+    /// Sets a retry, if the client makes one.
+    fn try_again(&mut self, job: JobId, source: usize, outcome: Outcome) -> bool {
+        let now = self.phys.now;
+        let plan = self.phys.plan;
+        let client = &mut self.clients[source];
+        if client.settings().retry.is_none() {
+            return false;
+        }
+        let total = client.settings().total_deadline;
+        let entry = self.phys.jobs.get_mut(job);
+        let mut chance = self.phys.streams.keyed(Purpose::Backoff, entry.key, u64::from(entry.attempts));
+        let samplers = &plan.sources[source].backoff;
+        let drawn = samplers
+            .get(entry.attempts as usize - 1)
+            .or(samplers.last())
+            .map(|sampler| sampler.draw(&mut chance));
+        let history = History {
+            attempts: entry.attempts,
+            last_delay: entry.last_delay,
+            deadline: entry.first_sent + total,
+        };
+        let Some(delay) = client.retry(now, outcome, history, drawn, &mut chance) else { return false };
+        if entry.first_start == Time::NEVER {
+            entry.book_waiting(now);
+        } else {
+            entry.failed += now.since(entry.booked);
+            entry.booked = now;
+        }
+        entry.last_delay = delay;
+        entry.ticket.place = Place::Outside;
+        // Timers of the attempt that has ended are stale from now on.
+        self.backoff_stamp = self.backoff_stamp.wrapping_add(1);
+        entry.stamp = self.backoff_stamp;
+        self.phys.monitor.in_backoff.up(now);
+        self.phys.job_timer(TimerKind::Retry, job, now + delay);
+        self.phys.jobs.get_mut(job).in_backoff = true;
+        true
+    }
+
+    /// The back-off of a request is over.
+    pub(super) fn retry_due(&mut self, timer: Timer) {
+        let now = self.phys.now;
+        let entry = self.phys.jobs.get_mut(timer.id);
+        if entry.stamp != timer.generation || !entry.in_backoff {
+            return;
+        }
+        entry.leave_backoff(now);
+        entry.is_retry = true;
+        entry.given_up = None;
+        entry.ticket = Ticket { class: entry.ticket.class, priority: entry.ticket.priority, size: entry.ticket.size, ..Ticket::default() };
+        self.phys.monitor.in_backoff.down(now);
+        self.phys.redraw(timer.id);
+        self.send(timer.id);
+    }
+
+    /// The client's patience with an attempt is over.
+    pub(super) fn attempt_deadline(&mut self, timer: Timer) {
+        let entry = self.phys.jobs.get(timer.id);
+        if entry.stamp == timer.generation && !entry.orphan && !entry.in_backoff {
+            self.give_up(timer.id, Outcome::Timeout);
+        }
+    }
+
+    /// The client's patience with a request is over.
+    pub(super) fn total_deadline(&mut self, timer: Timer) {
+        let entry = self.phys.jobs.get(timer.id);
+        if entry.generation != timer.generation || entry.orphan {
+            return;
+        }
+        if entry.in_backoff {
+            self.end_in_backoff(timer.id, Outcome::Timeout);
+        } else {
+            self.withdraw_siblings(timer.id);
+            self.give_up(timer.id, Outcome::Timeout);
+        }
+    }
+
+    /// A user who is to leave drops the request in flight.
+    pub(super) fn user_drops(&mut self, id: u32) {
+        self.phys.users[id as usize].gone = true;
+        let Some(job) = self.phys.users[id as usize].job else { return };
+        let source = usize::from(self.phys.jobs.get(job).source);
+        let cancels = self.clients[source].settings().cancels;
+        let outcome = if cancels { Outcome::Cancelled } else { Outcome::Abandoned };
+        if self.phys.jobs.get(job).in_backoff {
+            self.end_in_backoff(job, outcome);
+        } else {
+            self.withdraw_siblings(job);
+            self.give_up(job, outcome);
+        }
+    }
+
+    fn end_in_backoff(&mut self, job: JobId, outcome: Outcome) {
+        let now = self.phys.now;
+        self.phys.jobs.get_mut(job).leave_backoff(now);
+        self.phys.monitor.in_backoff.down(now);
+        self.phys.finish_request(job, outcome);
+    }
+
+    /// Gives up an attempt that is at a pool: withdraws it, or leaves it to work for nobody.
+    fn give_up(&mut self, job: JobId, outcome: Outcome) {
+        let now = self.phys.now;
+        let entry = self.phys.jobs.get_mut(job);
+        entry.given_up = Some(outcome);
+        let (source, instance) = (usize::from(entry.source), entry.instance as usize);
+        if self.clients[source].settings().cancels {
+            return self.pools[instance].cancel(now, job, &mut self.phys);
+        }
+        let twin = self.phys.jobs.split(job);
+        let user = self.phys.jobs.get(twin).user;
+        if user != NO_USER {
+            self.phys.users[user as usize].job = Some(twin);
+        }
+        self.react(twin, outcome);
+    }
+
+    // ---- hedging --------------------------------------------------------------------------------------------
+
+    /// The answer has been waited for long enough: a second attempt goes out beside the first.
+    pub(super) fn hedge_due(&mut self, timer: Timer) {
+        let entry = self.phys.jobs.get(timer.id);
+        let source = usize::from(entry.source);
+        let Some(hedge) = self.clients[source].settings().hedge else { return };
+        if entry.stamp != timer.generation || entry.orphan || entry.in_backoff || entry.hedges >= hedge.max {
+            return;
+        }
+        let now = self.phys.now;
+        self.phys.jobs.get_mut(timer.id).hedges += 1;
+        let twin = self.phys.jobs.hedge(timer.id, now);
+        self.phys.redraw(twin);
+        let cell = self.phys.jobs.get(twin).cell;
+        self.phys.monitor.cell(cell).hedges += 1;
+        self.phys.timers.push(Timer { at: now + hedge.after, ..timer });
+        self.send(twin);
+    }
+
+    /// An attempt of several has failed: the others go on.
+    fn drop_sibling(&mut self, job: JobId) {
+        let user = self.phys.jobs.get(job).user;
+        let heir = self.phys.jobs.unlink(job);
+        if user != NO_USER {
+            self.phys.users[user as usize].job = Some(heir);
+        }
+        self.phys.jobs.remove(job);
+    }
+
+    /// The request is decided: its other attempts are of no use any more.
+    fn withdraw_siblings(&mut self, job: JobId) {
+        let now = self.phys.now;
+        while self.phys.jobs.get(job).sibling != job {
+            let other = self.phys.jobs.get(job).sibling;
+            self.phys.jobs.unlink(other);
+            let entry = self.phys.jobs.get_mut(other);
+            entry.orphan = true;
+            let (source, instance, retry) = (usize::from(entry.source), entry.instance as usize, entry.is_retry);
+            self.clients[source].ended(now, Outcome::Cancelled, retry);
+            if self.phys.jobs.get(other).ticket.place == Place::Outside {
+                // It has ended, and the news is in the inbox.
+                continue;
+            }
+            if self.clients[source].settings().cancels {
+                self.pools[instance].cancel(now, other, &mut self.phys);
+            }
+        }
+    }
+}

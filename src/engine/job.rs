@@ -1,0 +1,260 @@
+//! The jobs that are alive, in a slab that grows to the most that were ever alive at once.
+
+use crate::outcome::Outcome;
+use crate::policy::{JobId, NO_JOB, Place, Ticket, Tickets};
+use crate::time::{Span, Time};
+use crate::workload::trace::Fate;
+
+/// A request's attempt, and what its request remembers of earlier ones. What the policy may see is the ticket.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) ticket: Ticket,
+    /// The work of the present attempt: hidden from the policy.
+    pub(super) demand: Span,
+    /// What is left of it after a breakdown; `NEVER` for all.
+    pub(super) remaining: Span,
+    /// When the request was first sent.
+    pub(super) first_sent: Time,
+    /// When this attempt was first handed to a worker; `NEVER` before.
+    pub(super) first_start: Time,
+    /// Up to when the request's time has been booked.
+    pub(super) booked: Time,
+    /// Booked: waiting, failed service, back-off.
+    pub(super) waiting: Span,
+    pub(super) failed: Span,
+    pub(super) backoff: Span,
+    pub(super) last_delay: Span,
+    /// Names the request's draws.
+    pub(super) key: u64,
+    pub(super) source: u16,
+    /// Class and segment in the monitor.
+    pub(super) cell: u32,
+    /// Number of the pool instance that has it.
+    pub(super) instance: u32,
+    /// Client attempts so far, hedges not counted.
+    pub(super) attempts: u32,
+    /// Executions so far, by which redraws are keyed.
+    pub(super) executions: u32,
+    /// The virtual user behind it, or `NO_USER`.
+    pub(super) user: u32,
+    pub(super) fate: Fate,
+    /// The client has given up; nobody waits for the result.
+    pub(super) orphan: bool,
+    /// This attempt is a hedge.
+    pub(super) hedge: bool,
+    /// The present client attempt is a retry.
+    pub(super) is_retry: bool,
+    /// Its fate and demand were recorded, and are not drawn anew.
+    pub(super) scripted: bool,
+    /// Its end needs no decision of the client if it is a good one.
+    pub(super) simple: bool,
+    /// When it last entered a queue; `NEVER` before.
+    pub(super) queued_at: Time,
+    /// The ring of timers for its waiting limit, where that is a constant.
+    pub(super) wait_ring: Option<u8>,
+    /// The attempt was held back by the client itself (open circuit).
+    pub(super) unsent: bool,
+    /// The client has given the attempt up; how that counts.
+    pub(super) given_up: Option<Outcome>,
+    /// Waiting to be tried again.
+    pub(super) in_backoff: bool,
+    /// Names the present client attempt: timers of earlier ones are stale.
+    pub(super) stamp: u32,
+    /// Next attempt of the same request (a circle), or itself.
+    pub(super) sibling: JobId,
+    pub(super) hedges: u32,
+    pub(super) generation: u32,
+}
+
+/// No virtual user.
+pub(super) const NO_USER: u32 = u32::MAX;
+
+impl Job {
+    fn new() -> Job {
+        Job {
+            ticket: Ticket::default(),
+            demand: Span::ZERO,
+            remaining: Span::NEVER,
+            first_sent: Time::ZERO,
+            first_start: Time::NEVER,
+            booked: Time::ZERO,
+            waiting: Span::ZERO,
+            failed: Span::ZERO,
+            backoff: Span::ZERO,
+            last_delay: Span::ZERO,
+            key: 0,
+            source: 0,
+            cell: 0,
+            instance: 0,
+            attempts: 0,
+            executions: 0,
+            user: NO_USER,
+            fate: Fate::Ok,
+            orphan: false,
+            hedge: false,
+            is_retry: false,
+            scripted: false,
+            simple: false,
+            queued_at: Time::NEVER,
+            wait_ring: None,
+            unsent: false,
+            given_up: None,
+            in_backoff: false,
+            stamp: 0,
+            sibling: NO_JOB,
+            hedges: 0,
+            generation: 0,
+        }
+    }
+
+    /// Books the time since the last booking as waiting.
+    #[inline(always)]
+    pub(super) fn book_waiting(&mut self, now: Time) {
+        self.waiting += now.since(self.booked);
+        self.booked = now;
+    }
+
+    /// Books the time since the last booking as back-off.
+    pub(super) fn leave_backoff(&mut self, now: Time) {
+        self.in_backoff = false;
+        self.backoff += now.since(self.booked);
+        self.booked = now;
+    }
+
+    /// Whether an attempt that ended so was spoilt by others: nothing was wrong with the job.
+    pub(super) fn is_innocent(&self, outcome: Outcome) -> bool {
+        matches!(outcome, Outcome::Crash | Outcome::WriteError)
+            && !matches!(self.fate, Fate::Crash | Fate::CrashOnce | Fate::Freeze)
+    }
+
+    /// Whether a good end of this attempt ends the request without a decision.
+    #[inline(always)]
+    pub(super) fn ends_at_once(&self) -> bool {
+        self.simple && !self.orphan
+    }
+}
+
+/// The table of jobs.
+#[derive(Default)]
+pub(super) struct Jobs {
+    jobs: Vec<Job>,
+    free: Vec<JobId>,
+}
+
+impl Jobs {
+    pub(super) fn new() -> Jobs {
+        Jobs { jobs: Vec::with_capacity(256), free: Vec::with_capacity(256) }
+    }
+
+    /// A fresh job.
+    #[inline(always)]
+    pub(super) fn add(&mut self) -> JobId {
+        match self.free.pop() {
+            Some(job) => {
+                let entry = &mut self.jobs[job as usize];
+                *entry = Job { generation: entry.generation, sibling: job, ..Job::new() };
+                job
+            }
+            None => self.grow(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) -> JobId {
+        let job = self.jobs.len() as JobId;
+        self.jobs.push(Job { sibling: job, ..Job::new() });
+        job
+    }
+
+    /// Ends a job; timers that were set for it become stale.
+    #[inline(always)]
+    pub(super) fn remove(&mut self, job: JobId) {
+        let entry = &mut self.jobs[job as usize];
+        entry.generation = entry.generation.wrapping_add(1);
+        self.free.push(job);
+    }
+
+    /// Parts a request from an attempt that works on for nobody: returns the request's new number.
+    pub(super) fn split(&mut self, job: JobId) -> JobId {
+        let twin = self.add();
+        let entry = self.get(job).clone();
+        let sibling = if entry.sibling == job { twin } else { entry.sibling };
+        let generation = self.get(twin).generation;
+        let place = Place::Outside;
+        *self.get_mut(twin) =
+            Job { generation, sibling, ticket: Ticket { place, ..entry.ticket }, ..entry.clone() };
+        if sibling != twin {
+            self.relink(job, twin);
+        }
+        let old = self.get_mut(job);
+        (old.orphan, old.user, old.sibling) = (true, NO_USER, job);
+        twin
+    }
+
+    /// A second attempt of the same request, sent at `now`.
+    pub(super) fn hedge(&mut self, job: JobId, now: Time) -> JobId {
+        let twin = self.add();
+        let entry = self.get(job).clone();
+        let generation = self.get(twin).generation;
+        let ticket = Ticket {
+            class: entry.ticket.class,
+            priority: entry.ticket.priority,
+            size: entry.ticket.size,
+            ..Ticket::default()
+        };
+        *self.get_mut(twin) =
+            Job { generation, ticket, hedge: true, executions: entry.executions + 1000, ..entry.clone() };
+        let fresh = self.get_mut(twin);
+        (fresh.first_start, fresh.remaining, fresh.attempts) = (Time::NEVER, Span::NEVER, entry.attempts - 1);
+        fresh.book_waiting(now);
+        self.get_mut(job).sibling = twin;
+        twin
+    }
+
+    /// Takes a job out of the circle of its request's attempts; returns another member.
+    pub(super) fn unlink(&mut self, job: JobId) -> JobId {
+        let next = self.get(job).sibling;
+        self.relink(job, next);
+        self.get_mut(job).sibling = job;
+        next
+    }
+
+    /// Makes the member of the circle before `job` point to `to`.
+    fn relink(&mut self, job: JobId, to: JobId) {
+        let mut before = self.get(job).sibling;
+        while self.get(before).sibling != job {
+            before = self.get(before).sibling;
+        }
+        self.get_mut(before).sibling = to;
+    }
+
+    #[inline(always)]
+    pub(super) fn get(&self, job: JobId) -> &Job {
+        &self.jobs[job as usize]
+    }
+
+    #[inline(always)]
+    pub(super) fn get_mut(&mut self, job: JobId) -> &mut Job {
+        &mut self.jobs[job as usize]
+    }
+
+    /// Jobs alive.
+    pub(super) fn alive(&self) -> usize {
+        self.jobs.len() - self.free.len()
+    }
+
+    /// Every job alive, lowest number first.
+    pub(super) fn all_alive(&self) -> Vec<JobId> {
+        let mut alive = vec![true; self.jobs.len()];
+        self.free.iter().for_each(|&job| alive[job as usize] = false);
+        (0..self.jobs.len() as JobId).filter(|&job| alive[job as usize]).collect()
+    }
+}
+
+impl Tickets for Jobs {
+    #[inline(always)]
+    fn ticket(&mut self, job: JobId) -> &mut Ticket {
+        &mut self.jobs[job as usize].ticket
+    }
+}

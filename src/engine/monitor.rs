@@ -1,0 +1,431 @@
+//! From decisions to counts: segments, timeline, levels. Watches the world; never steers it.
+
+use super::level::Level;
+use crate::model::{Model, Regime, RunLength};
+use crate::outcome::Outcome;
+use crate::policy::WorkerState;
+use crate::stats::{Batches, ClassTally, HostTally, PoolTally, Replication, Segment, Timeline, TimelineBin};
+use crate::time::{Span, Time};
+
+/// Parts of a steady run: fine enough for a warm-up cut, coarse enough to stay small.
+const STEADY_SEGMENTS: u64 = 32;
+/// Bins of a timeline whose width is not given.
+const BINS: u64 = 200;
+/// A timeline of unknown length has at most so many bins; then pairs are joined.
+const BINS_MOST: usize = 512;
+
+/// How the slots of one pool are doing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PoolLevels {
+    pub(super) queue: Level,
+    pub(super) busy: Level,
+    zombie: Level,
+    cancelling: Level,
+    starting: Level,
+    restarting: Level,
+    lost: Level,
+    slots: Level,
+    pub(super) tally: PoolTally,
+}
+
+/// How a stretch of service turned out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    Useful,
+    Wasted,
+    Zombie,
+}
+
+/// When segments change.
+#[derive(Clone, Debug)]
+enum Cuts {
+    /// At these instants: (start, phase), ascending.
+    Times(Vec<(Time, usize)>),
+    /// Whenever so many more requests have been sent.
+    Requests { every: u64 },
+}
+
+/// Collects what a replication reports.
+pub(super) struct Monitor {
+    classes: usize,
+    /// Class tallies, segment by segment.
+    pub(super) cells: Vec<ClassTally>,
+    pub(super) pools: Vec<PoolLevels>,
+    pub(super) in_flight: Level,
+    pub(super) in_backoff: Level,
+    closed: Vec<Segment>,
+    cuts: Cuts,
+    segment: usize,
+    segment_start: Time,
+    segment_phase: usize,
+    segment_end: Time,
+    hosts_cut: Vec<HostTally>,
+    timeline: Timeline,
+    bin_end: Time,
+    bin_base: (u128, u128, u128),
+    /// The next instant at which a bin or a segment ends.
+    pub(super) border: Time,
+    batches: Batches,
+    steady: bool,
+    pub(super) sent: u64,
+    /// The number of requests sent at which a segment ends.
+    pub(super) next_cut: u64,
+    /// No more requests will be sent: time averages end here.
+    sending_ended: Option<Time>,
+}
+
+impl Monitor {
+    pub(super) fn new(model: &Model, expected: Span) -> Monitor {
+        let classes = model.classes.len();
+        let cuts = cuts(model);
+        let width = match model.run.bin {
+            Some(bin) => bin,
+            None => Span::from_nanos((expected.nanos() / BINS).max(1)),
+        };
+        let (phase, next_cut) = match &cuts {
+            Cuts::Times(times) => (times[0].1, u64::MAX),
+            Cuts::Requests { every } => (0, *every),
+        };
+        let mut monitor = Monitor {
+            classes,
+            cells: vec![ClassTally::default(); classes],
+            pools: vec![PoolLevels::default(); model.pools.len()],
+            in_flight: Level::default(),
+            in_backoff: Level::default(),
+            closed: Vec::new(),
+            cuts,
+            segment: 0,
+            segment_start: Time::ZERO,
+            segment_phase: phase,
+            segment_end: Time::NEVER,
+            hosts_cut: vec![HostTally::default(); model.hosts.len()],
+            timeline: Timeline { width, bins: vec![new_bin()] },
+            bin_end: Time::ZERO + width,
+            bin_base: (0, 0, 0),
+            border: Time::ZERO,
+            batches: Batches::default(),
+            steady: model.run.regime == Regime::Steady,
+            sent: 0,
+            next_cut,
+            sending_ended: None,
+        };
+        monitor.find_border();
+        monitor
+    }
+
+    /// The tally of a request's class in its segment.
+    #[inline(always)]
+    pub(super) fn cell(&mut self, cell: u32) -> &mut ClassTally {
+        &mut self.cells[cell as usize]
+    }
+
+    /// Counts a new request; returns its cell. At `next_cut` requests, [`Monitor::cut_by_count`] comes first.
+    #[inline(always)]
+    pub(super) fn request(&mut self, now: Time, class: u16) -> u32 {
+        self.sent += 1;
+        self.in_flight.up(now);
+        self.bin().sent += 1;
+        let cell = (self.segment * self.classes) as u32 + u32::from(class);
+        self.cell(cell).sent += 1;
+        cell
+    }
+
+    /// Ends a segment because enough requests have been sent. `hosts`: the use of hosts so far.
+    pub(super) fn cut_by_count(&mut self, now: Time, hosts: &[HostTally]) {
+        if let Cuts::Requests { every } = self.cuts {
+            self.next_cut = self.next_cut.saturating_add(every);
+            self.close_segment(now, 0, hosts.to_vec());
+        }
+    }
+
+    /// Counts the end of a request.
+    #[inline(always)]
+    pub(super) fn ended(&mut self, now: Time, cell: u32, latency: Span, outcome: Outcome) {
+        self.in_flight.down(now);
+        let bin = self.bin();
+        bin.outcomes[outcome as usize] += 1;
+        bin.latency[Timeline::latency_bucket(latency)] += 1;
+        let tally = self.cell(cell);
+        tally.outcomes[outcome as usize] += 1;
+        if outcome == Outcome::Ok { tally.latency_ok.record(latency) } else { tally.latency_failed.record(latency) }
+        if self.steady {
+            self.batches.push(latency, now);
+        }
+    }
+
+    #[inline(always)]
+    fn bin(&mut self) -> &mut TimelineBin {
+        self.timeline.bins.last_mut().expect("a timeline has at least one bin")
+    }
+
+    /// A worker changes its state.
+    #[inline(always)]
+    pub(super) fn moved(&mut self, now: Time, pool: usize, from: WorkerState, to: WorkerState) {
+        let levels = &mut self.pools[pool];
+        match (from, to) {
+            (WorkerState::Idle, WorkerState::Busy) => levels.busy.up(now),
+            (WorkerState::Busy, WorkerState::Idle) => levels.busy.down(now),
+            _ => {
+                if let Some(level) = levels.of(from) {
+                    level.down(now);
+                }
+                if let Some(level) = levels.of(to) {
+                    level.up(now);
+                }
+            }
+        }
+    }
+
+    /// So many slots join (or leave) a pool's capacity.
+    pub(super) fn resize(&mut self, now: Time, pool: usize, slots: u32, more: bool) {
+        let level = &mut self.pools[pool].slots;
+        (0..slots).for_each(|_| if more { level.up(now) } else { level.down(now) });
+    }
+
+    /// Service that ended in the present segment.
+    #[inline(always)]
+    pub(super) fn served(&mut self, pool: usize, nanos: u64, how: Use) {
+        let slots = &mut self.pools[pool].tally.slots;
+        add_use(slots, nanos, how);
+    }
+
+    /// Service that fell into an earlier segment.
+    pub(super) fn served_in(&mut self, segment: usize, pool: usize, nanos: u64, how: Use) {
+        match self.closed.get_mut(segment) {
+            Some(closed) => add_use(&mut closed.pools[pool].slots, nanos, how),
+            None => self.served(pool, nanos, how),
+        }
+    }
+
+    /// The number of the present segment.
+    pub(super) fn segment(&self) -> usize {
+        self.segment
+    }
+
+    /// Whether the next border ends a segment.
+    pub(super) fn segment_ends(&self) -> bool {
+        self.border == self.segment_end
+    }
+
+    /// Crosses the border at `self.border`. `hosts`: the use of hosts so far.
+    pub(super) fn cross(&mut self, hosts: &[HostTally]) {
+        let now = self.border;
+        if now == self.bin_end {
+            self.close_bin(now);
+        }
+        if now == self.segment_end {
+            let next = match &self.cuts {
+                Cuts::Times(times) => times[self.segment + 1].1,
+                Cuts::Requests { .. } => 0,
+            };
+            self.close_segment(now, next, hosts.to_vec());
+        }
+        self.find_border();
+    }
+
+    /// All requests have been sent: what follows is the tail, which counts in no time average.
+    pub(super) fn sending_ended(&mut self, now: Time, hosts: &[HostTally]) {
+        if self.sending_ended.is_none() && matches!(self.cuts, Cuts::Requests { .. }) {
+            self.sending_ended = Some(now);
+            self.close_segment(now, usize::MAX, hosts.to_vec());
+        }
+    }
+
+    fn close_bin(&mut self, now: Time) {
+        let queue = self.pools.iter().map(|pool| pool.queue.integral(now)).sum::<u128>();
+        let busy = self.pools.iter().map(|pool| pool.busy.integral(now)).sum::<u128>();
+        let in_flight = self.in_flight.integral(now);
+        let base = std::mem::replace(&mut self.bin_base, (queue, busy, in_flight));
+        let bin = self.bin();
+        (bin.queue, bin.busy, bin.in_flight) = (queue - base.0, busy - base.1, in_flight - base.2);
+        if self.timeline.bins.len() >= BINS_MOST {
+            self.join_bins();
+        }
+        self.timeline.bins.push(new_bin());
+        self.bin_end = now + self.timeline.width;
+    }
+
+    fn join_bins(&mut self) {
+        let bins = std::mem::take(&mut self.timeline.bins);
+        self.timeline.width = self.timeline.width + self.timeline.width;
+        self.timeline.bins = bins
+            .chunks(2)
+            .map(|pair| {
+                let mut joined = pair[0].clone();
+                if let Some(other) = pair.get(1) {
+                    joined.sent += other.sent;
+                    joined.queue += other.queue;
+                    joined.busy += other.busy;
+                    joined.in_flight += other.in_flight;
+                    joined.outcomes.iter_mut().zip(other.outcomes).for_each(|(a, b)| *a += b);
+                    joined.latency.iter_mut().zip(&other.latency).for_each(|(a, b)| *a += b);
+                }
+                joined
+            })
+            .collect();
+    }
+
+    fn close_segment(&mut self, now: Time, next_phase: usize, hosts: Vec<HostTally>) {
+        let width = self.timeline.width;
+        debug_assert!(width > Span::ZERO);
+        let pools = self.pools.iter_mut().map(|pool| pool.cut(now)).collect();
+        let used = hosts.iter().zip(&self.hosts_cut).map(|(now, before)| HostTally {
+            used: now.used - before.used,
+            capacity: now.capacity - before.capacity,
+        });
+        self.closed.push(Segment {
+            phase: self.segment_phase,
+            start: self.segment_start,
+            end: now,
+            classes: Vec::new(),
+            pools,
+            hosts: used.collect(),
+            in_flight: self.in_flight.cut(now),
+            in_backoff: self.in_backoff.cut(now),
+        });
+        self.hosts_cut = hosts;
+        self.segment += 1;
+        self.segment_start = now;
+        self.segment_phase = next_phase;
+        self.cells.resize_with((self.segment + 1) * self.classes, ClassTally::default);
+    }
+
+    fn find_border(&mut self) {
+        self.segment_end = match &self.cuts {
+            Cuts::Times(times) => times.get(self.segment + 1).map_or(Time::NEVER, |next| next.0),
+            Cuts::Requests { .. } => Time::NEVER,
+        };
+        self.border = self.bin_end.min(self.segment_end);
+    }
+
+    /// Ends the watch at `end` and gives the report.
+    pub(super) fn finish(mut self, end: Time, index: u64, fingerprint: u64, events: u64, hosts: &[HostTally]) -> Replication {
+        if self.sending_ended.is_none() {
+            self.close_segment(end, 0, hosts.to_vec());
+        } else {
+            self.absorb_tail(end);
+        }
+        self.close_last_bin(end);
+        let mut cells = self.cells.into_iter();
+        let mut segments = self.closed;
+        for segment in &mut segments {
+            segment.classes = cells.by_ref().take(self.classes).collect();
+        }
+        Replication { index, fingerprint, events, end, segments, timeline: self.timeline, batches: self.batches }
+    }
+
+    /// Counts of the tail after the last request was sent belong to the last segment; its time does not.
+    fn absorb_tail(&mut self, end: Time) {
+        let tails: Vec<PoolTally> = self.pools.iter_mut().map(|pool| pool.cut(end)).collect();
+        if let Some(last) = self.closed.last_mut() {
+            for (pool, tail) in last.pools.iter_mut().zip(tails) {
+                absorb_counts(pool, &tail);
+            }
+        }
+    }
+
+    fn close_last_bin(&mut self, end: Time) {
+        let started = self.bin_end.nanos().saturating_sub(self.timeline.width.nanos());
+        self.close_bin(end);
+        self.timeline.bins.pop();
+        if end.nanos() <= started && self.timeline.bins.len() > 1 {
+            self.timeline.bins.pop();
+        }
+    }
+
+    /// The integrals over the whole run of waiting, service and requests in flight, for the balance check.
+    pub(super) fn totals(&self, now: Time) -> (u128, u128) {
+        let queue = self.pools.iter().map(|pool| pool.queue.integral(now)).sum();
+        (queue, self.in_flight.integral(now))
+    }
+}
+
+impl PoolLevels {
+    fn of(&mut self, state: WorkerState) -> Option<&mut Level> {
+        match state {
+            WorkerState::Busy => Some(&mut self.busy),
+            WorkerState::Zombie => Some(&mut self.zombie),
+            WorkerState::Cancelling => Some(&mut self.cancelling),
+            WorkerState::Starting => Some(&mut self.starting),
+            WorkerState::Dying | WorkerState::Gone | WorkerState::Down => Some(&mut self.restarting),
+            WorkerState::Lost => Some(&mut self.lost),
+            WorkerState::Idle | WorkerState::Cold => None,
+        }
+    }
+
+    /// The queue has grown.
+    #[inline(always)]
+    pub(super) fn queue_up(&mut self, now: Time) {
+        self.queue.up(now);
+        self.tally.queue_max = self.tally.queue_max.max(self.queue.level());
+    }
+
+    fn cut(&mut self, now: Time) -> PoolTally {
+        let mut tally = std::mem::take(&mut self.tally);
+        self.tally.queue_max = self.queue.level();
+        tally.queue = self.queue.cut(now);
+        tally.busy = self.busy.cut(now);
+        let zombie = self.zombie.cut(now);
+        let cancelling = self.cancelling.cut(now);
+        let slots = &mut tally.slots;
+        slots.zombie += zombie;
+        slots.wasted += cancelling;
+        slots.starting = self.starting.cut(now);
+        slots.restarting = self.restarting.cut(now);
+        slots.lost = self.lost.cut(now);
+        slots.capacity = self.slots.cut(now);
+        let used = tally.busy + zombie + cancelling + slots.starting + slots.restarting + slots.lost;
+        slots.idle = slots.capacity.saturating_sub(used);
+        tally
+    }
+}
+
+fn add_use(slots: &mut crate::stats::SlotUse, nanos: u64, how: Use) {
+    match how {
+        Use::Useful => slots.useful += u128::from(nanos),
+        Use::Wasted => slots.wasted += u128::from(nanos),
+        Use::Zombie => slots.zombie += u128::from(nanos),
+    }
+}
+
+fn absorb_counts(pool: &mut PoolTally, tail: &PoolTally) {
+    pool.arrivals += tail.arrivals;
+    pool.starts += tail.starts;
+    pool.kills += tail.kills;
+    pool.exits += tail.exits;
+    pool.spawns += tail.spawns;
+    pool.starts_on_dying += tail.starts_on_dying;
+    pool.outcomes.iter_mut().zip(tail.outcomes).for_each(|(count, more)| *count += more);
+}
+
+fn new_bin() -> TimelineBin {
+    TimelineBin { latency: vec![0; Timeline::LATENCY_BUCKETS], ..TimelineBin::default() }
+}
+
+fn cuts(model: &Model) -> Cuts {
+    match (model.run.regime, model.run.length) {
+        (Regime::Steady, RunLength::Requests(requests)) => {
+            Cuts::Requests { every: requests.div_ceil(STEADY_SEGMENTS).max(1) }
+        }
+        (Regime::Steady, RunLength::Horizon(horizon)) => {
+            let part = |index: u64| Time::from_nanos(horizon.nanos() / STEADY_SEGMENTS * index);
+            Cuts::Times((0..STEADY_SEGMENTS).map(|index| (part(index), 0)).collect())
+        }
+        (Regime::Terminating, RunLength::Requests(_)) if model.phases.is_empty() => {
+            Cuts::Requests { every: u64::MAX }
+        }
+        (Regime::Terminating, _) => Cuts::Times(phase_cuts(model)),
+    }
+}
+
+/// The phases in time order; time that belongs to none counts to the phase before it, or to the first.
+fn phase_cuts(model: &Model) -> Vec<(Time, usize)> {
+    let mut cuts: Vec<(Time, usize)> =
+        model.phases.iter().enumerate().map(|(index, phase)| (phase.start, index)).collect();
+    cuts.sort_by_key(|&(start, _)| start);
+    match cuts.first_mut() {
+        Some(first) => first.0 = Time::ZERO,
+        None => cuts.push((Time::ZERO, 0)),
+    }
+    cuts
+}

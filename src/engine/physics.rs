@@ -1,0 +1,673 @@
+//! What machines do in production: carry jobs to workers, work, answer, die, start. The simulator's driver.
+
+use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
+use super::host::Host;
+use super::job::Jobs;
+use super::monitor::{Monitor, Use};
+use super::plan::Plan;
+use super::slot::{Act, NO_LANE, Slot};
+use super::user::User;
+use crate::outcome::Outcome;
+use crate::policy::{CrashRadius, Driver, JobId, NO_JOB, PoolTimer, SlotTimer, Ticket, Tickets, WorkerState};
+use crate::random::{Purpose, Streams};
+use crate::stats::HostTally;
+use crate::time::{Span, Time};
+use crate::workload::trace::Fate;
+
+/// Whether a write to a dying worker failed, by (request, execution): recorded races to be repeated.
+pub(super) type Races = std::collections::BTreeMap<(u64, u32), bool>;
+
+/// The machines: everything that is not a decision.
+pub(super) struct Physics<'m, C> {
+    pub(super) plan: &'m Plan<'m>,
+    pub(super) streams: Streams,
+    pub(super) now: Time,
+    pub(super) slots: Vec<Slot>,
+    pub(super) calendar: C,
+    pub(super) timers: Timers,
+    pub(super) jobs: Jobs,
+    pub(super) hosts: Vec<Host>,
+    pub(super) monitor: Monitor,
+    /// By instance: number of its first slot.
+    first_slot: Vec<u32>,
+    /// By instance without a limit of slots: the numbers of its slots.
+    slot_map: Vec<Vec<u32>>,
+    /// Attempts that have ended and whose clients have not been told.
+    pub(super) inbox: Vec<(JobId, Outcome)>,
+    /// Slots on which a write failed and whose pool has not been told.
+    pub(super) failed_writes: Vec<u32>,
+    /// Recorded races, where they are to be repeated.
+    pub(super) races: Option<&'m Races>,
+    /// Virtual users, all sources together.
+    pub(super) users: Vec<User>,
+    /// The ring of a think time, by source, where it is a constant.
+    pub(super) think_rings: Vec<Option<usize>>,
+    /// Requests that have ended.
+    pub(super) finished: u64,
+    /// Service counted so far, for the balance check.
+    pub(super) service_counted: u128,
+    /// Waiting counted so far, for the balance check.
+    pub(super) waiting_counted: u128,
+}
+
+impl<'m, C: SlotCalendar> Physics<'m, C> {
+    pub(super) fn new(plan: &'m Plan<'m>, streams: Streams, races: Option<&'m Races>) -> Physics<'m, C> {
+        let mut slots = Vec::with_capacity(plan.slots);
+        let mut first_slot = Vec::with_capacity(plan.instances.len());
+        for (instance, &(pool, _)) in plan.instances.iter().enumerate() {
+            first_slot.push(slots.len() as u32);
+            if let crate::policy::Slots::Limited(count) = plan.model.pools[pool].settings.slots {
+                slots.extend((0..count).map(|local| Slot::new(instance as u32, local)));
+            }
+        }
+        Physics {
+            plan,
+            streams,
+            now: Time::ZERO,
+            calendar: C::new(slots.len()),
+            slots,
+            timers: Timers::new(),
+            jobs: Jobs::new(),
+            hosts: plan.model.hosts.iter().map(|host| Host::new(host.contention.clone())).collect(),
+            monitor: Monitor::new(plan.model, plan.expected_length()),
+            slot_map: vec![Vec::new(); first_slot.len()],
+            first_slot,
+            inbox: Vec::with_capacity(16),
+            failed_writes: Vec::new(),
+            races,
+            users: Vec::new(),
+            think_rings: vec![None; plan.model.sources.len()],
+            finished: 0,
+            service_counted: 0,
+            waiting_counted: 0,
+        }
+    }
+
+    /// The number of a slot over all instances.
+    #[inline(always)]
+    pub(super) fn slot_number(&self, instance: u32, local: u32) -> u32 {
+        match self.slot_map[instance as usize].get(local as usize) {
+            Some(&number) => number,
+            None => self.first_slot[instance as usize] + local,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn pool_of(&self, instance: u32) -> usize {
+        self.plan.instances[instance as usize].0
+    }
+
+    /// The host of an instance, if its pool names one.
+    pub(super) fn host_of(&self, instance: u32) -> Option<usize> {
+        let (pool, number) = self.plan.instances[instance as usize];
+        let hosts = &self.plan.model.pools[pool].hosts;
+        (!hosts.is_empty()).then(|| hosts[number as usize % hosts.len()])
+    }
+
+    /// Brings the calendar up to date with a slot.
+    #[inline(always)]
+    pub(super) fn schedule(&mut self, number: u32) {
+        let slot = &mut self.slots[number as usize];
+        let at = slot.earliest();
+        if at == slot.key {
+            return;
+        }
+        if slot.key != Time::NEVER {
+            self.calendar.remove(number);
+        }
+        slot.key = at;
+        if at != Time::NEVER {
+            self.calendar.insert(at, number);
+        }
+    }
+
+    /// Sets what happens next in a slot.
+    #[inline(always)]
+    pub(super) fn plan_act(&mut self, number: u32, act: Act, at: Time) {
+        let slot = &mut self.slots[number as usize];
+        (slot.act, slot.act_at) = (act, at);
+        self.schedule(number);
+    }
+
+    /// Ends a stretch of service and says what it was good for.
+    #[inline(always)]
+    pub(super) fn close_service(&mut self, number: u32, how: Use) {
+        let slot = &mut self.slots[number as usize];
+        if slot.since == Time::NEVER {
+            return;
+        }
+        let nanos = self.now.since(slot.since).nanos();
+        slot.since = Time::NEVER;
+        let pool = self.plan.instances[slot.instance as usize].0;
+        self.monitor.served(pool, nanos, how);
+        self.service_counted += u128::from(nanos);
+        if !self.slots[number as usize].parts.is_empty() {
+            let parts = std::mem::take(&mut self.slots[number as usize].parts);
+            parts.into_iter().for_each(|(segment, nanos)| self.monitor.served_in(segment, pool, nanos, how));
+        }
+    }
+
+    /// Splits services that are under way at the border of a segment.
+    pub(super) fn split_services(&mut self, now: Time) {
+        let segment = self.monitor.segment();
+        for slot in self.slots.iter_mut().filter(|slot| slot.since != Time::NEVER) {
+            let nanos = now.since(slot.since).nanos();
+            slot.parts.push((segment, nanos));
+            slot.since = now;
+            self.service_counted += u128::from(nanos);
+        }
+    }
+
+    /// What hosts have done so far.
+    pub(super) fn host_tallies(&mut self, now: Time) -> Vec<HostTally> {
+        self.hosts.iter_mut().map(|host| host.tally(now)).collect()
+    }
+
+    /// Stops a slot's work on its host, if it has any there; returns the demand not done.
+    pub(super) fn leave_host(&mut self, number: u32) -> Span {
+        let slot = &mut self.slots[number as usize];
+        let lane = slot.lane;
+        if lane == NO_LANE {
+            return Span::ZERO;
+        }
+        slot.lane = NO_LANE;
+        slot.epoch = slot.epoch.wrapping_add(1);
+        let (instance, due) = (slot.instance, slot.lane_due);
+        let Some(host) = self.host_of(instance) else { return Span::ZERO };
+        let clock = self.hosts[host].clock(self.now, lane as usize);
+        self.hosts[host].leave(self.now, lane as usize);
+        self.settle_host(host);
+        Span::from_nanos((due - clock).max(0.0) as u64)
+    }
+
+    fn enter_host(&mut self, number: u32, host: usize, share: f64, demand: Span) {
+        let epoch = self.slots[number as usize].epoch;
+        let lane = self.hosts[host].enter(self.now, number, epoch, share, demand.nanos());
+        let clock = self.hosts[host].clock(self.now, lane);
+        let slot = &mut self.slots[number as usize];
+        slot.lane = lane as u32;
+        slot.lane_due = clock + demand.nanos() as f64;
+        self.settle_host(host);
+    }
+
+    pub(super) fn settle_host(&mut self, host: usize) {
+        let slots = &self.slots;
+        self.hosts[host].settle(|slot, epoch| slots[slot as usize].epoch == epoch);
+    }
+
+    /// The host's next slot has done its work: what follows takes its fixed time.
+    pub(super) fn host_done(&mut self, host: usize) {
+        if let Some(number) = self.hosts[host].pop(self.now) {
+            let slot = &mut self.slots[number as usize];
+            let lane = std::mem::replace(&mut slot.lane, NO_LANE);
+            slot.epoch = slot.epoch.wrapping_add(1);
+            let (after, at) = (slot.after, self.now + slot.tail);
+            self.hosts[host].leave(self.now, lane as usize);
+            self.settle_host(host);
+            self.plan_act(number, after, at);
+        }
+    }
+
+    /// The worker has the job: it works under contention from now on.
+    pub(super) fn begin(&mut self, number: u32) {
+        let slot = &self.slots[number as usize];
+        let (instance, job) = (slot.instance, self.jobs.get(slot.job));
+        let class = &self.plan.model.classes[usize::from(job.ticket.class)];
+        let work = if job.remaining.is_never() { job.demand } else { job.remaining };
+        let host = self.host_of(instance).expect("only slots of a host begin apart from their start");
+        self.plan_act(number, Act::Rest, Time::NEVER);
+        self.enter_host(number, host, class.cpu_share, work);
+    }
+
+    /// Sets the course of an attempt on a live worker.
+    #[inline(always)]
+    fn set_course(&mut self, number: u32, job: JobId) {
+        let instance = self.slots[number as usize].instance;
+        let pool = self.plan.instances[instance as usize].0;
+        let entry = self.jobs.get(job);
+        let plan = &self.plan.pools[pool];
+        if self.hosts.is_empty() && entry.fate == Fate::Ok && entry.remaining.is_never() {
+            if let Some(overhead) = plan.overhead {
+                let at = self.now + overhead + entry.demand;
+                let slot = &mut self.slots[number as usize];
+                (slot.act, slot.act_at) = (Act::Answer, at);
+                return self.schedule(number);
+            }
+        }
+        self.set_long_course(number, job, pool);
+    }
+
+    #[inline(never)]
+    fn set_long_course(&mut self, number: u32, job: JobId, pool: usize) {
+        let plan = self.plan;
+        let entry = self.jobs.get_mut(job);
+        let (demand, fate) = (entry.demand, entry.fate);
+        let work = if entry.remaining.is_never() { demand } else { entry.remaining };
+        let (key, execution, share) = (
+            entry.key,
+            u64::from(entry.executions),
+            plan.model.classes[usize::from(entry.ticket.class)].cpu_share,
+        );
+        if fate == Fate::CrashOnce {
+            entry.fate = Fate::Ok;
+        }
+        let mut chance = self.streams.keyed(Purpose::Transport, key, execution);
+        let parts = &plan.pools[pool];
+        let dispatch = parts.dispatch.draw(&mut chance);
+        let late = parts.late.draw(&mut chance);
+        let radius = plan.model.pools[pool].settings.worker.crash_radius;
+        let (act, tail) = match fate {
+            Fate::Ok => (Act::Answer, parts.reply.draw(&mut chance)),
+            Fate::Error => (Act::AnswerError, parts.reply.draw(&mut chance)),
+            Fate::Crash | Fate::CrashOnce if radius == CrashRadius::Job => {
+                (Act::AnswerCrash, parts.reply.draw(&mut chance))
+            }
+            Fate::Crash | Fate::CrashOnce => (Act::CrashExit, parts.crash_exit.draw(&mut chance)),
+            Fate::Hang => return self.plan_act(number, Act::Rest, Time::NEVER),
+            Fate::Freeze => (Act::Freeze, Span::ZERO),
+        };
+        let host = self.host_of(self.slots[number as usize].instance);
+        if host.is_none() || share == 0.0 {
+            return self.plan_act(number, act, self.now + dispatch + work + late + tail);
+        }
+        let slot = &mut self.slots[number as usize];
+        (slot.after, slot.tail) = (act, late + tail);
+        if dispatch == Span::ZERO {
+            self.begin(number);
+        } else {
+            self.plan_act(number, Act::Begin, self.now + dispatch);
+        }
+    }
+
+    /// A job was handed to a worker that will not work on it: either the write fails at once, or the exit of the
+    /// worker, which is on its way, will be noticed.
+    fn write_to_corpse(&mut self, number: u32, job: JobId) {
+        let slot = &mut self.slots[number as usize];
+        let first = std::mem::replace(&mut slot.first_write, false);
+        let pool = self.plan.instances[slot.instance as usize].0;
+        self.monitor.pools[pool].tally.starts_on_dying += 1;
+        let entry = self.jobs.get(job);
+        let fails = match self.races {
+            Some(races) => races.get(&(entry.key, entry.executions)).copied().unwrap_or(false),
+            None if first => {
+                let chance = self.plan.model.pools[pool].life.write_error;
+                let mut stream =
+                    self.streams.keyed(Purpose::WriteError, entry.key, u64::from(entry.executions));
+                chance > 0.0 && stream.chance(chance)
+            }
+            None => false,
+        };
+        if fails {
+            self.failed_writes.push(number);
+        }
+    }
+
+    /// Ends the worker: `delay` until the pool notices.
+    fn doom(&mut self, number: u32, delay: Span) {
+        self.close_service(number, Use::Wasted);
+        self.leave_host(number);
+        let slot = &mut self.slots[number as usize];
+        slot.timer_at = Time::NEVER;
+        slot.beat_at = Time::NEVER;
+        (slot.doomed, slot.first_write) = (true, true);
+        self.plan_act(number, Act::Exit, self.now + delay);
+    }
+
+    /// Kills a worker from outside: its pool learns of it when it notices the exit.
+    pub(super) fn kill_from_outside(&mut self, number: u32) {
+        if !self.slots[number as usize].doomed {
+            let delay = self.life_draw(number, |pool| &pool.crash_exit);
+            self.doom(number, delay);
+        }
+    }
+
+    /// Draws a delay of a worker's life, keyed by slot and spawn.
+    fn life_draw(
+        &self,
+        number: u32,
+        sampler: impl Fn(&super::plan::PoolPlan) -> &crate::workload::Sampler,
+    ) -> Span {
+        let slot = &self.slots[number as usize];
+        let plan = sampler(&self.plan.pools[self.pool_of(slot.instance)]);
+        plan.is_constant().unwrap_or_else(|| {
+            // Exits and restarts of one spawn are different draws of one stream: tell them apart by the act.
+            let index = u64::from(number) << 4 | slot.act as u64;
+            plan.draw(&mut self.streams.keyed(Purpose::WorkerLife, index, u64::from(slot.spawns)))
+        })
+    }
+
+    /// The worker process is being started: sets when it will be ready. `false` if the start fails for good.
+    pub(super) fn start_worker(&mut self, number: u32) -> bool {
+        let (instance, local) = {
+            let slot = &self.slots[number as usize];
+            (slot.instance, slot.local)
+        };
+        let pool = self.pool_of(instance);
+        let life = &self.plan.model.pools[pool].life;
+        self.monitor.pools[pool].tally.spawns += 1;
+        let slot = &mut self.slots[number as usize];
+        slot.spawns += 1;
+        let spawn = u64::from(slot.spawns);
+        (slot.doomed, slot.silent, slot.first_write) = (false, false, false);
+        let mut chance = self.streams.keyed(Purpose::StartUp, u64::from(number), spawn);
+        if chance.chance(life.spawn_failure) {
+            self.plan_act(number, Act::Rest, Time::NEVER);
+            return false;
+        }
+        let never = chance.chance(life.never_ready);
+        let first = life.first_start_up.get(local as usize).filter(|_| spawn == 1);
+        let time = first.copied().unwrap_or_else(|| self.plan.pools[pool].start_up.draw(&mut chance));
+        match self.host_of(instance) {
+            _ if never => self.plan_act(number, Act::Rest, Time::NEVER),
+            Some(host) if life.start_up_cpu > 0.0 && time > Span::ZERO => {
+                let slot = &mut self.slots[number as usize];
+                (slot.after, slot.tail) = (Act::Ready, Span::ZERO);
+                self.plan_act(number, Act::Rest, Time::NEVER);
+                self.enter_host(number, host, life.start_up_cpu, time);
+            }
+            _ => self.plan_act(number, Act::Ready, self.now + time),
+        }
+        true
+    }
+
+    /// The last heartbeat that a worker gave before it fell silent now.
+    pub(super) fn last_beat(&self, number: u32) -> Option<Time> {
+        let slot = &self.slots[number as usize];
+        let life = &self.plan.model.pools[self.pool_of(slot.instance)].life;
+        let interval = i128::from(life.heartbeat_interval.nanos().max(1));
+        let alive = i128::from(self.now.nanos()) - slot.ready_at;
+        let beat = slot.ready_at + alive.div_euclid(interval) * interval;
+        u64::try_from(beat.max(slot.ready_at)).ok().map(Time::from_nanos)
+    }
+
+    /// Draws demand and fate anew for another attempt of a request, where its class says so.
+    pub(super) fn redraw(&mut self, job: JobId) {
+        let entry = self.jobs.get_mut(job);
+        let class = usize::from(entry.ticket.class);
+        let (plan, settings) = (&self.plan.classes[class], &self.plan.model.classes[class]);
+        let attempt = u64::from(entry.executions);
+        entry.remaining = Span::NEVER;
+        if settings.redraw_demand {
+            entry.demand = plan.demand.draw(&mut self.streams.keyed(Purpose::RetryDemand, entry.key, attempt));
+        }
+        if let (Some(fates), false, false) = (&plan.fates, settings.fates.sticky, entry.scripted) {
+            let unit = self.streams.keyed(Purpose::RetryFate, entry.key, attempt).unit();
+            entry.fate = fate_of(fates, unit);
+        }
+    }
+
+    /// Sets a timer of a job at an instant.
+    pub(super) fn job_timer(&mut self, kind: TimerKind, job: JobId, at: Time) {
+        let entry = self.jobs.get(job);
+        let generation = if kind == TimerKind::TotalDeadline { entry.generation } else { entry.stamp };
+        self.timers.push(Timer { at, kind, id: job, generation });
+    }
+}
+
+/// The fate that a uniform number stands for under cumulative probabilities of error, crash, hang, freeze.
+#[inline(always)]
+pub(super) fn fate_of(cumulative: &[f64; 4], unit: f64) -> Fate {
+    const FATES: [Fate; 4] = [Fate::Error, Fate::Crash, Fate::Hang, Fate::Freeze];
+    FATES.into_iter().zip(cumulative).find(|&(_, &bound)| unit < bound).map_or(Fate::Ok, |(fate, _)| fate)
+}
+
+impl<C> Tickets for Physics<'_, C> {
+    #[inline(always)]
+    fn ticket(&mut self, job: JobId) -> &mut Ticket {
+        self.jobs.ticket(job)
+    }
+}
+
+impl<C: SlotCalendar> Driver for Physics<'_, C> {
+    #[inline(always)]
+    fn start(&mut self, instance: u32, local: u32, job: JobId, dying: bool) {
+        let number = self.slot_number(instance, local);
+        let pool = self.plan.instances[instance as usize].0;
+        self.monitor.pools[pool].tally.starts += 1;
+        let now = self.now;
+        let entry = self.jobs.get_mut(job);
+        entry.book_waiting(now);
+        if entry.first_start == Time::NEVER {
+            entry.first_start = now;
+            let wait = now.since(entry.ticket.arrived);
+            let cell = entry.cell;
+            let tally = self.monitor.cell(cell);
+            tally.wait_served.record(wait);
+            tally.delayed += u64::from(wait > Span::ZERO);
+        }
+        let slot = &mut self.slots[number as usize];
+        slot.job = job;
+        if dying || slot.doomed {
+            return self.write_to_corpse(number, job);
+        }
+        slot.since = now;
+        slot.starts = slot.starts.wrapping_add(1);
+        slot.timer_at = Time::NEVER;
+        self.jobs.get_mut(job).executions += 1;
+        if self.plan.pools[pool].breakdown.is_some() {
+            self.arm_busy_breakdown(number);
+        }
+        self.set_course(number, job);
+    }
+
+    #[inline(always)]
+    fn arm(&mut self, instance: u32, local: u32, timer: SlotTimer, at: Time) {
+        let number = self.slot_number(instance, local);
+        let slot = &mut self.slots[number as usize];
+        if slot.doomed {
+            return;
+        }
+        if timer == SlotTimer::Heartbeat {
+            // A live worker beats in time; only a silent one, or one whose beats are too rare, is timed.
+            if slot.silent || self.beats_too_rarely(number) {
+                self.slots[number as usize].beat_at = at;
+                self.schedule(number);
+            }
+            return;
+        }
+        let plan = &self.plan.pools[self.plan.instances[instance as usize].0];
+        let late = match plan.timer_delay {
+            Some(delay) => delay,
+            None => plan.timer_late.draw(&mut self.streams.keyed(
+                Purpose::Transport,
+                u64::from(number) << 32 | 1 << 63,
+                at.nanos(),
+            )),
+        };
+        (slot.timer, slot.timer_at) = (timer, at + late);
+        if slot.timer_at < slot.key {
+            self.schedule(number);
+        }
+    }
+
+    fn kill(&mut self, instance: u32, local: u32) {
+        let number = self.slot_number(instance, local);
+        let pool = self.pool_of(instance);
+        self.monitor.pools[pool].tally.kills += 1;
+        if !self.slots[number as usize].doomed {
+            let delay = self.life_draw(number, |pool| &pool.kill_exit);
+            self.doom(number, delay);
+        }
+    }
+
+    fn retire(&mut self, instance: u32, local: u32) {
+        let number = self.slot_number(instance, local);
+        if !self.slots[number as usize].doomed {
+            let delay = self.life_draw(number, |pool| &pool.crash_exit);
+            self.doom(number, delay);
+        }
+    }
+
+    fn withdraw(&mut self, instance: u32, local: u32, _job: JobId) {
+        let number = self.slot_number(instance, local);
+        self.close_service(number, Use::Wasted);
+        self.leave_host(number);
+        let slot = &mut self.slots[number as usize];
+        slot.timer_at = Time::NEVER;
+        self.plan_act(number, Act::Rest, Time::NEVER);
+    }
+
+    fn respawn(&mut self, instance: u32, local: u32, first: bool) {
+        let number = self.slot_number(instance, local);
+        let delay = if first { Span::ZERO } else { self.life_draw(number, |pool| &pool.restart_delay) };
+        let slot = &mut self.slots[number as usize];
+        (slot.timer_at, slot.beat_at, slot.job) = (Time::NEVER, Time::NEVER, NO_JOB);
+        self.plan_act(number, Act::Spawn, self.now + delay);
+    }
+
+    #[inline(always)]
+    fn queued(&mut self, instance: u32, job: JobId, again: bool) {
+        let pool = self.plan.instances[instance as usize].0;
+        let now = self.now;
+        self.monitor.pools[pool].queue_up(now);
+        let entry = self.jobs.get_mut(job);
+        entry.queued_at = now;
+        if again {
+            entry.book_waiting(now);
+        }
+        let leave_by = entry.ticket.leave_by;
+        if leave_by != Time::NEVER {
+            self.arm_wait(job, leave_by, again);
+        }
+    }
+
+    #[inline(always)]
+    fn unqueued(&mut self, instance: u32, job: JobId) {
+        let pool = self.plan.instances[instance as usize].0;
+        self.monitor.pools[pool].queue.down(self.now);
+        let queued_at = self.jobs.get(job).queued_at;
+        self.waiting_counted += u128::from(self.now.since(queued_at).nanos());
+    }
+
+    fn later(&mut self, instance: u32, timer: PoolTimer, delay: Span) {
+        let at = self.now + delay;
+        match timer {
+            PoolTimer::Turn => {
+                self.timers.push(Timer { at, kind: TimerKind::Turn, id: instance, generation: 0 });
+            }
+            PoolTimer::Requeue(job) => self.job_timer(TimerKind::Requeue, job, at),
+        }
+    }
+
+    fn retried(&mut self, _instance: u32, job: JobId, outcome: Outcome) {
+        let now = self.now;
+        let entry = self.jobs.get_mut(job);
+        entry.failed += now.since(entry.booked);
+        entry.booked = now;
+        let innocent = entry.is_innocent(outcome);
+        let cell = entry.cell;
+        let tally = self.monitor.cell(cell);
+        tally.pool_retries += 1;
+        tally.attempts_timed_out += u64::from(outcome == Outcome::Timeout);
+        tally.innocent_failures += u64::from(innocent);
+        self.redraw(job);
+    }
+
+    #[inline(always)]
+    fn ended(&mut self, instance: u32, job: JobId, outcome: Outcome) {
+        let pool = self.plan.instances[instance as usize].0;
+        self.monitor.pools[pool].tally.outcomes[outcome as usize] += 1;
+        let now = self.now;
+        let entry = self.jobs.get(job);
+        let stayed = now.since(entry.ticket.arrived);
+        let started = entry.first_start;
+        let cell = entry.cell;
+        let tally = self.monitor.cell(cell);
+        if started != Time::NEVER {
+            tally.accepted += 1;
+            tally.sojourn_served.record(stayed);
+            tally.service += u128::from(now.since(started).nanos());
+        } else if outcome == Outcome::Rejected && entry.queued_at == Time::NEVER {
+            tally.attempts_rejected += 1;
+            tally.first_rejected += u64::from(entry.attempts == 1);
+        } else {
+            tally.accepted += 1;
+            tally.delayed += u64::from(stayed > Span::ZERO);
+            tally.wait_left.record(stayed);
+        }
+        if outcome == Outcome::Ok && entry.ends_at_once() {
+            if self.plan.slowdown {
+                tally.slowdown += stayed.nanos() as f64 / (entry.demand.nanos().max(1)) as f64;
+                tally.slowdown_count += 1;
+            }
+            return self.finish_request(job, outcome);
+        }
+        tally.attempts_timed_out += u64::from(outcome == Outcome::Timeout);
+        tally.innocent_failures += u64::from(entry.is_innocent(outcome));
+        self.inbox.push((job, outcome));
+    }
+
+    #[inline(always)]
+    fn moved(&mut self, instance: u32, local: u32, from: WorkerState, to: WorkerState) {
+        let pool = self.plan.instances[instance as usize].0;
+        let now = self.now;
+        self.monitor.moved(now, pool, from, to);
+        match (from, to) {
+            (WorkerState::Idle, WorkerState::Busy) | (WorkerState::Busy, WorkerState::Idle) => {}
+            _ => self.moved_rarely(instance, local, from, to),
+        }
+    }
+}
+
+impl<C: SlotCalendar> Physics<'_, C> {
+    /// The transitions that are not a job's start or end.
+    #[inline(never)]
+    fn moved_rarely(&mut self, instance: u32, local: u32, from: WorkerState, to: WorkerState) {
+        if from == WorkerState::Cold && to == WorkerState::Starting {
+            self.add_unlimited_slot(instance, local);
+        }
+        let number = self.slot_number(instance, local);
+        match (from, to) {
+            (WorkerState::Busy, WorkerState::Zombie) => {
+                // The job's share ends here; the zombie's time is counted by its level.
+                self.close_service(number, Use::Wasted);
+                self.slots[number as usize].timer_at = Time::NEVER;
+            }
+            (WorkerState::Busy, _) => self.close_service(number, Use::Wasted),
+            (_, WorkerState::Gone) => {
+                let pool = self.pool_of(instance);
+                self.monitor.pools[pool].tally.exits += 1;
+                self.leave_host(number);
+            }
+            _ => {}
+        }
+    }
+
+    /// A slot that an unlimited pool has just made needs a number.
+    fn add_unlimited_slot(&mut self, instance: u32, local: u32) {
+        let pool = self.pool_of(instance);
+        let unlimited = self.plan.model.pools[pool].settings.slots == crate::policy::Slots::Unlimited;
+        if unlimited && local as usize == self.slot_map[instance as usize].len() {
+            self.slot_map[instance as usize].push(self.slots.len() as u32);
+            self.slots.push(Slot::new(instance, local));
+        }
+    }
+
+    fn beats_too_rarely(&self, number: u32) -> bool {
+        let pool = &self.plan.model.pools[self.pool_of(self.slots[number as usize].instance)];
+        pool.life.heartbeat_interval >= pool.settings.worker.heartbeat_timeout
+    }
+
+    /// Sets the timer of a job's waiting limit: in a ring where the limit is a constant and counts from now.
+    #[inline(always)]
+    fn arm_wait(&mut self, job: JobId, leave_by: Time, again: bool) {
+        let entry = self.jobs.get(job);
+        match entry.wait_ring {
+            Some(ring) if !again => {
+                self.timers.push_ring(usize::from(ring), self.now, TimerKind::WaitLimit, job, entry.stamp);
+            }
+            _ => self.job_timer(TimerKind::WaitLimit, job, leave_by),
+        }
+    }
+
+    /// A slot whose busy time is limited will break down when that time is up.
+    fn arm_busy_breakdown(&mut self, number: u32) {
+        let slot = &self.slots[number as usize];
+        let pool = self.pool_of(slot.instance);
+        if self.plan.model.pools[pool].breakdown.as_ref().is_some_and(|b| !b.while_idle) {
+            let at = self.now + slot.up_left;
+            let timer = Timer { at, kind: TimerKind::Breakdown, id: number, generation: slot.starts };
+            self.timers.push(timer);
+        }
+    }
+}

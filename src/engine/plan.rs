@@ -1,0 +1,202 @@
+//! A model made ready to run: samplers and instances laid out once, for all replications.
+
+use crate::model::{Load, Model, RunLength};
+use crate::policy::Slots;
+use crate::time::{Span, Time};
+use crate::workload::{Choice, Distribution, Sampler};
+
+/// A model and what is derived from it.
+pub(super) struct Plan<'m> {
+    pub(super) model: &'m Model,
+    /// By class.
+    pub(super) classes: Vec<ClassPlan>,
+    /// By source.
+    pub(super) sources: Vec<SourcePlan>,
+    /// By pool.
+    pub(super) pools: Vec<PoolPlan>,
+    /// Instances of all pools: (pool, number within it).
+    pub(super) instances: Vec<(usize, u32)>,
+    /// By route: the instances that it chooses from.
+    pub(super) members: Vec<Vec<u32>>,
+    /// Limited slots of all instances.
+    pub(super) slots: usize,
+    /// Whether any pool has no limit of slots.
+    pub(super) unlimited: bool,
+    /// Whether slowdowns (sojourn / demand) are to be reported.
+    pub(super) slowdown: bool,
+    pub(super) horizon: Time,
+    pub(super) requests: u64,
+}
+
+pub(super) struct ClassPlan {
+    pub(super) demand: Sampler,
+    /// Cumulative probabilities of error, crash, hang, freeze; `None` if it always works.
+    pub(super) fates: Option<[f64; 4]>,
+}
+
+pub(super) struct SourcePlan {
+    /// Chooses among `mix`; `None` if there is one class.
+    pub(super) choice: Option<Choice>,
+    pub(super) backoff: Vec<Sampler>,
+    pub(super) think: Option<Sampler>,
+    pub(super) patience: Option<Sampler>,
+    /// Whether any of its classes can go wrong.
+    pub(super) fates: bool,
+    /// The only instance that its route can choose.
+    pub(super) single: Option<u32>,
+}
+
+pub(super) struct PoolPlan {
+    pub(super) start_up: Sampler,
+    pub(super) restart_delay: Sampler,
+    pub(super) kill_exit: Sampler,
+    pub(super) crash_exit: Sampler,
+    pub(super) dispatch: Sampler,
+    pub(super) late: Sampler,
+    pub(super) reply: Sampler,
+    pub(super) timer_late: Sampler,
+    /// Dispatch, lateness and reply, if all three are constants: what a good attempt adds to its demand.
+    pub(super) overhead: Option<Span>,
+    /// The lateness of timers, if a constant.
+    pub(super) timer_delay: Option<Span>,
+    pub(super) waiting_limit: Option<Sampler>,
+    pub(super) breakdown: Option<(Sampler, Sampler)>,
+}
+
+impl<'m> Plan<'m> {
+    pub(super) fn new(model: &'m Model) -> Plan<'m> {
+        let instances: Vec<(usize, u32)> = model
+            .pools
+            .iter()
+            .enumerate()
+            .flat_map(|(pool, settings)| (0..most_instances(settings)).map(move |number| (pool, number)))
+            .collect();
+        let of_pool = |pool: usize| {
+            instances.iter().enumerate().filter(move |(_, of)| of.0 == pool).map(|(number, _)| number as u32)
+        };
+        let members: Vec<Vec<u32>> = model
+            .routes
+            .iter()
+            .map(|route| route.pools.iter().flat_map(|&pool| of_pool(pool)).collect())
+            .collect();
+        let limited = |pool: usize| match model.pools[pool].settings.slots {
+            Slots::Limited(slots) => slots as usize,
+            Slots::Unlimited => 0,
+        };
+        Plan {
+            classes: model.classes.iter().map(ClassPlan::new).collect(),
+            sources: model.sources.iter().map(|source| SourcePlan::new(model, source, &members)).collect(),
+            pools: model.pools.iter().map(PoolPlan::new).collect(),
+            slots: instances.iter().map(|&(pool, _)| limited(pool)).sum(),
+            unlimited: model.pools.iter().any(|pool| pool.settings.slots == Slots::Unlimited),
+            slowdown: !model.hosts.is_empty(),
+            horizon: match model.run.length {
+                RunLength::Horizon(horizon) => horizon,
+                RunLength::Requests(_) => Time::HORIZON_MAX,
+            },
+            requests: match model.run.length {
+                RunLength::Horizon(_) => u64::MAX,
+                RunLength::Requests(requests) => requests,
+            },
+            instances,
+            members,
+            model,
+        }
+    }
+
+    /// About how long a replication will last: for the bins of its timeline.
+    pub(super) fn expected_length(&self) -> Span {
+        if self.requests == u64::MAX {
+            return Span::from_nanos(self.horizon.nanos());
+        }
+        let rate: f64 = self.model.sources.iter().map(|source| self.mean_rate(source)).sum();
+        Span::from_secs(self.requests as f64 / rate.max(1e-9))
+    }
+
+    fn mean_rate(&self, source: &crate::model::Source) -> f64 {
+        match &source.load {
+            Load::Open(open) => open.mean_rate(0.0, 3600.0),
+            Load::Closed(users) => {
+                let most = users.stages.iter().map(|stage| stage.target).fold(users.initial, u32::max);
+                let demand = source.mix.iter().map(|&(class, share)| {
+                    share * self.model.classes[class].demand.mean()
+                });
+                f64::from(most) / (users.think.mean() + demand.sum::<f64>()).max(1e-6)
+            }
+            Load::Trace(trace) => {
+                let last = trace.rows.last().map_or(1.0, |row| row.at.secs());
+                trace.rows.len() as f64 / last.max(1e-9)
+            }
+            Load::Script(users) => {
+                let requests: usize = users.iter().map(|user| user.requests.len()).sum();
+                let last = users.iter().map(|user| user.plan.stop.secs()).fold(1.0, f64::max);
+                requests as f64 / last
+            }
+        }
+    }
+}
+
+/// Instances to lay out: the autoscaler's most where there is one.
+fn most_instances(pool: &crate::model::Pool) -> u32 {
+    pool.autoscaler.map_or(pool.instances, |scaler| scaler.max.max(pool.instances))
+}
+
+impl ClassPlan {
+    fn new(class: &crate::model::Class) -> ClassPlan {
+        let fates = class.fates;
+        let mut sum = 0.0;
+        let cumulative = [fates.error, fates.crash, fates.hang, fates.freeze].map(|p| {
+            sum += p;
+            sum
+        });
+        ClassPlan { demand: Sampler::new(&class.demand), fates: (sum > 0.0).then_some(cumulative) }
+    }
+}
+
+impl SourcePlan {
+    fn new(model: &Model, source: &crate::model::Source, members: &[Vec<u32>]) -> SourcePlan {
+        let shares: Vec<f64> = source.mix.iter().map(|&(_, share)| share).collect();
+        let can_fail = |class: &crate::model::Class| {
+            let fates = class.fates;
+            fates.error + fates.crash + fates.hang + fates.freeze > 0.0
+        };
+        SourcePlan {
+            choice: (shares.len() > 1).then(|| Choice::new(&shares)),
+            backoff: source.backoff.iter().map(Sampler::new).collect(),
+            think: match &source.load {
+                Load::Closed(users) => Some(Sampler::new(&users.think)),
+                _ => None,
+            },
+            patience: source.patience.as_ref().map(Sampler::new),
+            fates: model.classes.iter().any(can_fail),
+            single: match members[source.route].as_slice() {
+                [only] => Some(*only),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl PoolPlan {
+    fn new(pool: &crate::model::Pool) -> PoolPlan {
+        let (life, transport) = (&pool.life, &pool.transport);
+        let constant = |distribution: &Distribution| distribution.is_constant();
+        let overhead = [&transport.dispatch, &transport.late, &transport.reply]
+            .into_iter()
+            .try_fold(Span::ZERO, |sum, part| constant(part).map(|span| sum + span));
+        PoolPlan {
+            start_up: Sampler::new(&life.start_up),
+            restart_delay: Sampler::new(&life.restart_delay),
+            kill_exit: Sampler::new(&life.kill_exit),
+            crash_exit: Sampler::new(&life.crash_exit),
+            dispatch: Sampler::new(&transport.dispatch),
+            late: Sampler::new(&transport.late),
+            reply: Sampler::new(&transport.reply),
+            timer_late: Sampler::new(&transport.timer_late),
+            overhead,
+            timer_delay: constant(&transport.timer_late),
+            waiting_limit: pool.waiting_limit.as_ref().map(Sampler::new),
+            breakdown: pool.breakdown.as_ref().map(|b| (Sampler::new(&b.up), Sampler::new(&b.down))),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The physical side of a slot: what its worker is about to do, and when.
+
+use crate::policy::{JobId, NO_JOB, SlotTimer};
+use crate::time::{Span, Time};
+
+/// What happens next in a slot by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Act {
+    /// Nothing.
+    Rest,
+    /// The job has reached the worker, which starts to work under contention.
+    Begin,
+    /// The pool has the answer.
+    Answer,
+    /// The pool has an answer that says "failed".
+    AnswerError,
+    /// The job crashed and the worker lives on.
+    AnswerCrash,
+    /// The exit of a worker that its job took down is noticed.
+    CrashExit,
+    /// The exit of a worker that was killed, or left, is noticed.
+    Exit,
+    /// The whole worker stops; its heartbeats cease.
+    Freeze,
+    /// The restart delay is over.
+    Spawn,
+    /// The worker is ready.
+    Ready,
+}
+
+/// No lane of a host.
+pub(super) const NO_LANE: u32 = u32::MAX;
+
+/// One slot of one instance.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) instance: u32,
+    /// Its number within the instance.
+    pub(super) local: u32,
+    pub(super) job: JobId,
+    /// What happens next, and when (`NEVER` while a host decides).
+    pub(super) act: Act,
+    pub(super) act_at: Time,
+    /// The policy's timer for the slot.
+    pub(super) timer: SlotTimer,
+    pub(super) timer_at: Time,
+    /// The policy's heartbeat timer: only set where the worker has fallen silent.
+    pub(super) beat_at: Time,
+    /// What the calendar holds for the slot; `NEVER` for nothing.
+    pub(super) key: Time,
+    /// Since when the present service has not been counted; `NEVER` if there is none.
+    pub(super) since: Time,
+    /// When the worker became ready, in nanoseconds from the start of the run (earlier for warm starts).
+    pub(super) ready_at: i128,
+    /// Spawns so far.
+    pub(super) spawns: u32,
+    /// Services begun so far.
+    pub(super) starts: u32,
+    /// Tells stints of work on a host apart.
+    pub(super) epoch: u32,
+    /// The lane of the host on which the slot works.
+    pub(super) lane: u32,
+    /// The clock of that lane at which the work is done.
+    pub(super) lane_due: f64,
+    /// What follows when a host's work is done, and how long it takes.
+    pub(super) after: Act,
+    pub(super) tail: Span,
+    /// The worker has been sent a kill, or is dead without the pool knowing.
+    pub(super) doomed: bool,
+    /// No job has been written to the worker since it was doomed.
+    pub(super) first_write: bool,
+    /// Its heartbeats have ceased.
+    pub(super) silent: bool,
+    /// Down by itself.
+    pub(super) broken: bool,
+    /// Breakdowns so far.
+    pub(super) breakdowns: u32,
+    /// Busy time left until it breaks down, where only busy time counts.
+    pub(super) up_left: Span,
+    /// Service in earlier segments, not counted yet: (segment, nanoseconds).
+    pub(super) parts: Vec<(usize, u64)>,
+}
+
+impl Slot {
+    pub(super) fn new(instance: u32, local: u32) -> Slot {
+        Slot {
+            instance,
+            local,
+            job: NO_JOB,
+            act: Act::Rest,
+            act_at: Time::NEVER,
+            timer: SlotTimer::Service,
+            timer_at: Time::NEVER,
+            beat_at: Time::NEVER,
+            key: Time::NEVER,
+            since: Time::NEVER,
+            ready_at: 0,
+            spawns: 0,
+            starts: 0,
+            epoch: 0,
+            lane: NO_LANE,
+            lane_due: 0.0,
+            after: Act::Rest,
+            tail: Span::ZERO,
+            doomed: false,
+            first_write: false,
+            silent: false,
+            broken: false,
+            breakdowns: 0,
+            up_left: Span::NEVER,
+            parts: Vec::new(),
+        }
+    }
+
+    /// The earliest of what may happen in the slot.
+    #[inline(always)]
+    pub(super) fn earliest(&self) -> Time {
+        self.act_at.min(self.timer_at).min(self.beat_at)
+    }
+}

@@ -1,0 +1,569 @@
+//! One replication: pools, clients, sources and machines, and the loop that plays them out.
+
+use super::Breach;
+use super::calendar::{SlotCalendar, Timer, TimerKind};
+use super::monitor::Use;
+use super::physics::{Physics, Races};
+use super::plan::Plan;
+use super::request::OpenSource;
+use super::scale::Scaler;
+use super::slot::Act;
+use crate::outcome::Outcome;
+use crate::policy::client::Client;
+use crate::policy::route::Router;
+use crate::policy::{JobId, Pool, PoolTimer, WorkerState};
+use crate::random::{Purpose, Stream, Streams};
+use crate::stats::Replication;
+use crate::time::{Span, Time};
+
+/// Everything of one replication.
+pub(super) struct World<'m, C> {
+    pub(super) phys: Physics<'m, C>,
+    /// By instance.
+    pub(super) pools: Vec<Pool>,
+    /// By instance: whether it takes requests.
+    pub(super) up: Vec<bool>,
+    /// By route.
+    pub(super) routers: Vec<Router>,
+    /// By route: loads as last reported, where reports are late.
+    pub(super) signals: Vec<Vec<u32>>,
+    /// By source.
+    pub(super) clients: Vec<Client>,
+    pub(super) sources: Vec<OpenSource>,
+    /// By source and pool.
+    pub(super) waits: Vec<Vec<Wait>>,
+    /// By pool.
+    pub(super) scalers: Vec<Option<Scaler>>,
+    pub(super) fault_chance: Vec<Stream>,
+    pub(super) backoff_stamp: u32,
+    next_arrival: (Time, usize),
+    index: u64,
+    fingerprint: u64,
+    events: u64,
+    stuck: u32,
+    sending: bool,
+}
+
+/// The waiting limit of a source's jobs at a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    None,
+    Constant(Span, u8),
+    Drawn,
+}
+
+/// What happens next.
+enum Next {
+    Slot(u32),
+    Host(usize),
+    Timer,
+    Arrival(usize),
+}
+
+/// So many events at one instant mean that the model makes no progress.
+const STUCK: u32 = 20_000_000;
+
+impl<'m, C: SlotCalendar> World<'m, C> {
+    pub(super) fn new(plan: &'m Plan<'m>, index: u64, races: Option<&'m Races>) -> World<'m, C> {
+        let streams = Streams::new(plan.model.run.seed, index);
+        let mut phys = Physics::new(plan, streams, races);
+        let model = plan.model;
+        let pools = plan.instances.iter().enumerate().map(|(number, &(pool, _))| {
+            let chance = streams.stream(Purpose::Policy, number as u64);
+            Pool::new(number as u32, model.pools[pool].settings.clone(), chance)
+        });
+        let routers = model.routes.iter().zip(&plan.members).enumerate().map(|(number, (route, members))| {
+            let chance = streams.stream(Purpose::Routing, number as u64);
+            Router::new(route.settings.routing.clone(), members.len(), chance)
+        });
+        let sources = model.sources.iter().enumerate().map(|(number, source)| {
+            OpenSource::new(&source.load, source.mix.len(), number as u64, &streams)
+        });
+        World {
+            pools: pools.collect(),
+            up: plan.instances.iter().map(|&(pool, number)| number < model.pools[pool].instances).collect(),
+            routers: routers.collect(),
+            signals: plan.members.iter().map(|members| vec![0; members.len()]).collect(),
+            clients: model.sources.iter().map(|source| Client::new(source.client.clone())).collect(),
+            sources: sources.collect(),
+            waits: super::client::wait_rules(plan, &mut phys.timers),
+            scalers: model.pools.iter().map(|pool| pool.autoscaler.map(Scaler::new)).collect(),
+            fault_chance: (0..model.faults.len() as u64).map(|f| streams.stream(Purpose::Fault, f)).collect(),
+            backoff_stamp: 0,
+            next_arrival: (Time::NEVER, 0),
+            index,
+            fingerprint: 0xcbf2_9ce4_8422_2325,
+            events: 0,
+            stuck: 0,
+            sending: true,
+            phys,
+        }
+    }
+
+    /// Plays the replication to its end.
+    pub(super) fn run(mut self) -> Result<Replication, Breach> {
+        self.open();
+        loop {
+            let (at, next) = self.next();
+            if at >= self.phys.monitor.border && at != Time::NEVER {
+                self.cross_borders(at)?;
+            }
+            if at > self.phys.plan.horizon && !self.drains_on() {
+                break;
+            }
+            if at == Time::NEVER {
+                break;
+            }
+            self.advance(at)?;
+            match next {
+                Next::Slot(number) => self.slot_event(number),
+                Next::Host(host) => self.phys.host_done(host),
+                Next::Timer => self.timer_event(),
+                Next::Arrival(source) => self.arrival(source),
+            }
+            if !self.phys.inbox.is_empty() || !self.phys.failed_writes.is_empty() {
+                self.settle();
+            }
+            if self.phys.finished >= self.phys.plan.requests && !self.sending {
+                break;
+            }
+        }
+        self.close()
+    }
+
+    /// The first event of all calendars, in the order of one instant that `calendar` states.
+    #[inline(always)]
+    fn next(&self) -> (Time, Next) {
+        let (mut at, slot) = self.phys.calendar.first();
+        let mut next = Next::Slot(slot);
+        if !self.phys.hosts.is_empty() {
+            for (number, host) in self.phys.hosts.iter().enumerate() {
+                if host.next() < at {
+                    (at, next) = (host.next(), Next::Host(number));
+                }
+            }
+        }
+        if self.phys.timers.first() < at {
+            (at, next) = (self.phys.timers.first(), Next::Timer);
+        }
+        if self.next_arrival.0 < at {
+            (at, next) = (self.next_arrival.0, Next::Arrival(self.next_arrival.1));
+        }
+        (at, next)
+    }
+
+    /// Moves the clock and notes the event in the fingerprint.
+    #[inline(always)]
+    fn advance(&mut self, at: Time) -> Result<(), Breach> {
+        if at <= self.phys.now {
+            self.stands_still(at)?;
+        } else {
+            self.stuck = 0;
+        }
+        self.phys.now = at;
+        self.events += 1;
+        self.fingerprint = (self.fingerprint ^ at.nanos()).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23);
+        Ok(())
+    }
+
+    #[cold]
+    fn stands_still(&mut self, at: Time) -> Result<(), Breach> {
+        if at < self.phys.now {
+            return Err(self.breach(format!("time ran back from {:?} to {at:?}", self.phys.now)));
+        }
+        self.stuck += 1;
+        if self.stuck > STUCK {
+            return Err(self.breach(format!("{STUCK} events at {at:?}: retries or think times of no length?")));
+        }
+        Ok(())
+    }
+
+    pub(super) fn breach(&self, message: String) -> Breach {
+        Breach { message, seed: self.phys.plan.model.run.seed, replication: self.index }
+    }
+
+    /// Notes who or what an event was about.
+    #[inline(always)]
+    fn stamp(&mut self, what: u64) {
+        self.fingerprint ^= what;
+    }
+
+    fn drains_on(&mut self) -> bool {
+        let drains = self.phys.plan.model.run.drain && self.phys.jobs.alive() > 0;
+        if drains {
+            self.stop_sending();
+        }
+        drains
+    }
+
+    fn stop_sending(&mut self) {
+        if std::mem::replace(&mut self.sending, false) {
+            self.sources.iter_mut().for_each(OpenSource::stop);
+            self.phys.users.iter_mut().for_each(|user| user.gone = true);
+            self.find_arrival();
+            let now = self.phys.now;
+            if self.phys.plan.requests != u64::MAX {
+                self.phys.split_services(now);
+            }
+            let hosts = self.phys.host_tallies(now);
+            self.phys.monitor.sending_ended(now, &hosts);
+        }
+    }
+
+    fn cross_borders(&mut self, at: Time) -> Result<(), Breach> {
+        let end = self.phys.plan.horizon;
+        while self.phys.monitor.border <= at.min(end) {
+            let border = self.phys.monitor.border;
+            if self.phys.monitor.segment_ends() {
+                self.phys.split_services(border);
+            }
+            let hosts = self.phys.host_tallies(border);
+            self.phys.monitor.cross(&hosts);
+            self.check_work_conserving(border)?;
+        }
+        Ok(())
+    }
+
+    /// No worker is idle while a job that may start is waiting.
+    fn check_work_conserving(&self, now: Time) -> Result<(), Breach> {
+        match self.pools.iter().position(Pool::idles_while_jobs_wait) {
+            Some(instance) => {
+                let pool = &self.phys.plan.model.pools[self.phys.pool_of(instance as u32)].name;
+                Err(self.breach(format!("a worker of pool `{pool}` is idle at {now:?} while jobs wait")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    // ---- events -------------------------------------------------------------------------------------------
+
+    fn open(&mut self) {
+        let now = Time::ZERO;
+        for instance in 0..self.pools.len() {
+            self.open_instance(instance as u32, now);
+        }
+        self.phys.open_users();
+        self.open_faults();
+        self.open_signals();
+        self.open_breakdowns();
+        self.settle();
+        self.find_arrival();
+    }
+
+    /// Starts the workers of an instance.
+    pub(super) fn open_instance(&mut self, instance: u32, now: Time) {
+        let pool = self.phys.pool_of(instance);
+        let settings = &self.phys.plan.model.pools[pool];
+        let slots = self.pools[instance as usize].slots();
+        for local in 0..slots {
+            let before = settings.life.ready_before.get(local as usize).copied().unwrap_or(Span::ZERO);
+            let number = self.phys.slot_number(instance, local);
+            self.phys.slots[number as usize].ready_at = i128::from(now.nanos()) - i128::from(before.nanos());
+        }
+        if self.up[instance as usize] {
+            self.phys.monitor.resize(now, pool, slots, true);
+            self.pools[instance as usize].open(now, settings.life.warm_start, &mut self.phys);
+        }
+    }
+
+    #[inline(always)]
+    fn find_arrival(&mut self) {
+        self.next_arrival = (Time::NEVER, 0);
+        for (number, source) in self.sources.iter().enumerate() {
+            if source.next < self.next_arrival.0 {
+                self.next_arrival = (source.next, number);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn arrival(&mut self, number: usize) {
+        self.stamp(1 << 60 | number as u64);
+        for _ in 0..self.sources[number].batch() {
+            if self.phys.monitor.sent >= self.phys.monitor.next_cut {
+                self.cut_by_count();
+            }
+            let job = self.phys.open_request(number, &mut self.sources[number]);
+            self.send(job);
+            if self.phys.monitor.sent >= self.phys.plan.requests {
+                return self.stop_sending();
+            }
+        }
+        self.sources[number].advance();
+        self.find_arrival();
+    }
+
+    #[cold]
+    fn cut_by_count(&mut self) {
+        let now = self.phys.now;
+        self.phys.split_services(now);
+        let hosts = self.phys.host_tallies(now);
+        self.phys.monitor.cut_by_count(now, &hosts);
+    }
+
+    /// A user sends, if it still may.
+    fn user_sends(&mut self, id: u32) {
+        if !self.phys.user_may_send(id) {
+            return;
+        }
+        if self.phys.monitor.sent >= self.phys.monitor.next_cut {
+            self.cut_by_count();
+        }
+        let job = self.phys.user_request(id);
+        self.send(job);
+        if self.phys.monitor.sent >= self.phys.plan.requests {
+            self.stop_sending();
+        }
+    }
+
+    #[inline(always)]
+    fn slot_event(&mut self, number: u32) {
+        self.phys.calendar.pop();
+        let slot = &mut self.phys.slots[number as usize];
+        slot.key = Time::NEVER;
+        let (instance, local, now) = (slot.instance, slot.local, self.phys.now);
+        if slot.act_at <= now {
+            let act = std::mem::replace(&mut slot.act, Act::Rest);
+            slot.act_at = Time::NEVER;
+            self.fingerprint ^= 2 << 60 | u64::from(number) << 8 | act as u64;
+            self.act(number, instance, local, act);
+        } else if slot.timer_at <= now {
+            let timer = slot.timer;
+            slot.timer_at = Time::NEVER;
+            self.fingerprint ^= 3 << 60 | u64::from(number) << 8 | timer as u64;
+            self.pools[instance as usize].timer(now, local, timer, &mut self.phys);
+        } else {
+            slot.beat_at = Time::NEVER;
+            self.fingerprint ^= 4 << 60 | u64::from(number);
+            let beat = crate::policy::SlotTimer::Heartbeat;
+            self.pools[instance as usize].timer(now, local, beat, &mut self.phys);
+        }
+        if self.phys.slots[number as usize].key == Time::NEVER {
+            self.phys.schedule(number);
+        }
+    }
+
+    #[inline(always)]
+    fn act(&mut self, number: u32, instance: u32, local: u32, act: Act) {
+        if act == Act::Answer {
+            self.phys.slots[number as usize].timer_at = Time::NEVER;
+            let job = self.phys.slots[number as usize].job;
+            let how = if self.phys.jobs.get(job).orphan { Use::Zombie } else { Use::Useful };
+            self.phys.close_service(number, how);
+            let now = self.phys.now;
+            return self.pools[instance as usize].answer(now, local, Outcome::Ok, &mut self.phys);
+        }
+        self.rare_act(number, instance, local, act);
+    }
+
+    #[inline(never)]
+    fn rare_act(&mut self, number: u32, instance: u32, local: u32, act: Act) {
+        let now = self.phys.now;
+        let pool = &mut self.pools[instance as usize];
+        match act {
+            Act::Rest | Act::Answer => {}
+            Act::Begin => self.phys.begin(number),
+            Act::AnswerError | Act::AnswerCrash => {
+                self.phys.slots[number as usize].timer_at = Time::NEVER;
+                self.phys.close_service(number, Use::Wasted);
+                let outcome = if act == Act::AnswerError { Outcome::Error } else { Outcome::Crash };
+                pool.answer(now, local, outcome, &mut self.phys);
+            }
+            Act::CrashExit | Act::Exit => {
+                self.phys.close_service(number, Use::Wasted);
+                let slot = &mut self.phys.slots[number as usize];
+                (slot.timer_at, slot.beat_at) = (Time::NEVER, Time::NEVER);
+                pool.exited(now, local, act == Act::CrashExit, &mut self.phys);
+            }
+            Act::Freeze => {
+                self.phys.slots[number as usize].silent = true;
+                if let Some(last) = self.phys.last_beat(number) {
+                    pool.beat(last, local, &mut self.phys);
+                }
+            }
+            Act::Spawn => {
+                if self.phys.start_worker(number) {
+                    pool.spawned(now, local, &mut self.phys);
+                } else {
+                    pool.spawn_failed(local, &mut self.phys);
+                }
+            }
+            Act::Ready => {
+                self.phys.slots[number as usize].ready_at = i128::from(now.nanos());
+                pool.ready(now, local, &mut self.phys);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn timer_event(&mut self) {
+        let timer = self.phys.timers.pop();
+        self.stamp(5 << 60 | (timer.kind as u64) << 40 | u64::from(timer.id));
+        let now = self.phys.now;
+        match timer.kind {
+            TimerKind::WaitLimit => {
+                let entry = self.phys.jobs.get(timer.id);
+                if entry.stamp == timer.generation && entry.ticket.leave_by <= now {
+                    let instance = entry.instance as usize;
+                    self.pools[instance].wait_expired(now, timer.id, &mut self.phys);
+                }
+            }
+            TimerKind::UserWake => self.user_sends(timer.id),
+            TimerKind::Retry => self.retry_due(timer),
+            _ => self.rare_timer(timer),
+        }
+    }
+
+    #[inline(never)]
+    fn rare_timer(&mut self, timer: Timer) {
+        let now = self.phys.now;
+        match timer.kind {
+            TimerKind::WaitLimit | TimerKind::UserWake | TimerKind::Retry => {}
+            TimerKind::AttemptDeadline => self.attempt_deadline(timer),
+            TimerKind::TotalDeadline => self.total_deadline(timer),
+            TimerKind::Hedge => self.hedge_due(timer),
+            TimerKind::Requeue => {
+                let entry = self.phys.jobs.get(timer.id);
+                if entry.stamp == timer.generation {
+                    let instance = entry.instance as usize;
+                    self.pools[instance].pool_timer(now, PoolTimer::Requeue(timer.id), &mut self.phys);
+                }
+            }
+            TimerKind::Turn => {
+                self.pools[timer.id as usize].pool_timer(now, PoolTimer::Turn, &mut self.phys);
+            }
+            TimerKind::UserStart => {
+                if self.phys.user_starts(timer.id) {
+                    self.user_sends(timer.id);
+                }
+            }
+            TimerKind::UserDrop => self.user_drops(timer.id),
+            TimerKind::Breakdown => self.breakdown(timer),
+            TimerKind::Fault => self.fault(timer),
+            TimerKind::FaultEnd => self.fault_end(timer),
+            TimerKind::Scale => self.scale(timer.id as usize),
+            TimerKind::Boot => self.boot(timer.id),
+            TimerKind::Signal => self.renew_signal(timer.id as usize),
+        }
+    }
+
+    /// Tells pools and clients what they do not know yet, until nobody has anything to say.
+    #[inline(never)]
+    pub(super) fn settle(&mut self) {
+        loop {
+            if let Some(number) = self.phys.failed_writes.pop() {
+                let (instance, local) = {
+                    let slot = &self.phys.slots[number as usize];
+                    (slot.instance, slot.local)
+                };
+                let now = self.phys.now;
+                self.pools[instance as usize].write_failed(now, local, &mut self.phys);
+            } else if !self.phys.inbox.is_empty() {
+                let (job, outcome) = self.phys.inbox.remove(0);
+                self.react(job, outcome);
+            } else {
+                return;
+            }
+        }
+    }
+
+    // ---- the end ------------------------------------------------------------------------------------------
+
+    fn close(mut self) -> Result<Replication, Breach> {
+        let end = match self.phys.plan.requests {
+            u64::MAX => self.phys.now.max(self.phys.plan.horizon),
+            _ => self.phys.now,
+        };
+        self.cross_borders(end)?;
+        self.phys.now = end;
+        self.count_unfinished();
+        self.check_balances(end)?;
+        self.book_open_services(end);
+        let hosts = self.phys.host_tallies(end);
+        let report = self.phys.monitor.finish(end, self.index, self.fingerprint, self.events, &hosts);
+        Ok(report)
+    }
+
+    /// Requests still alive are counted as unfinished, each once.
+    fn count_unfinished(&mut self) {
+        for job in self.phys.jobs.all_alive() {
+            let entry = self.phys.jobs.get(job);
+            if !entry.orphan && self.is_first_of_siblings(job) {
+                let cell = entry.cell;
+                self.phys.monitor.cell(cell).outcomes[Outcome::Unfinished as usize] += 1;
+            }
+        }
+    }
+
+    fn is_first_of_siblings(&self, job: JobId) -> bool {
+        let mut other = self.phys.jobs.get(job).sibling;
+        while other != job {
+            if other < job {
+                return false;
+            }
+            other = self.phys.jobs.get(other).sibling;
+        }
+        true
+    }
+
+    /// Service that is under way at the end was neither good nor bad: it counts as useful if its job may still
+    /// end well.
+    fn book_open_services(&mut self, end: Time) {
+        for number in 0..self.phys.slots.len() as u32 {
+            let slot = &self.phys.slots[number as usize];
+            if slot.since != Time::NEVER && slot.since <= end {
+                let zombie = self.phys.jobs.get(slot.job).orphan;
+                self.phys.close_service(number, if zombie { Use::Zombie } else { Use::Useful });
+            }
+        }
+    }
+
+    /// Conservation and Little's law as identities over the whole run: every request has one outcome, and the
+    /// integrals of queue, service and flight equal the sums over jobs, to the nanosecond.
+    fn check_balances(&self, end: Time) -> Result<(), Breach> {
+        let phys = &self.phys;
+        let (queue, in_flight) = phys.monitor.totals(end);
+        let mut waiting = phys.waiting_counted;
+        let mut flying = 0;
+        for job in phys.jobs.all_alive() {
+            let entry = phys.jobs.get(job);
+            if entry.ticket.place == crate::policy::Place::Queued {
+                waiting += u128::from(end.since(entry.queued_at).nanos());
+            }
+            if !entry.orphan && self.is_first_of_siblings(job) {
+                flying += u128::from(end.since(entry.first_sent).nanos());
+            }
+        }
+        for (cell, tally) in phys.monitor.cells.iter().enumerate() {
+            let ended: u64 = tally.outcomes.iter().sum();
+            if ended != tally.sent {
+                return Err(self.breach(format!("cell {cell}: {} requests sent, {ended} outcomes", tally.sent)));
+            }
+            let latency = tally.latency_ok.sum + tally.latency_failed.sum;
+            let spent = tally.spent_waiting + tally.spent_failed + tally.spent_final + tally.spent_backoff;
+            if latency != spent {
+                return Err(self.breach(format!("cell {cell}: latencies of {latency} ns, but {spent} ns explained")));
+            }
+            flying += latency;
+        }
+        let busy: u128 = phys.monitor.pools.iter().map(|pool| pool.busy.integral(end)).sum();
+        let open = phys.slots.iter().filter(|slot| slot.since != Time::NEVER);
+        let served = phys.service_counted + open.map(|slot| u128::from(end.since(slot.since).nanos())).sum::<u128>();
+        for (what, integral, sum) in
+            [("waiting", queue, waiting), ("in flight", in_flight, flying), ("in service", busy, served)]
+        {
+            if integral != sum {
+                return Err(self.breach(format!(
+                    "Little's law: the integral of jobs {what} is {integral} ns, the jobs' own times sum to {sum} ns"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a worker would begin a job given to it.
+    pub(super) fn is_alive(&self, instance: u32, local: u32) -> bool {
+        self.pools[instance as usize].slot_is_alive(local)
+            && self.pools[instance as usize].state(local) != WorkerState::Dying
+    }
+}

@@ -1,0 +1,817 @@
+//! One pool: its workers, its queue, and every decision about them.
+
+use super::admission::Gate;
+use super::idle::IdleSet;
+use super::queue::Queue;
+use super::settings::{
+    CrashRadius, Discipline, OnTimeout, PoolSettings, RetryPlace, Slots, TimeoutOrigin, WhenFull,
+};
+use super::ticket::{JobId, NO_JOB, Place, Tickets};
+use crate::outcome::Outcome;
+use crate::random::Stream;
+use crate::time::{Span, Time};
+
+/// What a worker in a slot is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum WorkerState {
+    /// Not started until there is work (cold pools).
+    Cold,
+    /// Spawned, not yet ready.
+    Starting,
+    /// Ready, without a job.
+    Idle,
+    /// With a job.
+    Busy,
+    /// At work on a result that nobody waits for.
+    Zombie,
+    /// Asked to stop its work, not free yet.
+    Cancelling,
+    /// Being killed or leaving; its exit has not been noticed.
+    Dying,
+    /// Its exit was noticed; the restart delay runs.
+    Gone,
+    /// Its spawn failed; never tried again.
+    Lost,
+    /// Broken down by itself; comes back by itself.
+    Down,
+}
+
+/// Timers of a slot. A slot needs at most one of the first four at a time, and beside it `Heartbeat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SlotTimer {
+    /// The service time-out of the job in the slot.
+    Service,
+    /// A cancelled worker is free.
+    Grace,
+    /// The start time-out.
+    Start,
+    /// An idle worker of a cold pool leaves.
+    Idle,
+    /// The worker has been silent for too long.
+    Heartbeat,
+}
+
+/// Timers of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolTimer {
+    /// A job's retry delay is over.
+    Requeue(JobId),
+    /// Look for a worker again.
+    Turn,
+}
+
+/// Carries out what a pool decides. `pool` is the number that the pool was given.
+pub trait Driver: Tickets {
+    /// Hands `job` to the worker in `slot`. `dying`: the worker is being killed and will never work on it.
+    fn start(&mut self, pool: u32, slot: u32, job: JobId, dying: bool);
+    /// Wants [`Pool::timer`] called at `at`.
+    fn arm(&mut self, pool: u32, slot: u32, timer: SlotTimer, at: Time);
+    /// Kills the worker; [`Pool::exited`] follows.
+    fn kill(&mut self, pool: u32, slot: u32);
+    /// Asks the worker to leave in peace; [`Pool::exited`] follows.
+    fn retire(&mut self, pool: u32, slot: u32);
+    /// Takes the job from its worker, which is free at once or after its grace time.
+    fn withdraw(&mut self, pool: u32, slot: u32, job: JobId);
+    /// Starts a worker after the restart delay (none for `first`); [`Pool::spawned`] follows.
+    fn respawn(&mut self, pool: u32, slot: u32, first: bool);
+    /// The job has entered the queue.
+    fn queued(&mut self, pool: u32, job: JobId, again: bool);
+    /// The job has left the queue.
+    fn unqueued(&mut self, pool: u32, job: JobId);
+    /// Wants [`Pool::pool_timer`] called after `delay`.
+    fn later(&mut self, pool: u32, timer: PoolTimer, delay: Span);
+    /// An attempt has failed with `outcome` and the pool will try the job again.
+    fn retried(&mut self, pool: u32, job: JobId, outcome: Outcome);
+    /// The job has left the pool. The policy never touches its ticket again.
+    fn ended(&mut self, pool: u32, job: JobId, outcome: Outcome);
+    /// The worker in `slot` went from one state to another.
+    fn moved(&mut self, pool: u32, slot: u32, from: WorkerState, to: WorkerState);
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Worker {
+    state: WorkerState,
+    /// Whether it has said that it is ready since its spawn: a dying worker that was not is never "available".
+    ready: bool,
+    job: JobId,
+    /// Jobs answered since its spawn.
+    answered: u32,
+    /// When the present one of its timers is due; an earlier or later call is stale.
+    due: Time,
+    /// When its heartbeat timer is due.
+    beat_due: Time,
+}
+
+/// The state machine of one pool. Every input names the present instant, which must not go back.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    number: u32,
+    settings: PoolSettings,
+    workers: Vec<Worker>,
+    available: IdleSet,
+    queue: Queue,
+    gate: Gate,
+    chance: Stream,
+    in_pool: u32,
+    starting: u32,
+    running: Vec<u32>,
+    reserves: bool,
+    paused: bool,
+    turn_pending: bool,
+    closed: bool,
+    /// No gate, no reserves, no recycling: the checks of the common pool are skipped by one test.
+    plain: bool,
+}
+
+const NEW: Worker = Worker {
+    state: WorkerState::Cold,
+    ready: false,
+    job: NO_JOB,
+    answered: 0,
+    due: Time::NEVER,
+    beat_due: Time::NEVER,
+};
+
+impl Pool {
+    /// A pool whose workers have not been started; see [`Pool::open`].
+    pub fn new(number: u32, settings: PoolSettings, chance: Stream) -> Pool {
+        let slots = match settings.slots {
+            Slots::Limited(slots) => slots,
+            Slots::Unlimited => 0,
+        };
+        let reserves = settings.reserved.iter().any(|&slots| slots > 0);
+        let gate = Gate::new(&settings.admission);
+        let worker = &settings.worker;
+        let plain =
+            gate.is_open() && !reserves && worker.recycle_after == 0 && worker.idle_shutdown.is_never();
+        Pool {
+            number,
+            workers: vec![NEW; slots as usize],
+            available: IdleSet::new(settings.idle_order, slots),
+            queue: Queue::new(settings.discipline, &settings.class_weights),
+            gate,
+            chance,
+            in_pool: 0,
+            starting: 0,
+            running: vec![0; settings.reserved.len()],
+            reserves,
+            paused: false,
+            turn_pending: false,
+            closed: false,
+            plain,
+            settings,
+        }
+    }
+
+    /// Starts the workers: all are ready at once (`warm`), or are spawned now, or wait for work (cold pools).
+    pub fn open<D: Driver>(&mut self, now: Time, warm: bool, driver: &mut D) {
+        for slot in 0..self.workers.len() as u32 {
+            if warm {
+                self.spawned(now, slot, driver);
+                self.ready(now, slot, driver);
+            } else if self.settings.worker.idle_shutdown.is_never() {
+                driver.respawn(self.number, slot, true);
+            }
+        }
+    }
+
+    /// Jobs that wait.
+    #[inline(always)]
+    pub fn queue_len(&self) -> u32 {
+        self.queue.len()
+    }
+
+    /// Jobs that wait or are with a worker.
+    #[inline(always)]
+    pub fn load(&self) -> u32 {
+        self.in_pool
+    }
+
+    /// Slots, whatever their state.
+    pub fn slots(&self) -> u32 {
+        self.workers.len() as u32
+    }
+
+    /// State of the worker in a slot.
+    pub fn state(&self, slot: u32) -> WorkerState {
+        self.workers[slot as usize].state
+    }
+
+    /// The job that the worker in a slot has, if any.
+    pub fn job_in(&self, slot: u32) -> Option<JobId> {
+        let job = self.workers[slot as usize].job;
+        (job != NO_JOB).then_some(job)
+    }
+
+    /// Whether the pool leaves a worker idle while a job that may start is waiting: never true between inputs,
+    /// unless it is paused or a retry's turn is pending.
+    pub fn idles_while_jobs_wait(&self) -> bool {
+        !self.queue.is_empty()
+            && !self.available.is_empty()
+            && !self.paused
+            && !self.turn_pending
+            && !self.reserves
+    }
+
+    // ---- jobs -------------------------------------------------------------------------------------------
+
+    /// A job arrives. Its ticket holds class, priority, deadline and size; the rest is written here.
+    #[inline]
+    pub fn arrive<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
+        let ticket = driver.ticket(job);
+        ticket.arrived = now;
+        ticket.retries = 0;
+        ticket.served = Span::ZERO;
+        if self.plain && self.queue.is_empty() && !self.paused && !self.closed {
+            if let Some(slot) = self.choose_slot(now, driver) {
+                self.in_pool += 1;
+                return self.assign(now, slot, job, driver);
+            }
+        }
+        self.arrive_to_queue(now, job, driver);
+    }
+
+    #[inline]
+    fn arrive_to_queue<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
+        if self.closed || !self.gate.admits(now, self.in_pool) {
+            return driver.ended(self.number, job, Outcome::Rejected);
+        }
+        if self.is_full(now, driver) {
+            match self.settings.when_full {
+                WhenFull::DropOldest if !self.queue.is_empty() => self.drop_oldest(now, driver),
+                _ => return driver.ended(self.number, job, Outcome::Rejected),
+            }
+        }
+        self.in_pool += 1;
+        self.queue.push(job, driver);
+        driver.queued(self.number, job, false);
+        self.dispatch(now, driver);
+    }
+
+    /// The client withdraws a job; the pool reports it as cancelled.
+    pub fn cancel<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
+        match driver.ticket(job).place {
+            Place::Queued => {
+                self.unqueue(job, driver);
+                self.leave(now, job, Outcome::Cancelled, driver);
+            }
+            Place::Running => {
+                let slot = driver.ticket(job).slot;
+                self.release(job, slot, driver);
+                self.leave(now, job, Outcome::Cancelled, driver);
+                let then =
+                    self.settings.service_timeout.map_or(OnTimeout::Cancel { grace: Span::ZERO }, |t| t.then);
+                if self.workers[slot as usize].state == WorkerState::Busy {
+                    self.give_up_service(now, slot, job, then, driver);
+                }
+                self.dispatch(now, driver);
+            }
+            Place::Delayed => self.leave(now, job, Outcome::Cancelled, driver),
+            Place::Outside => {}
+        }
+    }
+
+    /// The waiting limit of a job has passed. A job that no longer waits is left alone.
+    pub fn wait_expired<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
+        if driver.ticket(job).place == Place::Queued {
+            self.unqueue(job, driver);
+            self.leave(now, job, Outcome::Reneged, driver);
+        }
+    }
+
+    // ---- answers and exits ------------------------------------------------------------------------------
+
+    /// The worker in `slot` has answered: with a result (`Ok`), an error, or (where crashes reach only the job) a
+    /// crash. The next job starts before the answer reaches the client.
+    #[inline]
+    pub fn answer<D: Driver>(&mut self, now: Time, slot: u32, outcome: Outcome, driver: &mut D) {
+        let worker = &mut self.workers[slot as usize];
+        worker.answered += 1;
+        if worker.state != WorkerState::Busy {
+            if worker.state == WorkerState::Zombie {
+                self.free(now, slot, driver);
+                self.dispatch(now, driver);
+            }
+            return;
+        }
+        let job = worker.job;
+        if outcome != Outcome::Ok {
+            return self.answer_failed(now, slot, job, outcome, driver);
+        }
+        self.release(job, slot, driver);
+        if self.plain && !self.queue.is_empty() && self.available.is_empty() && !self.paused {
+            let next = self.queue.next(now, &mut self.chance, driver);
+            self.unqueue(next, driver);
+            self.hand_over(now, slot, next, driver);
+        } else {
+            self.free(now, slot, driver);
+            self.dispatch(now, driver);
+        }
+        self.leave(now, job, outcome, driver);
+    }
+
+    fn answer_failed<D: Driver>(
+        &mut self,
+        now: Time,
+        slot: u32,
+        job: JobId,
+        outcome: Outcome,
+        driver: &mut D,
+    ) {
+        self.release(job, slot, driver);
+        self.free(now, slot, driver);
+        self.dispatch(now, driver);
+        self.fail(now, job, outcome, driver);
+    }
+
+    /// The exit of the worker in `slot` was noticed, whoever caused it. `crashed`: its own job took it down.
+    pub fn exited<D: Driver>(&mut self, now: Time, slot: u32, crashed: bool, driver: &mut D) {
+        let worker = self.workers[slot as usize];
+        if matches!(worker.state, WorkerState::Gone | WorkerState::Lost | WorkerState::Cold) {
+            return;
+        }
+        self.available.remove(slot);
+        if worker.state == WorkerState::Starting {
+            self.starting -= 1;
+        }
+        if worker.job != NO_JOB {
+            self.release(worker.job, slot, driver);
+        }
+        self.enter(slot, WorkerState::Gone, driver);
+        self.workers[slot as usize] = Worker { state: WorkerState::Gone, ..NEW };
+        if self.settings.worker.idle_shutdown.is_never() || !self.queue.is_empty() {
+            driver.respawn(self.number, slot, false);
+        } else {
+            self.enter(slot, WorkerState::Cold, driver);
+        }
+        self.dispatch(now, driver);
+        if worker.job != NO_JOB {
+            self.fail(now, worker.job, Outcome::Crash, driver);
+        }
+        if crashed && self.settings.worker.crash_radius == CrashRadius::Pool {
+            self.break_pool(now, driver);
+        }
+    }
+
+    /// Writing the job to the dying worker in `slot` failed: the job ends at once, without a retry, and the
+    /// pool looks again, at the same worker too.
+    pub fn write_failed<D: Driver>(&mut self, now: Time, slot: u32, driver: &mut D) {
+        let job = self.workers[slot as usize].job;
+        if job == NO_JOB {
+            return;
+        }
+        self.release(job, slot, driver);
+        if self.workers[slot as usize].state == WorkerState::Dying {
+            self.offer_dying(slot);
+        }
+        self.dispatch(now, driver);
+        self.fail(now, job, Outcome::WriteError, driver);
+    }
+
+    // ---- life of workers --------------------------------------------------------------------------------
+
+    /// The worker process of `slot` has been started.
+    pub fn spawned<D: Driver>(&mut self, now: Time, slot: u32, driver: &mut D) {
+        self.enter(slot, WorkerState::Starting, driver);
+        self.starting += 1;
+        let limit = self.settings.worker.start_timeout;
+        if !limit.is_never() {
+            self.arm(now + limit, slot, SlotTimer::Start, driver);
+        }
+    }
+
+    /// The worker process of `slot` could not be started: the slot is lost for good.
+    pub fn spawn_failed<D: Driver>(&mut self, slot: u32, driver: &mut D) {
+        self.enter(slot, WorkerState::Lost, driver);
+    }
+
+    /// The worker of `slot` says that it is ready.
+    pub fn ready<D: Driver>(&mut self, now: Time, slot: u32, driver: &mut D) {
+        if self.workers[slot as usize].state != WorkerState::Starting {
+            return;
+        }
+        self.starting -= 1;
+        self.workers[slot as usize].ready = true;
+        self.workers[slot as usize].answered = 0;
+        self.beat(now, slot, driver);
+        self.free(now, slot, driver);
+        self.dispatch(now, driver);
+    }
+
+    /// The worker of `slot` gave a sign of life at `now`.
+    pub fn beat<D: Driver>(&mut self, now: Time, slot: u32, driver: &mut D) {
+        let limit = self.settings.worker.heartbeat_timeout;
+        if !limit.is_never() && self.workers[slot as usize].ready {
+            self.workers[slot as usize].beat_due = now + limit;
+            driver.arm(self.number, slot, SlotTimer::Heartbeat, now + limit);
+        }
+    }
+
+    /// A timer of a slot fires; stale ones do nothing.
+    pub fn timer<D: Driver>(&mut self, now: Time, slot: u32, timer: SlotTimer, driver: &mut D) {
+        let worker = self.workers[slot as usize];
+        let due = if timer == SlotTimer::Heartbeat { worker.beat_due } else { worker.due };
+        if due > now {
+            return;
+        }
+        match (timer, worker.state) {
+            (SlotTimer::Service, WorkerState::Busy) => self.time_out(now, slot, worker.job, driver),
+            (SlotTimer::Grace, WorkerState::Cancelling) => {
+                self.free(now, slot, driver);
+                self.dispatch(now, driver);
+            }
+            (SlotTimer::Start, WorkerState::Starting) => {
+                self.starting -= 1;
+                self.kill(slot, driver);
+            }
+            (SlotTimer::Idle, WorkerState::Idle) => self.retire(slot, driver),
+            (SlotTimer::Heartbeat, WorkerState::Idle | WorkerState::Busy | WorkerState::Zombie) => {
+                self.kill(slot, driver);
+                if worker.job == NO_JOB {
+                    self.offer_dying(slot);
+                }
+                self.dispatch(now, driver);
+            }
+            _ => {}
+        }
+    }
+
+    /// A timer of the pool fires.
+    pub fn pool_timer<D: Driver>(&mut self, now: Time, timer: PoolTimer, driver: &mut D) {
+        match timer {
+            PoolTimer::Turn => {
+                self.turn_pending = false;
+                self.dispatch(now, driver);
+            }
+            PoolTimer::Requeue(job) => {
+                if driver.ticket(job).place == Place::Delayed {
+                    self.requeue(now, job, driver);
+                }
+            }
+        }
+    }
+
+    /// The slot breaks down. Its job is put back at the head (`resume`) or crashes.
+    pub fn break_down<D: Driver>(&mut self, now: Time, slot: u32, resume: bool, driver: &mut D) {
+        let worker = self.workers[slot as usize];
+        self.available.remove(slot);
+        if worker.state == WorkerState::Starting {
+            self.starting -= 1;
+        }
+        if worker.job != NO_JOB {
+            self.release(worker.job, slot, driver);
+        }
+        self.enter(slot, WorkerState::Down, driver);
+        if worker.job == NO_JOB {
+            return;
+        }
+        if resume {
+            self.queue.push_front(worker.job, driver);
+            driver.queued(self.number, worker.job, true);
+            self.dispatch(now, driver);
+        } else {
+            self.fail(now, worker.job, Outcome::Crash, driver);
+        }
+    }
+
+    /// The slot works again.
+    pub fn recover<D: Driver>(&mut self, now: Time, slot: u32, driver: &mut D) {
+        if self.workers[slot as usize].state == WorkerState::Down {
+            self.free(now, slot, driver);
+            self.dispatch(now, driver);
+        }
+    }
+
+    /// Kills the worker in a slot from outside: the pool knows nothing until the exit is noticed.
+    pub fn slot_is_alive(&self, slot: u32) -> bool {
+        use WorkerState::{Busy, Cancelling, Idle, Starting, Zombie};
+        matches!(self.workers[slot as usize].state, Idle | Busy | Zombie | Cancelling | Starting)
+    }
+
+    // ---- the pool as a whole ----------------------------------------------------------------------------
+
+    /// Stops or resumes dispatching.
+    pub fn pause<D: Driver>(&mut self, now: Time, paused: bool, driver: &mut D) {
+        self.paused = paused;
+        self.dispatch(now, driver);
+    }
+
+    /// Refuses new jobs from now on (`closed`), or takes them again. Those inside go on.
+    pub fn close(&mut self, closed: bool) {
+        self.closed = closed;
+    }
+
+    /// Ends every waiting job with `outcome`, as when an instance goes down.
+    pub fn flush<D: Driver>(&mut self, now: Time, outcome: Outcome, driver: &mut D) {
+        let mut waiting = self.queue.jobs(driver);
+        waiting.sort_unstable();
+        for job in waiting {
+            self.unqueue(job, driver);
+            self.leave(now, job, outcome, driver);
+        }
+    }
+
+    // ---- the rules --------------------------------------------------------------------------------------
+
+    /// Gives waiting jobs to available workers for as long as there are both.
+    #[inline]
+    fn dispatch<D: Driver>(&mut self, now: Time, driver: &mut D) {
+        while !self.queue.is_empty() && !self.paused {
+            let Some(slot) = self.choose_slot(now, driver) else { break };
+            let job = match self.choose_job(now, driver) {
+                Some(job) => job,
+                None => break,
+            };
+            self.unqueue(job, driver);
+            if !self.gate.is_open() {
+                let waited = now.since(driver.ticket(job).arrived);
+                if self.gate.drops(now, waited, self.queue.len()) {
+                    self.leave(now, job, Outcome::Rejected, driver);
+                    continue;
+                }
+            }
+            self.assign(now, slot, job, driver);
+        }
+        if !self.settings.worker.idle_shutdown.is_never() {
+            self.wake_cold(driver);
+        }
+    }
+
+    /// The available worker that is next in order; unlimited pools make one when there is none.
+    #[inline(always)]
+    fn choose_slot<D: Driver>(&mut self, now: Time, driver: &mut D) -> Option<u32> {
+        match self.available.choose(&mut self.chance) {
+            None if self.settings.slots == Slots::Unlimited => Some(self.add_slot(now, driver)),
+            slot => slot,
+        }
+    }
+
+    #[cold]
+    fn add_slot<D: Driver>(&mut self, now: Time, driver: &mut D) -> u32 {
+        let slot = self.workers.len() as u32;
+        self.workers.push(NEW);
+        self.available.grow(slot + 1);
+        self.enter(slot, WorkerState::Starting, driver);
+        self.workers[slot as usize].ready = true;
+        self.free(now, slot, driver);
+        slot
+    }
+
+    #[inline(always)]
+    fn choose_job<D: Driver>(&mut self, now: Time, driver: &mut D) -> Option<JobId> {
+        if !self.reserves {
+            return Some(self.queue.next(now, &mut self.chance, driver));
+        }
+        let idle = self.available.len();
+        let (reserved, running) = (&self.settings.reserved, &self.running);
+        self.queue.next_eligible(now, &mut self.chance, driver, |class| {
+            let kept: u32 = reserved
+                .iter()
+                .zip(running)
+                .enumerate()
+                .filter(|&(other, _)| other != usize::from(class))
+                .map(|(_, (&kept, &used))| kept.saturating_sub(used))
+                .sum();
+            idle > kept
+        })
+    }
+
+    /// Whether the waiting places are taken and no worker is free.
+    fn is_full<D: Driver>(&mut self, now: Time, driver: &mut D) -> bool {
+        match self.settings.queue_capacity {
+            None => false,
+            Some(capacity) if self.queue.len() < capacity => false,
+            Some(_) => !self.queue.is_empty() || self.choose_slot(now, driver).is_none(),
+        }
+    }
+
+    fn drop_oldest<D: Driver>(&mut self, now: Time, driver: &mut D) {
+        if let Some(oldest) = self.queue.oldest(driver) {
+            self.unqueue(oldest, driver);
+            self.leave(now, oldest, Outcome::Rejected, driver);
+        }
+    }
+
+    #[inline(always)]
+    fn unqueue<D: Driver>(&mut self, job: JobId, driver: &mut D) {
+        self.queue.remove(job, driver);
+        driver.unqueued(self.number, job);
+    }
+
+    /// Hands a job to an available worker.
+    #[inline(always)]
+    fn assign<D: Driver>(&mut self, now: Time, slot: u32, job: JobId, driver: &mut D) {
+        self.available.remove(slot);
+        if self.workers[slot as usize].state == WorkerState::Dying {
+            return self.hand_to_dying(now, slot, job, driver);
+        }
+        self.enter(slot, WorkerState::Busy, driver);
+        self.hand_over(now, slot, job, driver);
+    }
+
+    #[cold]
+    fn hand_to_dying<D: Driver>(&mut self, now: Time, slot: u32, job: JobId, driver: &mut D) {
+        self.workers[slot as usize].job = job;
+        let ticket = driver.ticket(job);
+        (ticket.place, ticket.slot, ticket.started) = (Place::Running, slot, now);
+        driver.start(self.number, slot, job, true);
+    }
+
+    /// Starts a job on a worker that is not in the set of available ones.
+    #[inline(always)]
+    fn hand_over<D: Driver>(&mut self, now: Time, slot: u32, job: JobId, driver: &mut D) {
+        self.workers[slot as usize].job = job;
+        let ticket = driver.ticket(job);
+        (ticket.place, ticket.slot, ticket.started) = (Place::Running, slot, now);
+        let (class, size) = (ticket.class, ticket.size);
+        let (arrived, served) = (ticket.arrived, ticket.served);
+        if self.reserves {
+            self.running[usize::from(class)] += 1;
+        }
+        if self.settings.discipline == Discipline::FairShare {
+            self.queue.charge(class, size);
+        }
+        driver.start(self.number, slot, job, false);
+        if let Some(timeout) = self.settings.service_timeout {
+            let at = match timeout.origin {
+                TimeoutOrigin::Dispatch => now + timeout.span,
+                TimeoutOrigin::Arrival => (arrived + timeout.span).max(now),
+                TimeoutOrigin::TotalService => now + (timeout.span - served),
+            };
+            self.arm(at, slot, SlotTimer::Service, driver);
+        }
+    }
+
+    /// Takes the job from its worker's record; the worker's state is the caller's business.
+    #[inline(always)]
+    fn release<D: Driver>(&mut self, job: JobId, slot: u32, driver: &mut D) {
+        self.workers[slot as usize].job = NO_JOB;
+        let ticket = driver.ticket(job);
+        ticket.place = Place::Outside;
+        if self.reserves && self.workers[slot as usize].state == WorkerState::Busy {
+            self.running[usize::from(ticket.class)] -= 1;
+        }
+    }
+
+    fn time_out<D: Driver>(&mut self, now: Time, slot: u32, job: JobId, driver: &mut D) {
+        self.release(job, slot, driver);
+        let then = self.settings.service_timeout.map_or(OnTimeout::Kill, |timeout| timeout.then);
+        self.give_up_service(now, slot, job, then, driver);
+        self.fail(now, job, Outcome::Timeout, driver);
+        self.dispatch(now, driver);
+    }
+
+    /// What becomes of a worker whose job is over for the pool.
+    fn give_up_service<D: Driver>(
+        &mut self,
+        now: Time,
+        slot: u32,
+        job: JobId,
+        then: OnTimeout,
+        driver: &mut D,
+    ) {
+        match then {
+            OnTimeout::Kill => {
+                self.kill(slot, driver);
+                self.offer_dying(slot);
+            }
+            OnTimeout::Cancel { grace } => {
+                driver.withdraw(self.number, slot, job);
+                if grace == Span::ZERO {
+                    self.free(now, slot, driver);
+                } else {
+                    self.enter(slot, WorkerState::Cancelling, driver);
+                    self.arm(now + grace, slot, SlotTimer::Grace, driver);
+                }
+            }
+            OnTimeout::Abandon => self.enter(slot, WorkerState::Zombie, driver),
+        }
+    }
+
+    /// Makes a worker idle, or lets it go when its jobs or its time are up.
+    #[inline(always)]
+    fn free<D: Driver>(&mut self, now: Time, slot: u32, driver: &mut D) {
+        let recycle = self.settings.worker.recycle_after;
+        if recycle > 0 && self.workers[slot as usize].answered >= recycle {
+            return self.retire(slot, driver);
+        }
+        self.enter(slot, WorkerState::Idle, driver);
+        self.available.insert(slot);
+        let linger = self.settings.worker.idle_shutdown;
+        if !linger.is_never() && self.queue.is_empty() {
+            self.arm(now + linger, slot, SlotTimer::Idle, driver);
+        }
+    }
+
+    fn kill<D: Driver>(&mut self, slot: u32, driver: &mut D) {
+        self.available.remove(slot);
+        self.enter(slot, WorkerState::Dying, driver);
+        driver.kill(self.number, slot);
+    }
+
+    fn retire<D: Driver>(&mut self, slot: u32, driver: &mut D) {
+        self.available.remove(slot);
+        self.enter(slot, WorkerState::Dying, driver);
+        driver.retire(self.number, slot);
+    }
+
+    /// A dying worker without a job still counts as available where the pool has a dying window.
+    fn offer_dying(&mut self, slot: u32) {
+        let worker = &self.workers[slot as usize];
+        if self.settings.worker.dying_window && worker.ready && worker.state == WorkerState::Dying {
+            self.available.insert(slot);
+        }
+    }
+
+    /// Starts cold workers while more jobs wait than workers are on their way.
+    #[cold]
+    fn wake_cold<D: Driver>(&mut self, driver: &mut D) {
+        let mut wanted = self.queue.len().saturating_sub(self.starting);
+        for slot in 0..self.workers.len() as u32 {
+            if wanted == 0 {
+                return;
+            }
+            if self.workers[slot as usize].state == WorkerState::Cold {
+                driver.respawn(self.number, slot, true);
+                wanted -= 1;
+            }
+        }
+    }
+
+    /// A failed attempt: tried again if the rules allow, else the job leaves.
+    fn fail<D: Driver>(&mut self, now: Time, job: JobId, outcome: Outcome, driver: &mut D) {
+        let ticket = driver.ticket(job);
+        ticket.served += now.since(ticket.started);
+        let Some(retry) = self
+            .settings
+            .retry
+            .filter(|retry| retry.on.contains(outcome) && ticket.retries < retry.max)
+            .filter(|_| !self.closed && now < ticket.leave_by)
+        else {
+            return self.leave(now, job, outcome, driver);
+        };
+        ticket.retries += 1;
+        ticket.place = Place::Delayed;
+        driver.retried(self.number, job, outcome);
+        if retry.delay == Span::ZERO {
+            self.requeue(now, job, driver);
+        } else {
+            driver.later(self.number, PoolTimer::Requeue(job), retry.delay);
+        }
+    }
+
+    fn requeue<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
+        let retry = self.settings.retry.expect("only a pool with retries requeues");
+        match retry.place {
+            RetryPlace::Head => self.queue.push_front(job, driver),
+            RetryPlace::Tail => self.queue.push(job, driver),
+        }
+        driver.queued(self.number, job, true);
+        if retry.turn == Span::ZERO {
+            self.dispatch(now, driver);
+        } else {
+            self.turn_pending = true;
+            driver.later(self.number, PoolTimer::Turn, retry.turn);
+        }
+    }
+
+    #[inline(always)]
+    fn leave<D: Driver>(&mut self, now: Time, job: JobId, outcome: Outcome, driver: &mut D) {
+        self.in_pool -= 1;
+        let ticket = driver.ticket(job);
+        ticket.place = Place::Outside;
+        if !self.gate.is_open() {
+            let sojourn = now.since(ticket.arrived);
+            self.gate.left(sojourn, outcome == Outcome::Ok, self.in_pool + 1);
+        }
+        driver.ended(self.number, job, outcome);
+    }
+
+    /// A crash that takes the whole pool along: running jobs crash as their workers exit, waiting ones now.
+    fn break_pool<D: Driver>(&mut self, now: Time, driver: &mut D) {
+        for slot in 0..self.workers.len() as u32 {
+            if self.slot_is_alive(slot) {
+                if self.workers[slot as usize].state == WorkerState::Starting {
+                    self.starting -= 1;
+                }
+                self.kill(slot, driver);
+            }
+        }
+        self.flush(now, Outcome::Crash, driver);
+    }
+
+    #[inline(always)]
+    fn enter<D: Driver>(&mut self, slot: u32, state: WorkerState, driver: &mut D) {
+        let worker = &mut self.workers[slot as usize];
+        let from = std::mem::replace(&mut worker.state, state);
+        driver.moved(self.number, slot, from, state);
+    }
+
+    #[inline(always)]
+    fn arm<D: Driver>(&mut self, at: Time, slot: u32, timer: SlotTimer, driver: &mut D) {
+        self.workers[slot as usize].due = at;
+        driver.arm(self.number, slot, timer, at);
+    }
+}

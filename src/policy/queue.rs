@@ -1,0 +1,463 @@
+//! The jobs that wait, in the order of a discipline.
+//!
+//! Three shapes serve all disciplines: *lanes* (linked lists through the tickets, one lane per priority or per
+//! class), a *heap* (shortest job, earliest deadline) and a *bag* (random). A job leaves from anywhere: lanes in
+//! O(1), heap in O(log n), bag in O(1). A retried job at the head goes before all others whatever the discipline.
+
+use super::settings::Discipline;
+use super::ticket::{JobId, NO_JOB, Place, Ticket, Tickets};
+use crate::random::Stream;
+use crate::time::{Span, Time};
+
+/// A waiting line.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    discipline: Discipline,
+    len: u32,
+    /// Lane 0 is the only one of FIFO and LIFO; else one per priority or class.
+    lanes: Vec<Lane>,
+    /// Heap of jobs (shortest, earliest) or bag of jobs (random).
+    array: Vec<Entry>,
+    /// Jobs put back at the head, newest first; only for the heap and the bag, and for several lanes.
+    front: Lane,
+    /// Insertions so far: breaks ties in the heap.
+    sequence: u64,
+    weights: Vec<f64>,
+    /// Virtual finish time of each class's last served job (start-time fair queueing).
+    finish: Vec<f64>,
+    virtual_time: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lane {
+    head: JobId,
+    tail: JobId,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    key: u64,
+    sequence: u64,
+    job: JobId,
+}
+
+const EMPTY: Lane = Lane { head: NO_JOB, tail: NO_JOB };
+/// `Ticket::prev` of a job in the array, whose `next` is its position there.
+const IN_ARRAY: u32 = u32::MAX - 1;
+
+impl Queue {
+    /// An empty queue. `weights` are those of the classes under fair share.
+    pub fn new(discipline: Discipline, weights: &[f64]) -> Queue {
+        Queue {
+            discipline,
+            len: 0,
+            lanes: vec![EMPTY],
+            array: Vec::new(),
+            front: EMPTY,
+            sequence: 0,
+            weights: weights.to_vec(),
+            finish: vec![0.0; weights.len()],
+            virtual_time: 0.0,
+        }
+    }
+
+    /// How many jobs wait.
+    #[inline(always)]
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Whether nobody waits.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Puts a job behind those before it in the discipline's order.
+    #[inline(always)]
+    pub fn push<T: Tickets>(&mut self, job: JobId, table: &mut T) {
+        self.len += 1;
+        table.ticket(job).place = Place::Queued;
+        match self.discipline {
+            Discipline::Fifo | Discipline::Lifo | Discipline::AdaptiveLifo { .. } => {
+                self.append(0, job, table)
+            }
+            Discipline::Priority { .. } => {
+                let lane = usize::from(table.ticket(job).priority);
+                self.append(lane, job, table);
+            }
+            Discipline::FairShare => {
+                let lane = usize::from(table.ticket(job).class);
+                self.append(lane, job, table);
+            }
+            Discipline::ShortestJob => {
+                let key = table.ticket(job).size.nanos();
+                self.heap_push(key, job, table);
+            }
+            Discipline::EarliestDeadline => {
+                let key = table.ticket(job).deadline.nanos();
+                self.heap_push(key, job, table);
+            }
+            Discipline::Random => {
+                let position = self.array.len() as u32;
+                self.array.push(Entry { key: 0, sequence: 0, job });
+                self.place_at(position, table);
+            }
+        }
+    }
+
+    /// Puts a job before all others.
+    pub fn push_front<T: Tickets>(&mut self, job: JobId, table: &mut T) {
+        self.len += 1;
+        table.ticket(job).place = Place::Queued;
+        let lane = if self.single_lane() { &mut self.lanes[0] } else { &mut self.front };
+        // LIFO serves from the tail, so its head is there.
+        if self.discipline == Discipline::Lifo { lane.append(job, table) } else { lane.prepend(job, table) }
+    }
+
+    /// Takes a job out, wherever it stands.
+    pub fn remove<T: Tickets>(&mut self, job: JobId, table: &mut T) {
+        self.len -= 1;
+        let ticket = *table.ticket(job);
+        if ticket.prev == IN_ARRAY {
+            return self.array_remove(ticket.next, table);
+        }
+        let lane = match self.lane_of(&ticket) {
+            Some(lane) if !self.in_front(job, lane, table) => &mut self.lanes[lane],
+            _ => &mut self.front,
+        };
+        lane.unlink(job, table);
+    }
+
+    /// The job to serve next, still in the queue. `eligible` says whether a class may start now; jobs of other
+    /// classes are passed over (which needs lanes by class, see [`Queue::next_eligible`]).
+    #[inline(always)]
+    pub fn next<T: Tickets>(&mut self, now: Time, chance: &mut Stream, table: &mut T) -> JobId {
+        match self.discipline {
+            Discipline::Fifo => self.lanes[0].head,
+            Discipline::Lifo => self.lanes[0].tail,
+            Discipline::AdaptiveLifo { threshold } if self.len > threshold => self.lanes[0].tail,
+            Discipline::AdaptiveLifo { .. } => self.lanes[0].head,
+            _ if self.front.head != NO_JOB => self.front.head,
+            Discipline::Priority { age_step } => self.next_by_priority(now, age_step, table),
+            Discipline::FairShare => self.next_by_share(),
+            Discipline::ShortestJob | Discipline::EarliestDeadline => self.array[0].job,
+            Discipline::Random => self.array[chance.below(self.array.len() as u64) as usize].job,
+        }
+    }
+
+    /// The first job, in the order of the discipline, whose class may start; a scan, for reserved slots only.
+    pub fn next_eligible<T: Tickets>(
+        &mut self,
+        now: Time,
+        chance: &mut Stream,
+        table: &mut T,
+        eligible: impl Fn(u16) -> bool,
+    ) -> Option<JobId> {
+        let first = self.next(now, chance, table);
+        if eligible(table.ticket(first).class) {
+            return Some(first);
+        }
+        let mut best: Option<(u64, JobId)> = None;
+        let mut offer = |key: u64, job: JobId| {
+            if best.is_none_or(|(least, _)| key < least) {
+                best = Some((key, job));
+            }
+        };
+        let lifo = self.discipline == Discipline::Lifo;
+        for (level, lane) in std::iter::once(&self.front).chain(&self.lanes).enumerate() {
+            let mut job = if lifo { lane.tail } else { lane.head };
+            while job != NO_JOB {
+                let ticket = *table.ticket(job);
+                if eligible(ticket.class) {
+                    offer(level as u64, job);
+                    break;
+                }
+                job = if lifo { ticket.prev } else { ticket.next };
+            }
+        }
+        for entry in &self.array {
+            if eligible(table.ticket(entry.job).class) {
+                offer(entry.key.saturating_add(2), entry.job);
+            }
+        }
+        best.map(|(_, job)| job)
+    }
+
+    /// Notes that a job of `class` starts: moves the virtual clock of fair share. `cost` is its size estimate.
+    #[inline(always)]
+    pub fn charge(&mut self, class: u16, cost: Span) {
+        if self.discipline == Discipline::FairShare {
+            let class = usize::from(class);
+            let weight = self.weights.get(class).copied().unwrap_or(1.0);
+            self.grow_classes(class);
+            let start = self.virtual_time.max(self.finish[class]);
+            self.finish[class] = start + cost.secs().max(1e-9) / weight;
+            self.virtual_time = start;
+        }
+    }
+
+    /// The job that has waited longest in the order of arrival at the queue; for dropping the oldest.
+    pub fn oldest<T: Tickets>(&self, table: &mut T) -> Option<JobId> {
+        let lanes = self.lanes.iter().chain([&self.front]).map(|lane| lane.head);
+        let array = self.array.iter().map(|entry| entry.job);
+        lanes.chain(array).filter(|&job| job != NO_JOB).min_by_key(|&job| (table.ticket(job).arrived, job))
+    }
+
+    /// Every job that waits, in no stated order.
+    pub fn jobs<T: Tickets>(&self, table: &mut T) -> Vec<JobId> {
+        let mut jobs: Vec<JobId> = self.array.iter().map(|entry| entry.job).collect();
+        for lane in self.lanes.iter().chain([&self.front]) {
+            let mut job = lane.head;
+            while job != NO_JOB {
+                jobs.push(job);
+                job = table.ticket(job).next;
+            }
+        }
+        jobs
+    }
+
+    #[inline(always)]
+    fn single_lane(&self) -> bool {
+        matches!(self.discipline, Discipline::Fifo | Discipline::Lifo | Discipline::AdaptiveLifo { .. })
+    }
+
+    fn lane_of(&self, ticket: &Ticket) -> Option<usize> {
+        match self.discipline {
+            Discipline::Fifo | Discipline::Lifo | Discipline::AdaptiveLifo { .. } => Some(0),
+            Discipline::Priority { .. } => Some(usize::from(ticket.priority)),
+            Discipline::FairShare => Some(usize::from(ticket.class)),
+            _ => None,
+        }
+    }
+
+    /// Whether a job of a lane stands in the front lane instead; that lane is short and mostly empty.
+    fn in_front<T: Tickets>(&self, job: JobId, lane: usize, table: &mut T) -> bool {
+        if self.single_lane() || self.front.head == NO_JOB || lane >= self.lanes.len() {
+            return !self.single_lane() && lane >= self.lanes.len();
+        }
+        let mut other = self.front.head;
+        while other != NO_JOB && other != job {
+            other = table.ticket(other).next;
+        }
+        other == job
+    }
+
+    #[inline(always)]
+    fn append<T: Tickets>(&mut self, lane: usize, job: JobId, table: &mut T) {
+        if lane >= self.lanes.len() {
+            self.lanes.resize(lane + 1, EMPTY);
+        }
+        self.lanes[lane].append(job, table);
+    }
+
+    fn next_by_priority<T: Tickets>(&self, now: Time, age_step: Span, table: &mut T) -> JobId {
+        let heads = self.lanes.iter().enumerate().filter(|(_, lane)| lane.head != NO_JOB);
+        if age_step.is_never() {
+            return heads.map(|(_, lane)| lane.head).next().unwrap_or(NO_JOB);
+        }
+        // A level is worth one step of waiting, so the order is that of arrival plus level * step.
+        heads
+            .map(|(level, lane)| {
+                let waited = now.since(table.ticket(lane.head).arrived).nanos();
+                let handicap = age_step.nanos().saturating_mul(level as u64);
+                (i128::from(handicap) - i128::from(waited), lane.head)
+            })
+            .min()
+            .map_or(NO_JOB, |(_, job)| job)
+    }
+
+    fn next_by_share(&self) -> JobId {
+        let start = |class: usize| self.virtual_time.max(self.finish.get(class).copied().unwrap_or(0.0));
+        let waiting = self.lanes.iter().enumerate().filter(|(_, lane)| lane.head != NO_JOB);
+        let finish = |class: usize| self.finish.get(class).copied().unwrap_or(0.0);
+        waiting
+            .min_by(|(a, _), (b, _)| start(*a).total_cmp(&start(*b)).then(finish(*a).total_cmp(&finish(*b))))
+            .map_or(NO_JOB, |(_, lane)| lane.head)
+    }
+
+    fn grow_classes(&mut self, class: usize) {
+        if class >= self.finish.len() {
+            self.finish.resize(class + 1, 0.0);
+        }
+    }
+
+    fn heap_push<T: Tickets>(&mut self, key: u64, job: JobId, table: &mut T) {
+        self.sequence += 1;
+        let position = self.array.len();
+        self.array.push(Entry { key, sequence: self.sequence, job });
+        self.place_at(position as u32, table);
+        self.sift_up(position, table);
+    }
+
+    fn array_remove<T: Tickets>(&mut self, position: u32, table: &mut T) {
+        let position = position as usize;
+        self.array.swap_remove(position);
+        if position < self.array.len() {
+            self.place_at(position as u32, table);
+            if self.discipline != Discipline::Random {
+                self.sift_up(position, table);
+                self.sift_down(position, table);
+            }
+        }
+    }
+
+    fn place_at<T: Tickets>(&mut self, position: u32, table: &mut T) {
+        let ticket = table.ticket(self.array[position as usize].job);
+        (ticket.prev, ticket.next) = (IN_ARRAY, position);
+    }
+
+    fn before(&self, a: usize, b: usize) -> bool {
+        let (a, b) = (&self.array[a], &self.array[b]);
+        (a.key, a.sequence) < (b.key, b.sequence)
+    }
+
+    fn exchange<T: Tickets>(&mut self, a: usize, b: usize, table: &mut T) {
+        self.array.swap(a, b);
+        self.place_at(a as u32, table);
+        self.place_at(b as u32, table);
+    }
+
+    fn sift_up<T: Tickets>(&mut self, mut position: usize, table: &mut T) {
+        while position > 0 && self.before(position, (position - 1) / 2) {
+            self.exchange(position, (position - 1) / 2, table);
+            position = (position - 1) / 2;
+        }
+    }
+
+    fn sift_down<T: Tickets>(&mut self, mut position: usize, table: &mut T) {
+        loop {
+            let mut least = position;
+            for child in [2 * position + 1, 2 * position + 2] {
+                if child < self.array.len() && self.before(child, least) {
+                    least = child;
+                }
+            }
+            if least == position {
+                return;
+            }
+            self.exchange(position, least, table);
+            position = least;
+        }
+    }
+}
+
+impl Lane {
+    #[inline(always)]
+    fn append<T: Tickets>(&mut self, job: JobId, table: &mut T) {
+        let ticket = table.ticket(job);
+        (ticket.next, ticket.prev) = (NO_JOB, self.tail);
+        match self.tail {
+            NO_JOB => self.head = job,
+            tail => table.ticket(tail).next = job,
+        }
+        self.tail = job;
+    }
+
+    fn prepend<T: Tickets>(&mut self, job: JobId, table: &mut T) {
+        let ticket = table.ticket(job);
+        (ticket.next, ticket.prev) = (self.head, NO_JOB);
+        match self.head {
+            NO_JOB => self.tail = job,
+            head => table.ticket(head).prev = job,
+        }
+        self.head = job;
+    }
+
+    #[inline(always)]
+    fn unlink<T: Tickets>(&mut self, job: JobId, table: &mut T) {
+        let Ticket { next, prev, .. } = *table.ticket(job);
+        match prev {
+            NO_JOB => self.head = next,
+            prev => table.ticket(prev).next = next,
+        }
+        match next {
+            NO_JOB => self.tail = prev,
+            next => table.ticket(next).prev = prev,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Purpose, Streams};
+
+    impl Tickets for Vec<Ticket> {
+        fn ticket(&mut self, job: JobId) -> &mut Ticket {
+            &mut self[job as usize]
+        }
+    }
+
+    /// Jobs 0..6 in order of arrival: class and priority job % 3, size 10 - job, deadline by `job ^ 1`.
+    fn table() -> Vec<Ticket> {
+        (0..6u64)
+            .map(|job| Ticket {
+                class: (job % 3) as u16,
+                priority: (job % 3) as u8,
+                arrived: Time::from_nanos(job),
+                deadline: Time::from_nanos(100 + (job ^ 1)),
+                size: Span::from_nanos(10 - job),
+                ..Ticket::default()
+            })
+            .collect()
+    }
+
+    /// Pushes all, removes job 3, puts job 5 back at the head, and serves until empty.
+    fn served(discipline: Discipline) -> Vec<JobId> {
+        let mut chance = Streams::new(1, 0).stream(Purpose::Policy, 0);
+        let mut table = table();
+        let mut queue = Queue::new(discipline, &[1.0, 1.0, 1.0]);
+        (0..6).for_each(|job| queue.push(job, &mut table));
+        queue.remove(3, &mut table);
+        queue.remove(5, &mut table);
+        queue.push_front(5, &mut table);
+        let mut served = Vec::new();
+        while !queue.is_empty() {
+            let job = queue.next(Time::from_nanos(10), &mut chance, &mut table);
+            queue.remove(job, &mut table);
+            queue.charge(table[job as usize].class, Span::from_nanos(1));
+            served.push(job);
+        }
+        served
+    }
+
+    #[test]
+    fn each_discipline_serves_in_its_order_after_the_head() {
+        assert_eq!(served(Discipline::Fifo), [5, 0, 1, 2, 4]);
+        assert_eq!(served(Discipline::Lifo), [5, 4, 2, 1, 0]);
+        assert_eq!(served(Discipline::Priority { age_step: Span::NEVER }), [5, 0, 1, 4, 2]);
+        assert_eq!(served(Discipline::ShortestJob), [5, 4, 2, 1, 0]);
+        assert_eq!(served(Discipline::EarliestDeadline), [5, 1, 0, 2, 4]);
+        assert_eq!(served(Discipline::AdaptiveLifo { threshold: 3 }), [4, 2, 5, 0, 1]);
+        let mut random = served(Discipline::Random);
+        assert_eq!(random.remove(0), 5);
+        random.sort_unstable();
+        assert_eq!(random, [0, 1, 2, 4]);
+    }
+
+    #[test]
+    fn a_job_gains_a_level_for_each_step_it_waits() {
+        // With steps of 1 ns, job 2 (level 2, waited 8) and job 0 (level 0, waited 10) tie with job 1.
+        assert_eq!(served(Discipline::Priority { age_step: Span::from_nanos(1) }), [5, 0, 1, 2, 4]);
+    }
+
+    #[test]
+    fn fair_share_takes_turns() {
+        // Job 5 has used the turn of class 2, so the second job of class 1 ties with job 2 and goes first.
+        assert_eq!(served(Discipline::FairShare), [5, 0, 1, 4, 2]);
+    }
+
+    #[test]
+    fn classes_that_may_not_start_are_passed_over() {
+        let mut chance = Streams::new(1, 0).stream(Purpose::Policy, 0);
+        let mut table = table();
+        for discipline in [Discipline::Fifo, Discipline::ShortestJob, Discipline::FairShare] {
+            let mut queue = Queue::new(discipline, &[1.0, 1.0, 1.0]);
+            (0..6).for_each(|job| queue.push(job, &mut table));
+            let job = queue.next_eligible(Time::ZERO, &mut chance, &mut table, |class| class == 1);
+            assert!(job.is_some_and(|job| job % 3 == 1), "{discipline:?}: {job:?}");
+            assert_eq!(queue.next_eligible(Time::ZERO, &mut chance, &mut table, |_| false), None);
+        }
+    }
+}
