@@ -29,7 +29,7 @@ impl std::fmt::Display for QuantityError {
 
 impl std::error::Error for QuantityError {}
 
-/// A unit of time: its word, and how many make a second (negative: how many seconds it has).
+/// A unit of time: its word, and how many make a second, or how many seconds it has.
 struct Unit {
     word: &'static str,
     per_second: f64,
@@ -37,7 +37,7 @@ struct Unit {
 }
 
 /// The units of time; sub-second ones divide, because `1 / 1e9` is exact to the last bit and `* 1e-9` is not.
-const UNITS: [Unit; 7] = [
+static UNITS: [Unit; 7] = [
     Unit { word: "ns", per_second: 1e9, seconds: 1.0 },
     Unit { word: "us", per_second: 1e6, seconds: 1.0 },
     Unit { word: "ms", per_second: 1e3, seconds: 1.0 },
@@ -78,7 +78,9 @@ pub fn parse_duration(text: &str) -> Result<f64, QuantityError> {
         let after = after.trim_start();
         let letters = after.find(|c: char| !c.is_alphabetic() && c != 'µ').unwrap_or(after.len());
         let (word, next) = after.split_at(letters);
-        total += amount * unit_of(word, text, number)?;
+        let unit = unit_of(word, text, number)?;
+        // One of the two is 1, and both are whole, so there is one rounding.
+        total += amount * unit.seconds / unit.per_second;
         rest = next.trim_start();
     }
     if total > Time::HORIZON_MAX.secs() {
@@ -90,15 +92,17 @@ pub fn parse_duration(text: &str) -> Result<f64, QuantityError> {
     Ok(total)
 }
 
-/// Seconds in the unit `word`.
-fn unit_of(word: &str, text: &str, number: &str) -> Result<f64, QuantityError> {
+/// The unit that `word` names.
+fn unit_of(word: &str, text: &str, number: &str) -> Result<&'static Unit, QuantityError> {
     if word.is_empty() {
         let message = format!("`{text}` has no unit");
-        return Err(QuantityError::new(message, format!("write \"{number}s\" for seconds or \"{number}ms\" for milliseconds")));
+        return Err(QuantityError::new(
+            message,
+            format!("write \"{number}s\" for seconds or \"{number}ms\" for milliseconds"),
+        ));
     }
     if let Some(unit) = UNITS.iter().find(|unit| unit.word == word) {
-        // Exactly one of the two differs from 1, and both are whole.
-        return Ok(unit.seconds / unit.per_second);
+        return Ok(unit);
     }
     let meant = match word {
         "µs" | "usec" | "micros" => "us",
@@ -147,7 +151,8 @@ pub fn parse_rate(text: &str) -> Result<f64, QuantityError> {
     }
     let Some((amount, per)) = trimmed.split_once('/') else {
         let known = parse_number(trimmed).is_some();
-        let hint = if known { format!("write \"{trimmed}/s\" for so many per second") } else { RATE_HINT.into() };
+        let hint =
+            if known { format!("write \"{trimmed}/s\" for so many per second") } else { RATE_HINT.into() };
         return Err(QuantityError::new(format!("`{text}` has no unit"), hint));
     };
     let (number, scale) = split_number(amount.trim());
@@ -180,7 +185,13 @@ pub fn parse_percent(text: &str) -> Result<f64, QuantityError> {
 /// A number with three significant digits and no trailing zeros.
 pub fn significant(value: f64) -> String {
     if !value.is_finite() {
-        return if value.is_nan() { "n/a".into() } else if value > 0.0 { "∞".into() } else { "-∞".into() };
+        return if value.is_nan() {
+            "n/a".into()
+        } else if value > 0.0 {
+            "∞".into()
+        } else {
+            "-∞".into()
+        };
     }
     let rounded = round_3(value);
     if rounded == 0.0 { String::from("0") } else { format!("{rounded}") }
@@ -208,7 +219,9 @@ pub fn format_duration(seconds: f64) -> String {
     }
     let size = rounded.abs();
     let (_, unit, word) = STEPS.into_iter().find(|step| size >= step.0).unwrap_or(STEPS[6]);
-    let scaled = if unit < 1.0 { seconds * (1.0 / unit) } else { seconds / unit };
+    let scale = |value: f64| if unit < 1.0 { value * (1.0 / unit) } else { value / unit };
+    // What rounding has lifted over a unit's edge is shown as that unit, not as a little less of it.
+    let scaled = if scale(seconds).abs() < 1.0 { scale(rounded) } else { scale(seconds) };
     format!("{} {word}", significant(scaled))
 }
 
@@ -276,7 +289,9 @@ mod tests {
 
     #[test]
     fn odd_durations_are_refused() {
-        for text in ["", "-5s", "5M", "1e3s", "s", "1.s", "1..2s", "5 weeks", "NaN", "inf", "99999d", "2m30", "90 s 5"] {
+        for text in [
+            "", "-5s", "5M", "1e3s", "s", "1.s", "1..2s", "5 weeks", "NaN", "inf", "99999d", "2m30", "90 s 5",
+        ] {
             assert!(parse_duration(text).is_err(), "{text}");
         }
         assert!(parse_duration("5M").unwrap_err().hint.contains("\"5m\""));

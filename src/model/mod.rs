@@ -3,6 +3,20 @@
 //! A file becomes a model in three steps: text to a document with places (`document`), presets and overrides
 //! merged into it, and the document checked against the grammar (`check`), which reports every fault at once.
 
+pub mod check;
+pub mod diagnostic;
+pub mod document;
+mod grammar;
+pub mod metrics;
+mod nearest;
+pub mod presets;
+
+pub use check::{Files, Loaded, NoFiles, check, load};
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use document::{Document, Override};
+pub use grammar::schema;
+pub use nearest::{known_words, nearest, suggestion};
+
 use crate::outcome::OutcomeSet;
 use crate::policy::{Autoscaler, ClientSettings, PoolSettings, RouteSettings};
 use crate::time::{Span, Time};
