@@ -46,6 +46,12 @@ const fn bounds(bucket: usize) -> (u64, u64) {
     (((bucket & (SUB_BUCKETS - 1)) as u64 + SUB_BUCKETS as u64) << shift, 1 << shift)
 }
 
+/// The value that stands for a bucket: its midpoint.
+pub(super) const fn bucket_middle(bucket: usize) -> Span {
+    let (low, width) = bounds(bucket);
+    Span::from_nanos(low + width / 2)
+}
+
 impl Histogram {
     /// An empty histogram.
     pub const fn new() -> Histogram {
@@ -103,6 +109,29 @@ impl Histogram {
         let bucket = bucket(nanos);
         self.cover(bucket, bucket + 1);
         self.counts[bucket - self.base] += count;
+    }
+
+    /// Calls `see(bucket, count)` for each filled bucket in ascending order. Empty stretches are skipped eight
+    /// buckets at a time, because short runs leave most of a histogram empty.
+    pub(super) fn for_each_filled(&self, mut see: impl FnMut(usize, u64)) {
+        for (chunk_index, chunk) in self.counts.chunks(8).enumerate() {
+            if chunk.iter().fold(0, |any, &count| any | count) == 0 {
+                continue;
+            }
+            for (index, &count) in chunk.iter().enumerate() {
+                if count > 0 {
+                    see(self.base + chunk_index * 8 + index, count);
+                }
+            }
+        }
+    }
+
+    /// Adds counts by bucket, which all lie in `first..=last`.
+    pub(super) fn add_filled(&mut self, first: usize, last: usize, filled: &[(u32, u64)]) {
+        self.cover(first, last + 1);
+        for &(bucket, count) in filled {
+            self.counts[bucket as usize - self.base] += count;
+        }
     }
 
     /// How many values were counted.

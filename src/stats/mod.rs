@@ -4,10 +4,14 @@
 
 pub mod estimate;
 pub mod histogram;
+pub mod interval;
+pub mod ranks;
 pub mod tally;
 
 pub use estimate::Estimate;
 pub use histogram::{Histogram, Sample};
+pub use interval::Level;
+pub use ranks::Ranks;
 pub use tally::{
     Batches, ClassTally, HostTally, PoolTally, Replication, Segment, SlotUse, Timeline, TimelineBin,
 };
