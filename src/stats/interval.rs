@@ -381,7 +381,7 @@ mod tests {
             };
             let estimate = mean(&averages, &level).unwrap();
             means += u32::from(estimate.low <= 1.0 && 1.0 <= estimate.high);
-            let p95 = 20f64.ln();
+            let p95 = libm::log(20.0);
             let mut pooled = Histogram::new();
             sections.iter().for_each(|section| section.add_to(&mut pooled));
             let pooled = Ranks::of(&pooled);

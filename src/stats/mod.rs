@@ -6,7 +6,9 @@ pub mod estimate;
 pub mod histogram;
 pub mod interval;
 pub mod ranks;
+pub mod regime;
 pub mod tally;
+pub mod warmup;
 
 pub use estimate::Estimate;
 pub use histogram::{Histogram, Sample};
