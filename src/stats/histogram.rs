@@ -111,26 +111,35 @@ impl Histogram {
         self.counts[bucket - self.base] += count;
     }
 
-    /// Calls `see(bucket, count)` for each filled bucket in ascending order. Empty stretches are skipped eight
-    /// buckets at a time, because short runs leave most of a histogram empty.
+    /// Calls `see(bucket, count)` for each filled bucket in ascending order. Empty stretches are skipped 64 and
+    /// then 8 buckets at a time, because short runs leave most of a histogram empty.
     pub(super) fn for_each_filled(&self, mut see: impl FnMut(usize, u64)) {
-        for (chunk_index, chunk) in self.counts.chunks(8).enumerate() {
-            if chunk.iter().fold(0, |any, &count| any | count) == 0 {
+        const NONE: [u64; 64] = [0; 64];
+        // Whole octaves are kept, so nothing is left over at either step.
+        for (coarse, stretch) in self.counts.chunks_exact(64).enumerate() {
+            if stretch == NONE {
                 continue;
             }
-            for (index, &count) in chunk.iter().enumerate() {
-                if count > 0 {
-                    see(self.base + chunk_index * 8 + index, count);
+            for (fine, part) in stretch.chunks_exact(8).enumerate() {
+                if part.iter().fold(0, |any, count| any | count) == 0 {
+                    continue;
+                }
+                let first = self.base + coarse * 64 + fine * 8;
+                for (index, &count) in part.iter().enumerate().filter(|&(_, &count)| count > 0) {
+                    see(first + index, count);
                 }
             }
         }
     }
 
-    /// Adds counts by bucket, which all lie in `first..=last`.
-    pub(super) fn add_filled(&mut self, first: usize, last: usize, filled: &[(u32, u64)]) {
-        self.cover(first, last + 1);
-        for &(bucket, count) in filled {
-            self.counts[bucket as usize - self.base] += count;
+    /// Adds counts by bucket, given as (bucket, running total) in ascending order.
+    pub(super) fn add_running(&mut self, running: &[(u32, u64)]) {
+        let (Some(first), Some(last)) = (running.first(), running.last()) else { return };
+        self.cover(first.0 as usize, last.0 as usize + 1);
+        let mut before = 0;
+        for &(bucket, total) in running {
+            self.counts[bucket as usize - self.base] += total - before;
+            before = total;
         }
     }
 

@@ -6,112 +6,99 @@
 
 use super::histogram::{Histogram, bucket_middle};
 
-/// Filled buckets in ascending order with their counts.
+/// Filled buckets in ascending order, each with the number of values up to and in it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ranks {
-    buckets: Vec<(u32, u64)>,
-    count: u64,
+    running: Vec<(u32, u64)>,
 }
 
 impl Ranks {
     /// The filled buckets of a histogram.
     pub fn of(histogram: &Histogram) -> Ranks {
-        let mut ranks = Ranks::default();
+        let (mut running, mut total) = (Vec::new(), 0);
         histogram.for_each_filled(|bucket, count| {
-            ranks.buckets.push((bucket as u32, count));
-            ranks.count += count;
+            total += count;
+            running.push((bucket as u32, total));
         });
-        ranks
+        Ranks { running }
     }
 
     /// How many values there are.
     pub fn count(&self) -> u64 {
-        self.count
+        self.running.last().map_or(0, |&(_, total)| total)
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.running.is_empty()
     }
 
     /// Adds the counts to a histogram.
     pub fn add_to(&self, histogram: &mut Histogram) {
-        if let (Some(first), Some(last)) = (self.buckets.first(), self.buckets.last()) {
-            histogram.add_filled(first.0 as usize, last.0 as usize, &self.buckets);
+        histogram.add_running(&self.running);
+    }
+
+    /// Two lists as one.
+    pub fn merged(&self, other: &Ranks) -> Ranks {
+        let (one, two) = (&self.running[..], &other.running[..]);
+        let mut running = Vec::with_capacity(one.len() + two.len());
+        let (mut left, mut right, mut below_left, mut below_right) = (0, 0, 0, 0);
+        while left < one.len() && right < two.len() {
+            let (a, b) = (one[left], two[right]);
+            // Comparisons that become moves: which list is next is as good as random.
+            let (from_left, from_right) = (a.0 <= b.0, b.0 <= a.0);
+            below_left = if from_left { a.1 } else { below_left };
+            below_right = if from_right { b.1 } else { below_right };
+            running.push((a.0.min(b.0), below_left + below_right));
+            left += usize::from(from_left);
+            right += usize::from(from_right);
         }
+        running.extend(one[left..].iter().map(|&(bucket, total)| (bucket, total + below_right)));
+        running.extend(two[right..].iter().map(|&(bucket, total)| (bucket, total + below_left)));
+        Ranks { running }
     }
 
     /// Adds another list's counts.
     pub fn merge(&mut self, other: &Ranks) {
-        if other.is_empty() {
-            return;
+        if !other.is_empty() {
+            *self = self.merged(other);
         }
-        if self.is_empty() {
-            self.buckets.extend_from_slice(&other.buckets);
-            self.count = other.count;
-            return;
-        }
-        let mut merged = Vec::with_capacity(self.buckets.len() + other.buckets.len());
-        let (mut left, mut right) = (0, 0);
-        while let (Some(&one), Some(&two)) = (self.buckets.get(left), other.buckets.get(right)) {
-            // One entry either way; the sums of comparisons compile to moves instead of branches.
-            let (from_left, from_right) = (one.0 <= two.0, two.0 <= one.0);
-            let bucket = if from_left { one.0 } else { two.0 };
-            let count = if from_left { one.1 } else { 0 } + if from_right { two.1 } else { 0 };
-            merged.push((bucket, count));
-            left += usize::from(from_left);
-            right += usize::from(from_right);
-        }
-        merged.extend_from_slice(&self.buckets[left..]);
-        merged.extend_from_slice(&other.buckets[right..]);
-        self.buckets = merged;
-        self.count += other.count;
     }
 
-    /// Quantiles in seconds for probabilities in ascending order, by the rule of [`Histogram::quantile`]; empty
-    /// without values.
+    /// Quantiles in seconds by the rule of [`Histogram::quantile`]; empty without values.
     pub fn quantiles(&self, probabilities: &[f64]) -> Vec<f64> {
-        let n = self.count;
+        let n = self.count();
         let ranks: Vec<u64> =
             probabilities.iter().map(|p| ((p * n as f64).ceil() as u64).clamp(1, n.max(1))).collect();
         self.values_of_ranks(&ranks)
     }
 
-    /// Values number `ranks` (from 1, ascending) in seconds, each the middle of its bucket; ranks beyond the last
-    /// value give the last. Empty without values.
+    /// Values number `ranks` (from 1) in seconds, each the middle of its bucket; ranks beyond the last value give
+    /// the last. Empty without values.
     pub fn values_of_ranks(&self, ranks: &[u64]) -> Vec<f64> {
-        let mut values = Vec::with_capacity(ranks.len());
-        if self.is_empty() {
-            return values;
-        }
-        let mut seen = 0;
-        for &(bucket, count) in &self.buckets {
-            seen += count;
-            while values.len() < ranks.len() && ranks[values.len()] <= seen {
-                values.push(bucket_middle(bucket as usize).secs());
-            }
-        }
-        let last = self.buckets.last().map_or(0.0, |&(bucket, _)| bucket_middle(bucket as usize).secs());
-        values.resize(ranks.len(), last);
-        values
+        let Some(last) = self.running.len().checked_sub(1) else { return Vec::new() };
+        let value = |&rank: &u64| {
+            let index = self.running.partition_point(|&(_, total)| total < rank).min(last);
+            bucket_middle(self.running[index].0 as usize).secs()
+        };
+        ranks.iter().map(value).collect()
     }
 
     /// The largest distance between the distribution functions of two lists, as Kolmogorov and Smirnov take it.
     pub fn largest_gap(&self, other: &Ranks) -> f64 {
-        let (mut left, mut right, mut below, mut other_below, mut gap) = (0, 0, 0u64, 0u64, 0.0f64);
-        while left < self.buckets.len() || right < other.buckets.len() {
-            let one = self.buckets.get(left).map_or(u32::MAX, |entry| entry.0);
-            let two = other.buckets.get(right).map_or(u32::MAX, |entry| entry.0);
-            if one <= two {
-                below += self.buckets[left].1;
-                left += 1;
+        let (one, two) = (&self.running[..], &other.running[..]);
+        let (n, m) = (self.count() as f64, other.count() as f64);
+        let (mut left, mut right, mut below_left, mut below_right, mut gap) = (0, 0, 0, 0, 0.0f64);
+        while left < one.len() || right < two.len() {
+            let a = one.get(left).copied().unwrap_or((u32::MAX, 0));
+            let b = two.get(right).copied().unwrap_or((u32::MAX, 0));
+            if a.0 <= b.0 {
+                (below_left, left) = (a.1, left + 1);
             }
-            if two <= one {
-                other_below += other.buckets[right].1;
-                right += 1;
+            if b.0 <= a.0 {
+                (below_right, right) = (b.1, right + 1);
             }
-            let shares = (below as f64 / self.count as f64, other_below as f64 / other.count as f64);
-            gap = gap.max((shares.0 - shares.1).abs());
+            gap = gap.max((below_left as f64 / n - below_right as f64 / m).abs());
         }
         gap
     }
