@@ -5,9 +5,12 @@
 pub mod estimate;
 pub mod histogram;
 pub mod interval;
+pub mod little;
+pub mod paired;
 pub mod ranks;
 pub mod regime;
 pub mod tally;
+pub mod theory;
 pub mod warmup;
 
 pub use estimate::Estimate;
