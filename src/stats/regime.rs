@@ -62,7 +62,7 @@ pub fn growth(timelines: &[(&Timeline, Time)], level: &Level) -> Option<Growth> 
 /// Only whole bins while requests were still being sent: a drain after the horizon is no decline of the load.
 fn course(timeline: &Timeline, end: Time) -> Option<Course> {
     let width = timeline.width.nanos();
-    let whole = if width == 0 { 0 } else { (end.nanos() / width) as usize };
+    let whole = end.nanos().checked_div(width)? as usize;
     let sending = timeline.bins.iter().rposition(|bin| bin.sent > 0)?;
     // The bin in which sending stopped may be partly idle.
     let used = if sending < whole { sending } else { whole };

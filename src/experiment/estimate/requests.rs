@@ -23,10 +23,13 @@ pub(super) struct Scoped<'a> {
     pub(super) unstable: bool,
 }
 
+/// A sample's sums and its distribution, if there is one.
+type Part<'a> = Option<(&'a Sample, &'a Ranks)>;
+
 /// A duration that is measured in one or two samples.
 struct Duration {
     name: &'static str,
-    samples: fn(&Requests) -> [Option<(&Sample, &Ranks)>; 2],
+    samples: fn(&Requests) -> [Part<'_>; 2],
 }
 
 /// `wait` and `sojourn` are over accepted jobs, so those that left unserved count with their time until then.

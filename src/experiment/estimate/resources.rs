@@ -52,21 +52,19 @@ pub(super) fn pools(
     out: &mut Figures,
 ) {
     let groups: Vec<PoolSum> = stretches.iter().map(|stretch| PoolSum::of(model, stretch, &chosen)).collect();
-    let shares: [(&str, fn(&PoolSum) -> u128); 9] = [
-        ("utilization", |g| g.occupied),
-        ("utilization_serving", |g| serving(&g.tally.slots)),
-        ("share_useful", |g| g.tally.slots.useful),
-        ("share_wasted", |g| g.tally.slots.wasted),
-        ("share_zombie", |g| g.tally.slots.zombie),
-        ("share_starting", |g| g.tally.slots.starting),
-        ("share_restarting", |g| g.tally.slots.restarting),
-        ("share_lost", |g| g.tally.slots.lost),
-        ("share_idle", |g| g.tally.slots.idle),
-    ];
-    for (name, of) in shares {
+    let mut share = |name: &str, of: fn(&PoolSum) -> u128| {
         let pairs = groups.iter().map(|g| (of(g) as f64, g.tally.slots.capacity as f64));
         out.ratio(name, Unit::Ratio, pairs);
-    }
+    };
+    share("utilization", |g| g.occupied);
+    share("utilization_serving", |g| serving(&g.tally.slots));
+    share("share_useful", |g| g.tally.slots.useful);
+    share("share_wasted", |g| g.tally.slots.wasted);
+    share("share_zombie", |g| g.tally.slots.zombie);
+    share("share_starting", |g| g.tally.slots.starting);
+    share("share_restarting", |g| g.tally.slots.restarting);
+    share("share_lost", |g| g.tally.slots.lost);
+    share("share_idle", |g| g.tally.slots.idle);
     let mut average = |name: &str, of: fn(&PoolTally) -> u128| {
         out.ratio(name, Unit::Count, groups.iter().map(|g| (of(&g.tally) as f64 / NANOS, g.seconds)));
     };
