@@ -172,6 +172,11 @@ impl Histogram {
         }
     }
 
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.zeros == 0 && self.counts.iter().all(|&count| count == 0)
+    }
+
     /// How many values were counted.
     pub fn count(&self) -> u64 {
         self.zeros + self.counts.iter().sum::<u64>()

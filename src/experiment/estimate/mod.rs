@@ -1,11 +1,11 @@
 //! From replications to metrics: regime first, then every figure with its interval.
 //!
-//! 1. *Regime*. A terminating run counts whole. A steady run loses its warm-up ([`groups`]); if the model or the
+//! 1. *Regime*. A terminating run counts whole. A steady run loses its warm-up (`groups`); if the model or the
 //!    data say that load exceeds capacity, it is unstable and gets a growth rate in place of times.
 //! 2. *Groups*. The independent observations are replications; a steady run of one replication is cut into
-//!    batches instead. [`sums`] adds the tallies of each group up, by phase and class, as integers.
+//!    batches instead. `sums` adds the tallies of each group up, by phase and class, as integers.
 //! 3. *Figures*. Each metric is a function of the groups' sums: a ratio, a pooled quantile, a rare event
-//!    ([`figures`]), for requests ([`requests`]) and for pools and hosts ([`resources`]). [`course`] makes the
+//!    (`figures`), for requests (`requests`) and for pools and hosts (`resources`). `course` makes the
 //!    bands over time and the quantile curves.
 //!
 //! Names and meanings follow the reference cases: `mean_wait` is over accepted jobs, those that give up
@@ -179,8 +179,10 @@ impl<'a> Tables<'a> {
         let by_class: Vec<Row> = (0..shape.classes)
             .map(|class| total(by_phase_and_class.iter().map(|phase| &phase[class]), width))
             .collect();
-        let by_phase = by_phase_and_class.iter().map(|classes| total(classes.iter(), width)).collect();
-        let all = total(by_class.iter(), width);
+        let by_phase: Vec<Row> =
+            by_phase_and_class.iter().map(|classes| total(classes.iter(), width)).collect();
+        // A single phase is everything already.
+        let all = if shape.phases == 1 { by_phase[0].clone() } else { total(by_class.iter(), width) };
         Tables { all, by_class, by_phase, by_phase_and_class }
     }
 }

@@ -36,21 +36,31 @@ pub(super) struct Stretch {
 }
 
 impl Requests {
-    /// One class of one segment.
-    fn add_tally(&mut self, tally: &ClassTally) {
-        add_counts(&mut self.tally, tally);
-        for (ranks, sample) in [
-            (&mut self.latency_ok, &tally.latency_ok),
-            (&mut self.latency_failed, &tally.latency_failed),
-            (&mut self.wait_served, &tally.wait_served),
-            (&mut self.wait_left, &tally.wait_left),
-            (&mut self.sojourn_served, &tally.sojourn_served),
-        ] {
-            if sample.count > 0 {
-                let more = Ranks::of(&sample.histogram);
-                if ranks.is_empty() { *ranks = more } else { ranks.merge(&more) }
+    /// One class in several segments.
+    fn of(tallies: &[&ClassTally]) -> Requests {
+        let ranks = |of: fn(&ClassTally) -> &Sample| {
+            let filled = tallies.iter().map(|tally| &of(tally).histogram).filter(|h| !h.is_empty());
+            let filled: Vec<&Histogram> = filled.collect();
+            match &filled[..] {
+                [only] => Ranks::of(only),
+                // Histograms merge faster than each of them is read.
+                several => {
+                    let mut sum = Histogram::new();
+                    several.iter().for_each(|histogram| sum.merge(histogram));
+                    Ranks::of(&sum)
+                }
             }
-        }
+        };
+        let mut requests = Requests {
+            tally: ClassTally::default(),
+            latency_ok: ranks(|tally| &tally.latency_ok),
+            latency_failed: ranks(|tally| &tally.latency_failed),
+            wait_served: ranks(|tally| &tally.wait_served),
+            wait_left: ranks(|tally| &tally.wait_left),
+            sojourn_served: ranks(|tally| &tally.sojourn_served),
+        };
+        tallies.iter().for_each(|tally| add_counts(&mut requests.tally, tally));
+        requests
     }
 
     /// Two sets of requests as one.
@@ -89,28 +99,31 @@ impl Requests {
 }
 
 impl Stretch {
-    /// Nothing yet, for so many classes, pools and hosts.
-    fn empty(classes: usize, pools: usize, hosts: usize) -> Stretch {
-        Stretch {
-            requests: vec![Requests::default(); classes],
-            pools: vec![PoolTally::default(); pools],
-            hosts: vec![HostTally::default(); hosts],
+    /// Segments of one phase, for so many classes, pools and hosts.
+    fn of(segments: &[&Segment], shape: Shape) -> Stretch {
+        let class = |class: usize| {
+            let tallies: Vec<_> = segments.iter().filter_map(|segment| segment.classes.get(class)).collect();
+            Requests::of(&tallies)
+        };
+        let mut stretch = Stretch {
+            requests: (0..shape.classes).map(class).collect(),
+            pools: vec![PoolTally::default(); shape.pools],
+            hosts: vec![HostTally::default(); shape.hosts],
             ..Stretch::default()
+        };
+        for segment in segments {
+            stretch.nanos += u128::from(segment.end.since(segment.start).nanos());
+            stretch.in_flight += segment.in_flight;
+            stretch.in_backoff += segment.in_backoff;
+            stretch.pools.iter_mut().zip(&segment.pools).for_each(|(sum, tally)| add_pool(sum, tally));
+            stretch.hosts.iter_mut().zip(&segment.hosts).for_each(|(sum, tally)| add_host(sum, tally));
         }
+        stretch
     }
 
     /// Time covered, seconds.
     pub(super) fn seconds(&self) -> f64 {
         self.nanos as f64 / NANOS
-    }
-
-    fn add_segment(&mut self, segment: &Segment) {
-        self.nanos += u128::from(segment.end.since(segment.start).nanos());
-        self.in_flight += segment.in_flight;
-        self.in_backoff += segment.in_backoff;
-        self.requests.iter_mut().zip(&segment.classes).for_each(|(sum, tally)| sum.add_tally(tally));
-        self.pools.iter_mut().zip(&segment.pools).for_each(|(sum, tally)| add_pool(sum, tally));
-        self.hosts.iter_mut().zip(&segment.hosts).for_each(|(sum, tally)| add_host(sum, tally));
     }
 
     /// Adds another stretch but for its requests, which are summed by scope.
@@ -136,12 +149,12 @@ pub(super) struct Shape {
 
 /// Adds a group's segments up, by phase.
 pub(super) fn by_phase(segments: &[&Segment], shape: Shape) -> Vec<Stretch> {
-    let mut phases = vec![Stretch::empty(shape.classes, shape.pools, shape.hosts); shape.phases];
-    for segment in segments {
-        let phase = segment.phase.min(shape.phases - 1);
-        phases[phase].add_segment(segment);
-    }
-    phases
+    let phase = |phase: usize| {
+        let last = shape.phases - 1;
+        let within: Vec<_> = segments.iter().copied().filter(|s| s.phase.min(last) == phase).collect();
+        Stretch::of(&within, shape)
+    };
+    (0..shape.phases).map(phase).collect()
 }
 
 /// The requests of all groups together, by phase and class.
