@@ -4,11 +4,18 @@
 //! knows a pool, a clock or a file system: traces are read from any `io::Read`.
 
 pub mod arrivals;
+pub mod choice;
+mod curve;
 pub mod distribution;
+mod fit;
+pub mod sampler;
+mod special;
 pub mod trace;
 pub mod users;
 
 pub use arrivals::{ArrivalProcess, BatchSize, OpenArrivals, RateProfile};
+pub use choice::Choice;
 pub use distribution::Distribution;
+pub use sampler::Sampler;
 pub use trace::{Trace, TraceRow};
 pub use users::{FirstAct, Stage, UserPlan, Users};
