@@ -313,7 +313,7 @@ fn all_alike(mut values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     values.all(|value| value == Some(first)).then_some(first)
 }
 
-fn duration(name: &str, value: f64) -> Result<(), String> {
+pub(super) fn duration(name: &str, value: f64) -> Result<(), String> {
     if value.is_finite() && value >= 0.0 {
         return Ok(());
     }

@@ -4,16 +4,19 @@
 //! knows a pool, a clock or a file system: traces are read from any `io::Read`.
 
 pub mod arrivals;
+pub mod arriving;
 pub mod choice;
 mod curve;
 pub mod distribution;
 mod fit;
+mod profile;
 pub mod sampler;
 mod special;
 pub mod trace;
 pub mod users;
 
 pub use arrivals::{ArrivalProcess, BatchSize, OpenArrivals, RateProfile};
+pub use arriving::ArrivalSampler;
 pub use choice::Choice;
 pub use distribution::Distribution;
 pub use sampler::Sampler;
