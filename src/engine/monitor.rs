@@ -61,10 +61,14 @@ pub(super) struct Monitor {
     segment_end: Time,
     hosts_cut: Vec<HostTally>,
     timeline: Timeline,
+    /// The bin under way, and its latencies.
+    bin: TimelineBin,
+    bin_latency: Box<[u32; Timeline::LATENCY_BUCKETS]>,
     bin_end: Time,
     bin_base: (u128, u128, u128),
-    /// The next instant at which a bin or a segment ends.
+    /// The next instant at which a bin or a segment ends, or the first after the horizon.
     pub(super) border: Time,
+    stop: Time,
     batches: Batches,
     steady: bool,
     pub(super) sent: u64,
@@ -75,7 +79,7 @@ pub(super) struct Monitor {
 }
 
 impl Monitor {
-    pub(super) fn new(model: &Model, expected: Span) -> Monitor {
+    pub(super) fn new(model: &Model, expected: Span, horizon: Time) -> Monitor {
         let classes = model.classes.len();
         let cuts = cuts(model);
         let width = match model.run.bin {
@@ -99,10 +103,13 @@ impl Monitor {
             segment_phase: phase,
             segment_end: Time::NEVER,
             hosts_cut: vec![HostTally::default(); model.hosts.len()],
-            timeline: Timeline { width, bins: vec![new_bin()] },
+            timeline: Timeline { width, bins: Vec::new() },
+            bin: TimelineBin::default(),
+            bin_latency: Box::new([0; Timeline::LATENCY_BUCKETS]),
             bin_end: Time::ZERO + width,
             bin_base: (0, 0, 0),
             border: Time::ZERO,
+            stop: horizon + Span::from_nanos(1),
             batches: Batches::default(),
             steady: model.run.regime == Regime::Steady,
             sent: 0,
@@ -124,7 +131,7 @@ impl Monitor {
     pub(super) fn request(&mut self, now: Time, class: u16) -> u32 {
         self.sent += 1;
         self.in_flight.up(now);
-        self.bin().sent += 1;
+        self.bin.sent += 1;
         let cell = (self.segment * self.classes) as u32 + u32::from(class);
         self.cell(cell).sent += 1;
         cell
@@ -142,20 +149,14 @@ impl Monitor {
     #[inline(always)]
     pub(super) fn ended(&mut self, now: Time, cell: u32, latency: Span, outcome: Outcome) {
         self.in_flight.down(now);
-        let bin = self.bin();
-        bin.outcomes[outcome as usize] += 1;
-        bin.latency[Timeline::latency_bucket(latency)] += 1;
+        self.bin.outcomes[outcome as usize] += 1;
+        self.bin_latency[Timeline::latency_bucket(latency)] += 1;
         let tally = self.cell(cell);
         tally.outcomes[outcome as usize] += 1;
         if outcome == Outcome::Ok { tally.latency_ok.record(latency) } else { tally.latency_failed.record(latency) }
         if self.steady {
             self.batches.push(latency, now);
         }
-    }
-
-    #[inline(always)]
-    fn bin(&mut self) -> &mut TimelineBin {
-        self.timeline.bins.last_mut().expect("a timeline has at least one bin")
     }
 
     /// A worker changes its state.
@@ -236,12 +237,14 @@ impl Monitor {
         let busy = self.pools.iter().map(|pool| pool.busy.integral(now)).sum::<u128>();
         let in_flight = self.in_flight.integral(now);
         let base = std::mem::replace(&mut self.bin_base, (queue, busy, in_flight));
-        let bin = self.bin();
+        let mut bin = std::mem::take(&mut self.bin);
         (bin.queue, bin.busy, bin.in_flight) = (queue - base.0, busy - base.1, in_flight - base.2);
+        bin.latency = self.bin_latency.to_vec();
+        self.bin_latency.fill(0);
+        self.timeline.bins.push(bin);
         if self.timeline.bins.len() >= BINS_MOST {
             self.join_bins();
         }
-        self.timeline.bins.push(new_bin());
         self.bin_end = now + self.timeline.width;
     }
 
@@ -295,7 +298,7 @@ impl Monitor {
             Cuts::Times(times) => times.get(self.segment + 1).map_or(Time::NEVER, |next| next.0),
             Cuts::Requests { .. } => Time::NEVER,
         };
-        self.border = self.bin_end.min(self.segment_end);
+        self.border = self.bin_end.min(self.segment_end).min(self.stop);
     }
 
     /// Ends the watch at `end` and gives the report.
@@ -325,11 +328,8 @@ impl Monitor {
     }
 
     fn close_last_bin(&mut self, end: Time) {
-        let started = self.bin_end.nanos().saturating_sub(self.timeline.width.nanos());
-        self.close_bin(end);
-        self.timeline.bins.pop();
-        if end.nanos() <= started && self.timeline.bins.len() > 1 {
-            self.timeline.bins.pop();
+        if end.nanos() > self.bin_end.nanos() - self.timeline.width.nanos() || self.timeline.bins.is_empty() {
+            self.close_bin(end);
         }
     }
 
@@ -396,10 +396,6 @@ fn absorb_counts(pool: &mut PoolTally, tail: &PoolTally) {
     pool.spawns += tail.spawns;
     pool.starts_on_dying += tail.starts_on_dying;
     pool.outcomes.iter_mut().zip(tail.outcomes).for_each(|(count, more)| *count += more);
-}
-
-fn new_bin() -> TimelineBin {
-    TimelineBin { latency: vec![0; Timeline::LATENCY_BUCKETS], ..TimelineBin::default() }
 }
 
 fn cuts(model: &Model) -> Cuts {

@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::slot::{Act, NO_LANE, Slot};
 use super::user::User;
 use crate::outcome::Outcome;
-use crate::policy::{CrashRadius, Driver, JobId, NO_JOB, PoolTimer, SlotTimer, Ticket, Tickets, WorkerState};
+use crate::policy::{CrashRadius, Driver, JobId, NO_JOB, PoolTimer, SlotTimer, Slots, Ticket, Tickets, WorkerState};
 use crate::random::{Purpose, Streams};
 use crate::stats::HostTally;
 use crate::time::{Span, Time};
@@ -28,10 +28,9 @@ pub(super) struct Physics<'m, C> {
     pub(super) jobs: Jobs,
     pub(super) hosts: Vec<Host>,
     pub(super) monitor: Monitor,
-    /// By instance: number of its first slot.
-    first_slot: Vec<u32>,
-    /// By instance without a limit of slots: the numbers of its slots.
-    slot_map: Vec<Vec<u32>>,
+    /// By instance: the number of its first slot and the distance to its next. Slots of pools without a limit are
+    /// interleaved behind all others.
+    numbering: Vec<(u32, u32)>,
     /// Attempts that have ended and whose clients have not been told.
     pub(super) inbox: Vec<(JobId, Outcome)>,
     /// Slots on which a write failed and whose pool has not been told.
@@ -52,14 +51,7 @@ pub(super) struct Physics<'m, C> {
 
 impl<'m, C: SlotCalendar> Physics<'m, C> {
     pub(super) fn new(plan: &'m Plan<'m>, streams: Streams, races: Option<&'m Races>) -> Physics<'m, C> {
-        let mut slots = Vec::with_capacity(plan.slots);
-        let mut first_slot = Vec::with_capacity(plan.instances.len());
-        for (instance, &(pool, _)) in plan.instances.iter().enumerate() {
-            first_slot.push(slots.len() as u32);
-            if let crate::policy::Slots::Limited(count) = plan.model.pools[pool].settings.slots {
-                slots.extend((0..count).map(|local| Slot::new(instance as u32, local)));
-            }
-        }
+        let (slots, numbering) = lay_out(plan);
         Physics {
             plan,
             streams,
@@ -69,9 +61,8 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             timers: Timers::new(),
             jobs: Jobs::new(),
             hosts: plan.model.hosts.iter().map(|host| Host::new(host.contention.clone())).collect(),
-            monitor: Monitor::new(plan.model, plan.expected_length()),
-            slot_map: vec![Vec::new(); first_slot.len()],
-            first_slot,
+            monitor: Monitor::new(plan.model, plan.expected_length(), plan.horizon),
+            numbering,
             inbox: Vec::with_capacity(16),
             failed_writes: Vec::new(),
             races,
@@ -86,10 +77,8 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
     /// The number of a slot over all instances.
     #[inline(always)]
     pub(super) fn slot_number(&self, instance: u32, local: u32) -> u32 {
-        match self.slot_map[instance as usize].get(local as usize) {
-            Some(&number) => number,
-            None => self.first_slot[instance as usize] + local,
-        }
+        let (first, stride) = self.numbering[instance as usize];
+        first + local * stride
     }
 
     #[inline(always)]
@@ -115,8 +104,9 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         if slot.key != Time::NEVER {
             self.calendar.remove(number);
         }
-        slot.key = at;
-        if at != Time::NEVER {
+        // What lies beyond every horizon never happens.
+        slot.key = if at > Time::HORIZON_MAX { Time::NEVER } else { at };
+        if slot.key != Time::NEVER {
             self.calendar.insert(at, number);
         }
     }
@@ -404,6 +394,31 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
     }
 }
 
+/// The slots of pools with a limit, and how slots are numbered.
+fn lay_out(plan: &Plan<'_>) -> (Vec<Slot>, Vec<(u32, u32)>) {
+    let mut slots = Vec::with_capacity(plan.slots);
+    let mut numbering = Vec::with_capacity(plan.instances.len());
+    let unlimited = (0..plan.instances.len() as u32).filter(|&instance| is_unlimited(plan, instance)).count() as u32;
+    let mut next_unlimited = plan.slots as u32;
+    for (instance, &(pool, _)) in plan.instances.iter().enumerate() {
+        match plan.model.pools[pool].settings.slots {
+            Slots::Limited(count) => {
+                numbering.push((slots.len() as u32, 1));
+                slots.extend((0..count).map(|local| Slot::new(instance as u32, local)));
+            }
+            Slots::Unlimited => {
+                numbering.push((next_unlimited, unlimited));
+                next_unlimited += 1;
+            }
+        }
+    }
+    (slots, numbering)
+}
+
+fn is_unlimited(plan: &Plan<'_>, instance: u32) -> bool {
+    plan.model.pools[plan.instances[instance as usize].0].settings.slots == Slots::Unlimited
+}
+
 /// The fate that a uniform number stands for under cumulative probabilities of error, crash, hang, freeze.
 #[inline(always)]
 pub(super) fn fate_of(cumulative: &[f64; 4], unit: f64) -> Fate {
@@ -613,10 +628,10 @@ impl<C: SlotCalendar> Physics<'_, C> {
     /// The transitions that are not a job's start or end.
     #[inline(never)]
     fn moved_rarely(&mut self, instance: u32, local: u32, from: WorkerState, to: WorkerState) {
-        if from == WorkerState::Cold && to == WorkerState::Starting {
-            self.add_unlimited_slot(instance, local);
-        }
         let number = self.slot_number(instance, local);
+        if number as usize >= self.slots.len() {
+            self.add_slot(number);
+        }
         match (from, to) {
             (WorkerState::Busy, WorkerState::Zombie) => {
                 // The job's share ends here; the zombie's time is counted by its level.
@@ -633,13 +648,15 @@ impl<C: SlotCalendar> Physics<'_, C> {
         }
     }
 
-    /// A slot that an unlimited pool has just made needs a number.
-    fn add_unlimited_slot(&mut self, instance: u32, local: u32) {
-        let pool = self.pool_of(instance);
-        let unlimited = self.plan.model.pools[pool].settings.slots == crate::policy::Slots::Unlimited;
-        if unlimited && local as usize == self.slot_map[instance as usize].len() {
-            self.slot_map[instance as usize].push(self.slots.len() as u32);
-            self.slots.push(Slot::new(instance, local));
+    /// A slot that a pool without a limit has just made: with it all slots numbered below it.
+    fn add_slot(&mut self, number: u32) {
+        let unlimited: Vec<u32> = (0..self.numbering.len() as u32)
+            .filter(|&instance| is_unlimited(self.plan, instance))
+            .collect();
+        while self.slots.len() <= number as usize {
+            let beyond = (self.slots.len() - self.plan.slots) as u32;
+            let stride = unlimited.len() as u32;
+            self.slots.push(Slot::new(unlimited[(beyond % stride) as usize], beyond / stride));
         }
     }
 

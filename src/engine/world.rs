@@ -2,6 +2,7 @@
 
 use super::Breach;
 use super::calendar::{SlotCalendar, Timer, TimerKind};
+use super::client::Direct;
 use super::monitor::Use;
 use super::physics::{Physics, Races};
 use super::plan::Plan;
@@ -35,7 +36,9 @@ pub(super) struct World<'m, C> {
     /// By pool.
     pub(super) scalers: Vec<Option<Scaler>>,
     pub(super) fault_chance: Vec<Stream>,
-    pub(super) backoff_stamp: u32,
+    /// By source.
+    pub(super) direct: Vec<Direct>,
+    pub(super) attempt_stamp: u32,
     next_arrival: (Time, usize),
     index: u64,
     fingerprint: u64,
@@ -79,17 +82,21 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         let sources = model.sources.iter().enumerate().map(|(number, source)| {
             OpenSource::new(&source.load, source.mix.len(), number as u64, &streams)
         });
+        let clients: Vec<Client> = model.sources.iter().map(|source| Client::new(source.client.clone())).collect();
+        let waits = super::client::wait_rules(plan, &mut phys.timers);
+        let direct = super::client::direct_sends(plan, &clients, &waits);
         World {
             pools: pools.collect(),
             up: plan.instances.iter().map(|&(pool, number)| number < model.pools[pool].instances).collect(),
             routers: routers.collect(),
             signals: plan.members.iter().map(|members| vec![0; members.len()]).collect(),
-            clients: model.sources.iter().map(|source| Client::new(source.client.clone())).collect(),
+            clients,
             sources: sources.collect(),
-            waits: super::client::wait_rules(plan, &mut phys.timers),
+            waits,
             scalers: model.pools.iter().map(|pool| pool.autoscaler.map(Scaler::new)).collect(),
             fault_chance: (0..model.faults.len() as u64).map(|f| streams.stream(Purpose::Fault, f)).collect(),
-            backoff_stamp: 0,
+            direct,
+            attempt_stamp: 0,
             next_arrival: (Time::NEVER, 0),
             index,
             fingerprint: 0xcbf2_9ce4_8422_2325,
@@ -105,13 +112,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         self.open();
         loop {
             let (at, next) = self.next();
-            if at >= self.phys.monitor.border && at != Time::NEVER {
-                self.cross_borders(at)?;
-            }
-            if at > self.phys.plan.horizon && !self.drains_on() {
-                break;
-            }
-            if at == Time::NEVER {
+            if at >= self.phys.monitor.border && !self.crosses(at)? {
                 break;
             }
             self.advance(at)?;
@@ -208,6 +209,17 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             let hosts = self.phys.host_tallies(now);
             self.phys.monitor.sending_ended(now, &hosts);
         }
+    }
+
+    /// Crosses the borders of bins and segments before the event at `at`; says whether the event still belongs to
+    /// the replication.
+    #[cold]
+    fn crosses(&mut self, at: Time) -> Result<bool, Breach> {
+        if at > Time::HORIZON_MAX {
+            return Ok(false);
+        }
+        self.cross_borders(at)?;
+        Ok(at <= self.phys.plan.horizon || self.drains_on())
     }
 
     fn cross_borders(&mut self, at: Time) -> Result<(), Breach> {

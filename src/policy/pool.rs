@@ -516,8 +516,14 @@ impl Pool {
     // ---- the rules --------------------------------------------------------------------------------------
 
     /// Gives waiting jobs to available workers for as long as there are both.
-    #[inline]
+    #[inline(always)]
     fn dispatch<D: Driver>(&mut self, now: Time, driver: &mut D) {
+        if !self.queue.is_empty() {
+            self.dispatch_queue(now, driver);
+        }
+    }
+
+    fn dispatch_queue<D: Driver>(&mut self, now: Time, driver: &mut D) {
         while !self.queue.is_empty() && !self.paused {
             let Some(slot) = self.choose_slot(now, driver) else { break };
             let job = match self.choose_job(now, driver) {

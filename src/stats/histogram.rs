@@ -253,7 +253,8 @@ impl Sample {
     pub fn record(&mut self, value: Span) {
         self.histogram.record(value);
         self.sum += u128::from(value.nanos());
-        let secs = value.secs();
+        // Through `i64`, because processors convert from signed words; a latency is below 2^63 ns.
+        let secs = value.nanos() as i64 as f64 * 1e-9;
         self.squares += secs * secs;
         self.count += 1;
     }
