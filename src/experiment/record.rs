@@ -135,6 +135,9 @@ pub struct Point {
     pub parts: Parts,
     /// The regime its figures are valid for.
     pub regime: RegimeFound,
+    /// Warm-up cut off each replication, seconds; `None` where it was refused. Empty unless steady.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warm_up: Vec<Option<f64>>,
     /// Replications made.
     pub replications: u64,
     /// Requests sent over all of them.
@@ -255,8 +258,7 @@ impl Record {
         struct Head {
             schema: String,
         }
-        let not_a_record =
-            |error: serde_json::Error| RecordError::NotARecord { reason: error.to_string() };
+        let not_a_record = |error: serde_json::Error| RecordError::NotARecord { reason: error.to_string() };
         let head: Head = serde_json::from_str(text).map_err(not_a_record)?;
         // A later minor may be written as "poolsim.record/1.2": the major is what must agree.
         if head.schema != SCHEMA && !head.schema.starts_with(&format!("{SCHEMA}.")) {
@@ -270,8 +272,8 @@ impl Record {
     /// # Errors
     /// [`RecordError::Io`] when it cannot be read, else as [`Record::from_json`].
     pub fn read(path: &Path) -> Result<Record, RecordError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| RecordError::Io { path: path.to_owned(), source })?;
+        let text =
+            fs::read_to_string(path).map_err(|source| RecordError::Io { path: path.to_owned(), source })?;
         Record::from_json(&text)
     }
 

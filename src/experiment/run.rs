@@ -47,7 +47,9 @@ pub enum RunError {
 impl std::fmt::Display for RunError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            RunError::Breach(breach) => write!(f, "a self-check failed, which is a defect of poolsim: {breach}"),
+            RunError::Breach(breach) => {
+                write!(f, "a self-check failed, which is a defect of poolsim: {breach}")
+            }
             RunError::Interrupted => write!(f, "interrupted"),
         }
     }
@@ -104,8 +106,7 @@ pub fn point(
 ) -> Result<Point, RunError> {
     let Rounds { replications, estimated, warning } = rounds(model, progress)?;
     let made = replications.len() as u64;
-    let evidence =
-        Evidence { metrics: &estimated.metrics, regime: &estimated.regime, replications: made };
+    let evidence = Evidence { metrics: &estimated.metrics, regime: &estimated.regime, replications: made };
     let verdicts = verdict::judge_all(&model.objectives, &evidence);
     Ok(Point {
         index,
@@ -117,6 +118,7 @@ pub fn point(
         events: replications.iter().map(|replication| replication.events).sum(),
         fingerprint: record::fingerprint(replications.iter().map(|replication| replication.fingerprint)),
         regime: estimated.regime,
+        warm_up: estimated.warm_up,
         metrics: estimated.metrics,
         verdicts,
         timelines: estimated.timelines,
@@ -171,7 +173,7 @@ fn rounds(model: &Model, progress: &dyn Progress) -> Result<Rounds, RunError> {
             (Some(relative), u64::from(min.max(2)), u64::from(max.max(min).max(2)))
         }
     };
-    let settings = EstimateSettings { confidence: model.run.confidence };
+    let settings = EstimateSettings::new(model.run.confidence);
     let mut replications = Vec::new();
     let mut total = first;
     loop {
@@ -258,8 +260,7 @@ fn targets<'a>(model: &Model, estimated: &'a Estimated, made: u64) -> Vec<&'a Me
         };
         return estimated.metrics.iter().filter(main).collect();
     }
-    let evidence =
-        Evidence { metrics: &estimated.metrics, regime: &estimated.regime, replications: made };
+    let evidence = Evidence { metrics: &estimated.metrics, regime: &estimated.regime, replications: made };
     let open = |objective: &&crate::model::Objective| {
         verdict::metric_of(objective, &estimated.metrics).is_some_and(|metric| {
             metric.unit == Unit::Seconds
@@ -322,7 +323,10 @@ mod tests {
     fn the_warning_says_what_was_reached_and_what_it_would_take() {
         let widest = Widest { what: String::from("latency_p95 of short"), relative: 0.06 };
         let warning = not_reached(&widest, 100, 0.02);
-        assert_eq!(warning.text, "100 replications gave latency_p95 of short to ±6.0 %, not to the ±2.0 % asked for");
+        assert_eq!(
+            warning.text,
+            "100 replications gave latency_p95 of short to ±6.0 %, not to the ±2.0 % asked for"
+        );
         assert!(warning.advice.starts_with("about 990 replications"), "{}", warning.advice);
     }
 }

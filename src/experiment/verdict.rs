@@ -173,8 +173,9 @@ fn without_estimate(objective: &Objective, regime: &RegimeFound) -> Verdict {
 /// Why an upper bound on a time cannot hold in an unstable regime.
 fn no_limit(objective: &Objective, unit: Unit, regime: &RegimeFound) -> Option<String> {
     let RegimeFound::Unstable { .. } = regime else { return None };
-    (objective.bound == Bound::AtMost && unit == Unit::Seconds)
-        .then(|| String::from("unstable: work comes in faster than it can be done, so it grows without limit"))
+    (objective.bound == Bound::AtMost && unit == Unit::Seconds).then(|| {
+        String::from("unstable: work comes in faster than it can be done, so it grows without limit")
+    })
 }
 
 const fn counts_events(unit: Unit) -> bool {
@@ -184,7 +185,7 @@ const fn counts_events(unit: Unit) -> bool {
 /// Requests over all replications in a metric's class and phase.
 fn requests_in(scope: &Scope, evidence: &Evidence<'_>) -> Option<u64> {
     let wanted = Scope { pool: None, host: None, ..scope.clone() };
-    let sent = evidence.metrics.iter().find(|metric| metric.name == "requests" && metric.scope == wanted)?;
+    let sent = evidence.metrics.iter().find(|metric| metric.name == "count_sent" && metric.scope == wanted)?;
     Some((sent.estimate.value * evidence.replications as f64).round() as u64)
 }
 
@@ -207,7 +208,10 @@ fn none_seen(verdict: Verdict, requests: u64, replications: u64) -> Verdict {
     let per_replication = (requests / replications.max(1)).max(1);
     Verdict {
         judgement: Judgement::Undecided,
-        reason: format!("{shown}; {needed} requests without one would show 1 in {}", (1.0 / resolution).round()),
+        reason: format!(
+            "{shown}; {needed} requests without one would show 1 in {}",
+            (1.0 / resolution).round()
+        ),
         replications_needed: Some(needed.div_ceil(per_replication)),
         requests_needed: Some(needed),
         ..verdict
@@ -233,7 +237,9 @@ fn by_interval(verdict: Verdict, estimate: &Estimate, replications: u64) -> Verd
     let settled_by = (needed.is_finite() && needed < 1e9).then_some(needed as u64);
     let reason = match settled_by {
         Some(n) => format!("the interval straddles the bound; about {n} replications would settle it"),
-        None => String::from("the estimate sits on the bound; no affordable number of replications settles it"),
+        None => {
+            String::from("the estimate sits on the bound; no affordable number of replications settles it")
+        }
     };
     Verdict { judgement: Judgement::Undecided, reason, replications_needed: settled_by, ..verdict }
 }
