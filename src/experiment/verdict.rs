@@ -185,7 +185,8 @@ const fn counts_events(unit: Unit) -> bool {
 /// Requests over all replications in a metric's class and phase.
 fn requests_in(scope: &Scope, evidence: &Evidence<'_>) -> Option<u64> {
     let wanted = Scope { pool: None, host: None, ..scope.clone() };
-    let sent = evidence.metrics.iter().find(|metric| metric.name == "count_sent" && metric.scope == wanted)?;
+    let sent =
+        evidence.metrics.iter().find(|metric| metric.name == "count_sent" && metric.scope == wanted)?;
     Some((sent.estimate.value * evidence.replications as f64).round() as u64)
 }
 

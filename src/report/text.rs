@@ -51,7 +51,7 @@ pub fn page(record: &Record, look: Look) -> String {
         "\nseed {}  fingerprint {}  poolsim {}\nrepeat: {}",
         record.seed, record.fingerprint, record.poolsim, record.command
     );
-    if look.unicode { text } else { ascii(&text) }
+    page.spell(&text)
 }
 
 const fn style_of(judgement: Judgement) -> Style {
@@ -71,6 +71,11 @@ impl Page {
         if self.look.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 
+    /// The text in characters that the terminal can show.
+    fn spell(&self, text: &str) -> String {
+        if self.look.unicode { text.to_owned() } else { ascii(text) }
+    }
+
     fn point(&self, text: &mut String, record: &Record, point: &Point) {
         let _ = writeln!(text, "{}", self.paint(DIM, &words::regime(point)));
         let _ = writeln!(text, "{}", self.paint(DIM, &words::effort(record, point)));
@@ -87,7 +92,8 @@ impl Page {
             return;
         }
         let _ = writeln!(text, "\n{}", self.paint(BOLD, "Objectives"));
-        let objectives: Vec<String> = verdicts.iter().map(words::objective).collect();
+        let objectives: Vec<String> =
+            verdicts.iter().map(|verdict| self.spell(&words::objective(verdict))).collect();
         let widest = objectives.iter().map(|one| one.chars().count()).max().unwrap_or(0);
         for (verdict, objective) in verdicts.iter().zip(objectives) {
             let word = format!("{:<9}", words::judgement(verdict.judgement));
@@ -106,7 +112,10 @@ impl Page {
         let _ = writeln!(text, "\n{}", self.paint(BOLD, &table.title));
         let mut drawn = comfy_table::Table::new();
         drawn.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        drawn.set_width(self.look.width.max(40)).set_header(&table.header).add_rows(&table.rows);
+        // Spelt before they are laid out: "±" is narrower than "+-".
+        let spelt = |cells: &[String]| cells.iter().map(|cell| self.spell(cell)).collect::<Vec<_>>();
+        let rows: Vec<Vec<String>> = table.rows.iter().map(|row| spelt(row)).collect();
+        drawn.set_width(self.look.width.max(40)).set_header(spelt(&table.header)).add_rows(rows);
         for index in 0..table.header.len() {
             if let Some(column) = drawn.column_mut(index) {
                 let figures = index >= table.labels;
