@@ -20,6 +20,9 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 /// The share of requests that a zero is resolved to: one in a thousand.
 pub const ZERO_RESOLUTION: f64 = 1e-3;
 
+/// What is asked for where there is no interval yet.
+const FEWEST_REPLICATIONS: u64 = 10;
+
 /// The answer to an objective.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -119,6 +122,11 @@ pub fn judge(objective: &Objective, evidence: &Evidence<'_>) -> Verdict {
     }
     if !estimate.value.is_finite() {
         return Verdict { reason: String::from("nothing was seen to estimate it from"), ..verdict };
+    }
+    // A share of none rests on requests, of which there are many even in one replication.
+    if estimate.n < 2 && estimate.value != 0.0 {
+        let reason = String::from("a single observation has no interval; make several replications");
+        return Verdict { reason, replications_needed: Some(FEWEST_REPLICATIONS), ..verdict };
     }
     if objective.bound == Bound::AtMost && estimate.value == 0.0 && counts_events(metric.unit) {
         let requests = requests_in(&metric.scope, evidence).unwrap_or(estimate.n);

@@ -46,6 +46,12 @@ const fn bounds(bucket: usize) -> (u64, u64) {
     (((bucket & (SUB_BUCKETS - 1)) as u64 + SUB_BUCKETS as u64) << shift, 1 << shift)
 }
 
+/// The value that stands for a bucket: its midpoint.
+pub(super) const fn bucket_middle(bucket: usize) -> Span {
+    let (low, width) = bounds(bucket);
+    Span::from_nanos(low + width / 2)
+}
+
 impl Histogram {
     /// An empty histogram.
     pub const fn new() -> Histogram {
@@ -103,6 +109,38 @@ impl Histogram {
         let bucket = bucket(nanos);
         self.cover(bucket, bucket + 1);
         self.counts[bucket - self.base] += count;
+    }
+
+    /// Calls `see(bucket, count)` for each filled bucket in ascending order. Empty stretches are skipped 64 and
+    /// then 8 buckets at a time, because short runs leave most of a histogram empty.
+    pub(super) fn for_each_filled(&self, mut see: impl FnMut(usize, u64)) {
+        const NONE: [u64; 64] = [0; 64];
+        // Whole octaves are kept, so nothing is left over at either step.
+        for (coarse, stretch) in self.counts.chunks_exact(64).enumerate() {
+            if stretch == NONE {
+                continue;
+            }
+            for (fine, part) in stretch.chunks_exact(8).enumerate() {
+                if part.iter().fold(0, |any, count| any | count) == 0 {
+                    continue;
+                }
+                let first = self.base + coarse * 64 + fine * 8;
+                for (index, &count) in part.iter().enumerate().filter(|&(_, &count)| count > 0) {
+                    see(first + index, count);
+                }
+            }
+        }
+    }
+
+    /// Adds counts by bucket, given as (bucket, running total) in ascending order.
+    pub(super) fn add_running(&mut self, running: &[(u32, u64)]) {
+        let (Some(first), Some(last)) = (running.first(), running.last()) else { return };
+        self.cover(first.0 as usize, last.0 as usize + 1);
+        let mut before = 0;
+        for &(bucket, total) in running {
+            self.counts[bucket as usize - self.base] += total - before;
+            before = total;
+        }
     }
 
     /// How many values were counted.
@@ -225,7 +263,7 @@ mod tests {
             }
         }
         let mut histogram = Histogram::new();
-        [u64::MAX, 0, 77].map(|nanos| histogram.record(Span::from_nanos(nanos)));
+        [u64::MAX, 0, 77].into_iter().for_each(|nanos| histogram.record(Span::from_nanos(nanos)));
         assert_eq!(histogram.count(), 3);
     }
 

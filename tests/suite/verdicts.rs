@@ -51,6 +51,14 @@ fn the_interval_not_the_estimate_decides() {
 }
 
 #[test]
+fn a_single_observation_decides_nothing() {
+    let mut metrics = [whole("latency_p95", Unit::Seconds, 10.0, 0.0)];
+    metrics[0].estimate.n = 1;
+    let verdict = judged(&at_most("latency_p95", 75.0), &metrics, &RegimeFound::Terminating);
+    assert_eq!((verdict.judgement, verdict.replications_needed), (Judgement::Undecided, Some(10)));
+}
+
+#[test]
 fn an_undecided_verdict_says_what_would_settle_it() {
     // Half-width 4 at distance 1: sixteen times the replications, and a tenth to spare.
     let metrics = [whole("latency_p95", Unit::Seconds, 74.0, 4.0)];
