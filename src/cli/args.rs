@@ -53,7 +53,7 @@ pub enum ColorChoice {
 #[derive(Clone, Debug, Subcommand)]
 pub enum RawCommand {
     /// Run a model and judge its objectives
-    Run(RawRun),
+    Run(Box<RawRun>),
     /// Print a JSON Schema, for editors that complete and check
     Schema(RawSchema),
 }

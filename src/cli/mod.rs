@@ -41,7 +41,7 @@ fn answer(args: Vec<OsString>) -> u8 {
     };
     terminal::set_color(raw.color);
     let result = match raw.command {
-        RawCommand::Run(run) => checked::run(run).and_then(|run| run::run(&run)),
+        RawCommand::Run(run) => checked::run(*run).and_then(|run| run::run(&run)),
         RawCommand::Schema(schema) => schema::schema(&schema),
     };
     match result {

@@ -104,7 +104,7 @@ pub fn point(
     settings: Vec<Setting>,
     progress: &dyn Progress,
 ) -> Result<Point, RunError> {
-    let Rounds { replications, estimated, warning } = rounds(model, progress)?;
+    let Rounds { replications, estimated, warning } = rounds(model, progress, &engine::simulate)?;
     let made = replications.len() as u64;
     let evidence = Evidence { metrics: &estimated.metrics, regime: &estimated.regime, replications: made };
     let verdicts = verdict::judge_all(&model.objectives, &evidence);
@@ -158,6 +158,9 @@ fn requests_of(replication: &Replication) -> u64 {
     replication.segments.iter().flat_map(|segment| &segment.classes).map(|class| class.sent).sum()
 }
 
+/// What makes one replication: the engine, or in tests something with a known answer.
+type Simulate<'a> = &'a (dyn Fn(&Model, u64) -> Result<Replication, Breach> + Sync);
+
 /// What a sequence of rounds came to.
 struct Rounds {
     replications: Vec<Replication>,
@@ -166,29 +169,35 @@ struct Rounds {
 }
 
 /// Replicates until the figures are narrow enough, the cap is reached, or narrowness means nothing.
-fn rounds(model: &Model, progress: &dyn Progress) -> Result<Rounds, RunError> {
+fn rounds(model: &Model, progress: &dyn Progress, simulate: Simulate<'_>) -> Result<Rounds, RunError> {
     let (relative, first, most) = match model.run.replications {
         Replications::Fixed(n) => (None, u64::from(n.max(1)), u64::from(n.max(1))),
         Replications::Precision { relative, min, max } => {
             (Some(relative), u64::from(min.max(2)), u64::from(max.max(min).max(2)))
         }
     };
-    let settings = EstimateSettings::new(model.run.confidence);
+    let everything = EstimateSettings::new(model.run.confidence);
+    // Courses and curves are wanted once, at the end.
+    let figures = EstimateSettings { timelines: false, curves: false, ..everything };
     let mut replications = Vec::new();
     let mut total = first;
     loop {
         progress.planned(total);
-        replications.extend(replicate(model, replications.len() as u64..total, progress)?);
-        let estimated = estimate::metrics(model, &replications, &settings);
-        let widest = relative.and_then(|asked| widest(model, &estimated, total, asked));
-        let (Some(asked), Some(widest)) = (relative, widest) else {
-            return Ok(Rounds { replications, estimated, warning: None });
+        replications.extend(replicate(model, replications.len() as u64..total, progress, simulate)?);
+        let widest = relative.and_then(|asked| {
+            let estimated = estimate::metrics(model, &replications, &figures);
+            Some((widest(model, &estimated, total, asked)?, asked))
+        });
+        let warning = match widest {
+            None => None,
+            Some((widest, asked)) if total >= most => Some(not_reached(&widest, total, asked)),
+            Some((widest, asked)) => {
+                total = next_total(total, widest.replications_for(total, asked), most);
+                continue;
+            }
         };
-        if total >= most {
-            let warning = Some(not_reached(&widest, total, asked));
-            return Ok(Rounds { replications, estimated, warning });
-        }
-        total = next_total(total, widest.replications_for(total, asked), most);
+        let estimated = estimate::metrics(model, &replications, &everything);
+        return Ok(Rounds { replications, estimated, warning });
     }
 }
 
@@ -203,6 +212,7 @@ fn replicate(
     model: &Model,
     range: std::ops::Range<u64>,
     progress: &dyn Progress,
+    simulate: Simulate<'_>,
 ) -> Result<Vec<Replication>, RunError> {
     let results: Vec<Result<Replication, RunError>> = range
         .into_par_iter()
@@ -210,7 +220,7 @@ fn replicate(
             if progress.interrupted() {
                 return Err(RunError::Interrupted);
             }
-            let replication = engine::simulate(model, index).map_err(RunError::Breach)?;
+            let replication = simulate(model, index).map_err(RunError::Breach)?;
             progress.done(requests_of(&replication));
             Ok(replication)
         })
@@ -307,6 +317,12 @@ fn not_reached(widest: &Widest, made: u64, asked: f64) -> Warning {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Class, Fates, Prices, Regime, RunSettings, WarmUp};
+    use crate::outcome::Outcome;
+    use crate::random::{Purpose, Streams};
+    use crate::stats::{ClassTally, Segment};
+    use crate::time::{Span, Time};
+    use crate::workload::Distribution;
 
     #[test]
     fn a_round_asks_for_what_the_widest_interval_needs_within_limits() {
@@ -317,6 +333,126 @@ mod tests {
         assert_eq!(next_total(10, 11.0, 1000), 13, "never less than a quarter more");
         assert_eq!(next_total(10, 25.0, 20), 20, "never above the cap");
         assert_eq!(next_total(10, f64::INFINITY, 1000), 30);
+    }
+
+    /// A model of one class, enough for the statistics.
+    fn model(replications: Replications) -> Model {
+        let class = Class {
+            name: String::from("short"),
+            demand: Distribution::Deterministic { value: 0.01 },
+            cpu_share: 0.0,
+            redraw_demand: false,
+            priority: 0,
+            estimate_error: 0.0,
+            fates: Fates::default(),
+        };
+        let run = RunSettings {
+            length: RunLength::Horizon(Time::from_nanos(100_000_000_000)),
+            regime: Regime::Terminating,
+            warm_up: WarmUp::Auto,
+            replications,
+            confidence: 0.95,
+            seed: 7,
+            bin: None,
+            drain: false,
+        };
+        Model {
+            name: String::from("known"),
+            description: String::new(),
+            run,
+            phases: Vec::new(),
+            classes: vec![class],
+            sources: Vec::new(),
+            pools: Vec::new(),
+            routes: Vec::new(),
+            hosts: Vec::new(),
+            faults: Vec::new(),
+            objectives: Vec::new(),
+            prices: Prices::default(),
+        }
+    }
+
+    /// A hundred requests with exponential latencies of mean 1 s.
+    fn known(model: &Model, index: u64) -> Result<Replication, Breach> {
+        let mut stream = Streams::new(model.run.seed, index).stream(Purpose::Search, 0);
+        let mut class = ClassTally { sent: 100, attempts: 100, ..ClassTally::default() };
+        class.outcomes[Outcome::Ok as usize] = 100;
+        for _ in 0..100 {
+            class.latency_ok.record(Span::from_secs(stream.exp1()));
+        }
+        let end = Time::from_nanos(100_000_000_000);
+        let segment = Segment { end, classes: vec![class], ..Segment::default() };
+        let fingerprint = stream.word();
+        Ok(Replication {
+            index,
+            fingerprint,
+            events: 200,
+            end,
+            segments: vec![segment],
+            ..Replication::default()
+        })
+    }
+
+    fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
+    }
+
+    #[test]
+    fn rounds_end_when_the_figures_are_as_narrow_as_asked_whatever_the_threads() {
+        let model = model(Replications::Precision { relative: 0.02, min: 10, max: 2000 });
+        let made = |threads| on_threads(threads, || rounds(&model, &Silent, &known).unwrap());
+        let (one, three) = (made(1), made(3));
+        assert_eq!(one.replications, three.replications);
+        assert_eq!(one.estimated, three.estimated);
+        assert_eq!(one.warning, None);
+        let targets = targets(&model, &one.estimated, one.replications.len() as u64);
+        assert_eq!(targets.len(), 2, "mean and p95 of the class");
+        assert!(targets.iter().all(|metric| relative_half_width(metric).unwrap() <= 0.02));
+        // The p95 of an exponential sample of n has a standard error of about 4.36 / 3 / sqrt(n): n is near 20 000.
+        let n = one.replications.len();
+        assert!((60..=600).contains(&n), "{n} replications");
+    }
+
+    #[test]
+    fn the_cap_ends_the_rounds_with_a_warning() {
+        let model = model(Replications::Precision { relative: 0.001, min: 10, max: 40 });
+        let rounds = rounds(&model, &Silent, &known).unwrap();
+        assert_eq!(rounds.replications.len(), 40);
+        assert_eq!(rounds.warning.unwrap().code, "precision_not_reached");
+    }
+
+    #[test]
+    fn a_fixed_number_is_kept_to() {
+        let rounds = rounds(&model(Replications::Fixed(7)), &Silent, &known).unwrap();
+        assert_eq!(
+            rounds.replications.iter().map(|one| one.index).collect::<Vec<_>>(),
+            [0, 1, 2, 3, 4, 5, 6]
+        );
+    }
+
+    #[test]
+    fn the_first_breach_in_index_order_is_the_one_reported() {
+        let model = model(Replications::Fixed(20));
+        let breaks = |model: &Model, index: u64| match index {
+            5 | 12 => Err(Breach { message: String::from("lost a job"), seed: 7, replication: index }),
+            _ => known(model, index),
+        };
+        for threads in [1, 4] {
+            let error = on_threads(threads, || rounds(&model, &Silent, &breaks)).err().unwrap();
+            assert!(error.to_string().ends_with("lost a job (seed 7, replication 5)"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_interrupted_run_has_no_result() {
+        struct Stop;
+        impl Progress for Stop {
+            fn interrupted(&self) -> bool {
+                true
+            }
+        }
+        let stopped = rounds(&model(Replications::Fixed(3)), &Stop, &known);
+        assert_eq!(stopped.err(), Some(RunError::Interrupted));
     }
 
     #[test]

@@ -118,7 +118,7 @@ pub fn judge(objective: &Objective, evidence: &Evidence<'_>) -> Verdict {
     let verdict = blank(objective, metric.unit);
     let verdict = Verdict { scope: metric.scope.clone(), estimate: Some(estimate), ..verdict };
     if let Some(reason) = no_limit(objective, metric.unit, evidence.regime) {
-        return Verdict { judgement: Judgement::Missed, reason, ..verdict };
+        return Verdict { judgement: Judgement::Missed, reason, estimate: None, ..verdict };
     }
     if !estimate.value.is_finite() {
         return Verdict { reason: String::from("nothing was seen to estimate it from"), ..verdict };

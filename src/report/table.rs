@@ -187,11 +187,8 @@ fn where_time_goes(point: &Point) -> Vec<Table> {
     let split = |title: &str, prefix: &str, scopes: &[Scope]| {
         let mut parts: Vec<&str> = Vec::new();
         for metric in &point.metrics {
-            if let Some(part) = metric.name.strip_prefix(prefix) {
-                if !parts.contains(&part) {
-                    parts.push(part);
-                }
-            }
+            let part = metric.name.strip_prefix(prefix).filter(|part| !parts.contains(part));
+            parts.extend(part);
         }
         let cell = |scope: &Scope, part: &str| {
             point

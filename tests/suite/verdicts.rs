@@ -114,6 +114,7 @@ fn an_unstable_system_misses_every_bound_on_a_time() {
         let verdict = judged(&at_most("latency_p95", 75.0), metrics, &unstable);
         assert_eq!(verdict.judgement, Judgement::Missed);
         assert!(verdict.reason.contains("unstable"), "{}", verdict.reason);
+        assert_eq!(verdict.estimate, None, "no figure is shown for what has no limit");
     }
     let throughput = [whole("throughput", Unit::PerSecond, 5.0, 0.1)];
     let asked = Objective { bound: Bound::AtLeast, ..at_most("throughput", 4.0) };
