@@ -77,18 +77,23 @@ fn hint_for(path: &str, error: &std::io::Error) -> String {
 #[derive(Clone, Debug)]
 pub struct Beside {
     folder: PathBuf,
+    /// A file named on the command line, and so from the working folder.
+    named: Option<String>,
 }
 
 impl Beside {
-    /// Files beside the model at `path`; beside the working folder for standard input.
-    pub fn model(path: &str) -> Beside {
+    /// Files beside the model at `path`, in the working folder for standard input; `named` is one that the command
+    /// line names.
+    pub fn model(path: &str, named: Option<&str>) -> Beside {
         let folder = if path == "-" { None } else { Path::new(path).parent() };
-        Beside { folder: folder.unwrap_or(Path::new("")).to_owned() }
+        Beside { folder: folder.unwrap_or(Path::new("")).to_owned(), named: named.map(str::to_owned) }
     }
 }
 
 impl Files for Beside {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        fs::read(self.folder.join(path)).map_err(|error| plain(&error))
+        let named = self.named.as_deref() == Some(path);
+        let path = if named { PathBuf::from(path) } else { self.folder.join(path) };
+        fs::read(path).map_err(|error| plain(&error))
     }
 }

@@ -8,6 +8,7 @@ pub mod checked;
 pub mod exit;
 pub mod files;
 pub mod interrupt;
+pub mod overrides;
 pub mod printer;
 pub mod progress;
 pub mod run;

@@ -4,11 +4,11 @@ use super::checked::{Folder, Length, Repeat, Run};
 use super::exit::{Answer, Failure};
 use super::files::{self, Beside};
 use super::progress::Bar;
-use super::{interrupt, printer, terminal};
+use super::{interrupt, overrides, printer, terminal};
 use crate::experiment::record::{GivenModel, Record, Warning};
 use crate::experiment::verdict::overall;
 use crate::experiment::{self, Given};
-use crate::model::{self, Loaded, Model, Override, Replications, RunLength};
+use crate::model::{self, Loaded, Model, Replications, RunLength};
 use crate::report;
 use std::path::{Path, PathBuf};
 
@@ -40,9 +40,9 @@ pub fn run(args: &Run) -> Result<Answer, Failure> {
 fn load(args: &Run) -> Result<(Model, Given), Failure> {
     let text = files::read_model(&args.model)?;
     let name = files::named(&args.model);
-    let overrides: Vec<Override> =
-        args.set.iter().map(|(path, value)| Override { path: path.clone(), value: value.clone() }).collect();
-    let loaded = model::load(&name, &text, &Beside::model(&args.model), &overrides);
+    let overrides = overrides::of(args, &text)?;
+    let files = Beside::model(&args.model, args.trace.as_deref());
+    let loaded = model::load(&name, &text, &files, &overrides);
     let Loaded { mut model, warnings, document } =
         loaded.map_err(|faults| Failure::Rendered(faults.render(terminal::stderr_color())))?;
     apply(&mut model, args);
@@ -68,7 +68,7 @@ fn apply(model: &mut Model, args: &Run) {
         Repeat::Precision(relative) => {
             let (min, max) = match model.run.replications {
                 Replications::Precision { min, max, .. } => (min, max),
-                Replications::Fixed(_) => (10, 1000),
+                Replications::Fixed(_) => (10, 200),
             };
             model.run.replications = Replications::Precision { relative, min, max };
         }

@@ -181,7 +181,7 @@ fn imports_go_down_only() {
 fn the_import_check_can_fail() {
     assert_eq!(imports("use crate::{time::Span, model::{Model, Pool}};", 2), ["time", "model"]);
     assert_eq!(imports("let x = super::super::engine::run();", 2), ["engine"]);
-    assert_eq!(imports("use super::engine;", 2), [String::new(); 0]);
+    assert!(imports("use super::engine;", 2).is_empty());
     assert!(upward("stats", "model") && upward("policy", "stats") && upward("experiment", "report"));
     assert!(!upward("report", "experiment") && !upward("model", "model") && !upward("quantity", "time"));
 }
