@@ -30,7 +30,7 @@ pub fn print(record: &Record, format: Format, sink: &Sink) -> Result<(), Failure
 /// Writes a text.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn put(text: &str, sink: &Sink) -> Result<(), Failure> {
     match sink {
         Sink::Stdout => {
