@@ -1,15 +1,18 @@
 //! An estimate and how sure one can be of it.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A value with an interval that holds the truth with the stated confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// The point estimate.
+    /// The point estimate. JSON has no NaN: it is stored as null.
+    #[serde(deserialize_with = "null_is_nan")]
     pub value: f64,
-    /// Lower end of the interval.
+    /// Lower end of the interval; stored as null where it has none.
+    #[serde(deserialize_with = "null_is_below_all")]
     pub low: f64,
-    /// Upper end of the interval.
+    /// Upper end of the interval; stored as null where it has none.
+    #[serde(deserialize_with = "null_is_above_all")]
     pub high: f64,
     /// How many independent observations (replications, batches or requests) the interval rests on. With 1 there
     /// is no interval: `low` and `high` are the value, and nothing may be concluded from them.
@@ -50,4 +53,20 @@ impl Estimate {
     pub fn is_finite(&self) -> bool {
         self.value.is_finite() && self.low.is_finite() && self.high.is_finite()
     }
+}
+
+fn number_or<'de, D: Deserializer<'de>>(deserializer: D, null: f64) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(null))
+}
+
+fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    number_or(deserializer, f64::NAN)
+}
+
+fn null_is_below_all<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    number_or(deserializer, f64::NEG_INFINITY)
+}
+
+fn null_is_above_all<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    number_or(deserializer, f64::INFINITY)
 }

@@ -1,0 +1,8 @@
+//! One binary for all integration tests, a module per theme.
+
+mod faces;
+mod front_door;
+mod house;
+mod records;
+mod sample;
+mod verdicts;
