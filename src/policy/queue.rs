@@ -146,6 +146,26 @@ impl Queue {
         }
     }
 
+    /// Takes out the job to serve next.
+    #[inline(always)]
+    pub fn take_next<T: Tickets>(&mut self, now: Time, chance: &mut Stream, table: &mut T) -> JobId {
+        if self.discipline != Discipline::Fifo {
+            let job = self.next(now, chance, table);
+            self.remove(job, table);
+            return job;
+        }
+        self.len -= 1;
+        let lane = &mut self.lanes[0];
+        let job = lane.head;
+        let next = table.ticket(job).next;
+        lane.head = next;
+        match next {
+            NO_JOB => lane.tail = NO_JOB,
+            next => table.ticket(next).prev = NO_JOB,
+        }
+        job
+    }
+
     /// The first job, in the order of the discipline, whose class may start; a scan, for reserved slots only.
     pub fn next_eligible<T: Tickets>(
         &mut self,
