@@ -10,6 +10,7 @@ mod curve;
 pub mod distribution;
 mod fit;
 mod profile;
+pub mod recording;
 pub mod sampler;
 mod special;
 pub mod trace;
