@@ -73,15 +73,13 @@ impl<C: SlotCalendar> World<'_, C> {
         let source = usize::from(entry.source);
         entry.attempts += 1;
         (entry.first_start, entry.queued_at) = (Time::NEVER, Time::NEVER);
-        let (cell, retry) = (entry.cell, entry.is_retry);
-        let tally = self.phys.monitor.cell(cell);
-        tally.attempts += 1;
-        tally.client_retries += u64::from(retry);
+        if entry.is_retry && !entry.hedge {
+            self.phys.monitor.cells[entry.cell as usize].client_retries += 1;
+        }
         let Direct { instance, pool, limit, ring } = self.direct[source];
         if instance == NOT_DIRECT || !self.up[instance as usize] {
             return self.send_with_care(job, source);
         }
-        let entry = self.phys.jobs.get_mut(job);
         entry.simple = true;
         entry.instance = instance;
         entry.ticket.leave_by = now + limit;
@@ -282,7 +280,12 @@ impl<C: SlotCalendar> World<'_, C> {
         entry.leave_backoff(now);
         entry.is_retry = true;
         entry.given_up = None;
-        entry.ticket = Ticket { class: entry.ticket.class, priority: entry.ticket.priority, size: entry.ticket.size, ..Ticket::default() };
+        entry.ticket = Ticket {
+            class: entry.ticket.class,
+            priority: entry.ticket.priority,
+            size: entry.ticket.size,
+            ..Ticket::default()
+        };
         self.phys.monitor.in_backoff.down(now);
         self.phys.redraw(timer.id);
         self.send(timer.id);
@@ -387,7 +390,8 @@ impl<C: SlotCalendar> World<'_, C> {
             self.phys.jobs.unlink(other);
             let entry = self.phys.jobs.get_mut(other);
             entry.orphan = true;
-            let (source, instance, retry) = (usize::from(entry.source), entry.instance as usize, entry.is_retry);
+            let (source, instance, retry) =
+                (usize::from(entry.source), entry.instance as usize, entry.is_retry);
             self.clients[source].ended(now, Outcome::Cancelled, retry);
             if self.phys.jobs.get(other).ticket.place == Place::Outside {
                 // It has ended, and the news is in the inbox.

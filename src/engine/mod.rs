@@ -85,7 +85,8 @@ impl Prepared<'_> {
         match plan.slots {
             _ if plan.unlimited => World::<Indexed>::new(plan, index, races).run(),
             0..=8 => World::<Packed<9>>::new(plan, index, races).run(),
-            9..=16 => World::<Packed<17>>::new(plan, index, races).run(),
+            9..=12 => World::<Packed<13>>::new(plan, index, races).run(),
+            13..=16 => World::<Packed<17>>::new(plan, index, races).run(),
             17..=32 => World::<Packed<33>>::new(plan, index, races).run(),
             _ => World::<Indexed>::new(plan, index, races).run(),
         }

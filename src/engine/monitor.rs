@@ -4,7 +4,9 @@ use super::level::Level;
 use crate::model::{Model, Regime, RunLength};
 use crate::outcome::Outcome;
 use crate::policy::WorkerState;
-use crate::stats::{Batches, ClassTally, HostTally, PoolTally, Replication, Sample, Segment, Timeline, TimelineBin};
+use crate::stats::{
+    Batches, ClassTally, HostTally, PoolTally, Replication, Sample, Segment, Timeline, TimelineBin,
+};
 use crate::time::{Span, Time};
 
 /// Parts of a steady run: fine enough for a warm-up cut, coarse enough to stay small.
@@ -156,7 +158,11 @@ impl Monitor {
         self.bin_latency[Timeline::latency_bucket(latency)] += 1;
         let tally = self.cell(cell);
         tally.outcomes[outcome as usize] += 1;
-        if outcome == Outcome::Ok { tally.latency_ok.record(latency) } else { tally.latency_failed.record(latency) }
+        if outcome == Outcome::Ok {
+            tally.latency_ok.record(latency)
+        } else {
+            tally.latency_failed.record(latency)
+        }
         if self.steady {
             self.batches.push(latency, now);
         }
@@ -189,6 +195,7 @@ impl Monitor {
         self.spread_once();
         for (tally, still_there) in self.cells.iter_mut().zip(still_there) {
             tally.service = (tally.sojourn_served.sum + still_there).saturating_sub(tally.wait_served.sum);
+            tally.attempts = tally.sent + tally.client_retries + tally.hedges;
             tally.accepted = tally.wait_served.count + tally.wait_left.count;
             let before_last = tally.spent_waiting + tally.spent_failed + tally.spent_backoff;
             tally.delay = before_last - tally.delay;
@@ -340,7 +347,14 @@ impl Monitor {
     }
 
     /// Ends the watch at `end` and gives the report.
-    pub(super) fn finish(mut self, end: Time, index: u64, fingerprint: u64, events: u64, hosts: &[HostTally]) -> Replication {
+    pub(super) fn finish(
+        mut self,
+        end: Time,
+        index: u64,
+        fingerprint: u64,
+        events: u64,
+        hosts: &[HostTally],
+    ) -> Replication {
         if self.sending_ended.is_none() {
             self.close_segment(end, 0, hosts.to_vec());
         } else {
@@ -352,7 +366,15 @@ impl Monitor {
         for segment in &mut segments {
             segment.classes = cells.by_ref().take(self.classes).collect();
         }
-        Replication { index, fingerprint, events, end, segments, timeline: self.timeline, batches: self.batches }
+        Replication {
+            index,
+            fingerprint,
+            events,
+            end,
+            segments,
+            timeline: self.timeline,
+            batches: self.batches,
+        }
     }
 
     /// Counts of the tail after the last request was sent belong to the last segment; its time does not.

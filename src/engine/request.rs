@@ -128,7 +128,8 @@ impl<C: SlotCalendar> Physics<'_, C> {
         };
         let part = &mut source.parts[number];
         let demand = part.sampler.draw(&mut part.demands);
-        let fate = if plan.fates { self.draw_fate(usize::from(part.class), &mut source.fates) } else { Fate::Ok };
+        let fate =
+            if plan.fates { self.draw_fate(usize::from(part.class), &mut source.fates) } else { Fate::Ok };
         let job = self.new_request(index, part.class, part.priority, demand, fate, key);
         if part.guesses {
             self.estimate(job, usize::from(part.class), &mut source.estimates);
@@ -150,7 +151,8 @@ impl<C: SlotCalendar> Physics<'_, C> {
         let now = self.now;
         let user = &mut self.users[id as usize];
         let index = usize::from(user.source);
-        let key = u64::from(user.source) << 48 | 1 << 47 | u64::from(user.number) << 24 | u64::from(user.sent);
+        let key =
+            u64::from(user.source) << 48 | 1 << 47 | u64::from(user.number) << 24 | u64::from(user.sent);
         let sent = user.sent as usize;
         user.sent += 1;
         user.last_sent = now;
@@ -244,7 +246,8 @@ impl<C: SlotCalendar> Physics<'_, C> {
             tally.spent_backoff += u128::from(entry.backoff.nanos());
         }
         if self.plan.slowdown {
-            tally.slowdown += now.since(entry.ticket.arrived).nanos() as f64 / entry.demand.nanos().max(1) as f64;
+            tally.slowdown +=
+                now.since(entry.ticket.arrived).nanos() as f64 / entry.demand.nanos().max(1) as f64;
             tally.slowdown_count += 1;
         }
         if entry.attempts == 1 {

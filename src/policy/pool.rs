@@ -324,7 +324,14 @@ impl Pool {
 
     /// An answer that says "failed", or one to a pool with more rules than most.
     #[inline(never)]
-    fn answer_with_care<D: Driver>(&mut self, now: Time, slot: u32, job: JobId, outcome: Outcome, driver: &mut D) {
+    fn answer_with_care<D: Driver>(
+        &mut self,
+        now: Time,
+        slot: u32,
+        job: JobId,
+        outcome: Outcome,
+        driver: &mut D,
+    ) {
         self.release(job, slot, driver);
         self.free(now, slot, driver);
         self.dispatch(now, driver);

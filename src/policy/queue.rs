@@ -78,6 +78,14 @@ impl Queue {
     pub fn push<T: Tickets>(&mut self, job: JobId, table: &mut T) {
         self.len += 1;
         table.ticket(job).place = Place::Queued;
+        if self.discipline == Discipline::Fifo {
+            return self.lanes[0].append(job, table);
+        }
+        self.push_otherwise(job, table);
+    }
+
+    #[inline(never)]
+    fn push_otherwise<T: Tickets>(&mut self, job: JobId, table: &mut T) {
         match self.discipline {
             Discipline::Fifo | Discipline::Lifo | Discipline::AdaptiveLifo { .. } => {
                 self.append(0, job, table)
