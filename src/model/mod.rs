@@ -208,7 +208,7 @@ pub struct WorkerLife {
     pub start_up: Distribution,
     /// Share of the start-up that is work of a core.
     pub start_up_cpu: f64,
-    /// First start-ups by slot; slots beyond the list use `start_up`.
+    /// Start-ups of the first spawns of an instance, in order of spawn; later ones use `start_up`.
     pub first_start_up: Vec<Span>,
     /// Exit noticed to the next spawn.
     pub restart_delay: Distribution,
