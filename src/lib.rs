@@ -26,3 +26,6 @@ pub mod workload;
 pub mod engine;
 pub mod experiment;
 pub mod model;
+pub mod report;
+
+pub mod cli;

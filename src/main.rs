@@ -1,2 +1,7 @@
-//! The `poolsim` command.
-fn main() {}
+//! The `poolsim` command: a thin door to [`poolsim::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    poolsim::cli::main(std::env::args_os())
+}

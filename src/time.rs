@@ -75,8 +75,11 @@ impl Span {
     /// Rounds seconds to the nearest nanosecond; negative and NaN become zero, too long becomes [`Span::NEVER`].
     #[inline(always)]
     pub fn from_secs(secs: f64) -> Span {
-        // `as` saturates, and the half added makes it round half up: one instruction less than `round`.
-        Span((secs * NANOS + 0.5) as u64)
+        // Through `i64`, because processors convert to signed words; `as` saturates. The half rounds half up.
+        match (secs * NANOS + 0.5) as i64 {
+            i64::MAX => Span::NEVER,
+            nanos => Span(nanos.max(0) as u64),
+        }
     }
 
     /// Nanoseconds.
@@ -85,10 +88,10 @@ impl Span {
         self.0
     }
 
-    /// Seconds.
+    /// Seconds; infinite for [`Span::NEVER`].
     #[inline(always)]
     pub fn secs(self) -> f64 {
-        self.0 as f64 / NANOS
+        if self.is_never() { f64::INFINITY } else { self.0 as f64 / NANOS }
     }
 
     /// Whether the span is [`Span::NEVER`].

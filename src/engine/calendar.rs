@@ -17,7 +17,7 @@ use crate::time::{Span, Time};
 pub(super) trait SlotCalendar {
     /// An empty calendar for so many slots.
     fn new(slots: usize) -> Self;
-    /// The earliest instant and its slot; `Time::NEVER` from an empty calendar.
+    /// The earliest instant and its slot; an instant beyond `Time::HORIZON_MAX` from an empty calendar.
     fn first(&self) -> (Time, u32);
     /// Enters a slot that is not in the calendar.
     fn insert(&mut self, at: Time, slot: u32);
@@ -42,10 +42,8 @@ impl<const N: usize> SlotCalendar for Packed<N> {
 
     #[inline(always)]
     fn first(&self) -> (Time, u32) {
+        // The empty key stands for an instant beyond every horizon; `World::next` knows it.
         let key = self.0[0];
-        if key == u64::MAX {
-            return (Time::NEVER, 0);
-        }
         (Time::from_nanos(key >> SLOT_BITS), (key & ((1 << SLOT_BITS) - 1)) as u32)
     }
 
@@ -61,15 +59,15 @@ impl<const N: usize> SlotCalendar for Packed<N> {
 
     #[inline(always)]
     fn pop(&mut self) {
-        self.0.copy_within(1.., 0);
-        self.0[N - 1] = u64::MAX;
+        for place in 1..N {
+            self.0[place - 1] = self.0[place];
+        }
     }
 
     fn remove(&mut self, slot: u32) {
         let held = |&key: &u64| key != u64::MAX && (key & ((1 << SLOT_BITS) - 1)) as u32 == slot;
         if let Some(place) = self.0.iter().position(held) {
             self.0.copy_within(place + 1.., place);
-            self.0[N - 1] = u64::MAX;
         }
     }
 }
@@ -367,7 +365,10 @@ mod tests {
                     calendar.pop();
                 }
             }
-            assert_eq!(calendar.first().0, list.iter().min().map_or(Time::NEVER, |first| first.0));
+            match list.iter().min() {
+                Some(&first) => assert_eq!(calendar.first(), first),
+                None => assert!(calendar.first().0 > Time::HORIZON_MAX),
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use super::job::NO_USER;
 use super::plan::Plan;
 use super::world::{Wait, World};
 use crate::outcome::Outcome;
-use crate::policy::client::History;
+use crate::policy::client::{Client, History};
 use crate::policy::{JobId, Place, Ticket};
 use crate::random::Purpose;
 use crate::time::{Span, Time};
@@ -31,6 +31,39 @@ pub(super) fn wait_rules(plan: &Plan<'_>, timers: &mut Timers) -> Vec<Vec<Wait>>
         .collect()
 }
 
+/// How a source sends when nothing is to be decided: no deadline, hedge, budget or circuit, and one instance.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Direct {
+    instance: u32,
+    pool: u32,
+    limit: Span,
+    ring: Option<u8>,
+}
+
+/// The source does not send so.
+const NOT_DIRECT: u32 = u32::MAX;
+
+/// By source.
+pub(super) fn direct_sends(plan: &Plan<'_>, clients: &[Client], waits: &[Vec<Wait>]) -> Vec<Direct> {
+    let direct = |source: usize| {
+        let settings = clients[source].settings();
+        let plain = clients[source].is_stateless()
+            && settings.hedge.is_none()
+            && settings.attempt_deadline.is_never()
+            && settings.total_deadline.is_never();
+        let instance = plan.sources[source].single.filter(|_| plain)?;
+        let pool = plan.instances[instance as usize].0;
+        let (limit, ring) = match waits[source][pool] {
+            Wait::None => (Span::NEVER, None),
+            Wait::Constant(limit, ring) => (limit, Some(ring)),
+            Wait::Drawn => return None,
+        };
+        Some(Direct { instance, pool: pool as u32, limit, ring })
+    };
+    let never = Direct { instance: NOT_DIRECT, pool: 0, limit: Span::NEVER, ring: None };
+    (0..clients.len()).map(|source| direct(source).unwrap_or(never)).collect()
+}
+
 impl<C: SlotCalendar> World<'_, C> {
     /// Sends an attempt of a request.
     #[inline(always)]
@@ -38,15 +71,38 @@ impl<C: SlotCalendar> World<'_, C> {
         let now = self.phys.now;
         let entry = self.phys.jobs.get_mut(job);
         let source = usize::from(entry.source);
-        self.backoff_stamp = self.backoff_stamp.wrapping_add(1);
-        entry.stamp = self.backoff_stamp;
         entry.attempts += 1;
-        let cell = entry.cell;
-        let retry = entry.is_retry;
+        (entry.first_start, entry.queued_at) = (Time::NEVER, Time::NEVER);
+        if entry.is_retry && !entry.hedge {
+            self.phys.monitor.cells[entry.cell as usize].client_retries += 1;
+        }
+        let Direct { instance, pool, limit, ring } = self.direct[source];
+        if instance == NOT_DIRECT || !self.up[instance as usize] {
+            return self.send_with_care(job, source);
+        }
+        entry.simple = true;
+        entry.instance = instance;
+        entry.ticket.leave_by = now + limit;
+        entry.wait_ring = ring;
+        if ring.is_some() {
+            self.attempt_stamp = self.attempt_stamp.wrapping_add(1);
+            entry.stamp = self.attempt_stamp;
+        }
+        self.phys.monitor.pools[pool as usize].tally.arrivals += 1;
+        self.pools[instance as usize].arrive(now, job, &mut self.phys);
+    }
+
+    /// Sends an attempt where the client has rules of its own, or a route chooses.
+    #[inline(never)]
+    fn send_with_care(&mut self, job: JobId, source: usize) {
+        let now = self.phys.now;
+        self.attempt_stamp = self.attempt_stamp.wrapping_add(1);
+        let entry = self.phys.jobs.get_mut(job);
+        entry.stamp = self.attempt_stamp;
+        let (cell, retry) = (entry.cell, entry.is_retry);
         let client = &mut self.clients[source];
         entry.simple = client.is_stateless() && client.settings().hedge.is_none();
-        let simple = entry.simple;
-        if !simple {
+        if !entry.simple {
             if !client.may_send(now) {
                 entry.ticket.place = Place::Outside;
                 entry.unsent = true;
@@ -54,9 +110,6 @@ impl<C: SlotCalendar> World<'_, C> {
             }
             client.sent(now, retry);
         }
-        let tally = self.phys.monitor.cell(cell);
-        tally.attempts += 1;
-        tally.client_retries += u64::from(retry);
         self.arm_deadlines(job, source);
         let Some(instance) = self.route(job, source) else {
             let tally = self.phys.monitor.cell(cell);
@@ -135,7 +188,6 @@ impl<C: SlotCalendar> World<'_, C> {
         let entry = self.phys.jobs.get_mut(job);
         entry.ticket.leave_by = now + limit;
         entry.wait_ring = if let Wait::Constant(_, ring) = rule { Some(ring) } else { None };
-        (entry.first_start, entry.queued_at) = (Time::NEVER, Time::NEVER);
     }
 
     fn draw_waiting_limit(&self, job: JobId, source: usize, pool: usize) -> Span {
@@ -210,8 +262,8 @@ impl<C: SlotCalendar> World<'_, C> {
         entry.last_delay = delay;
         entry.ticket.place = Place::Outside;
         // Timers of the attempt that has ended are stale from now on.
-        self.backoff_stamp = self.backoff_stamp.wrapping_add(1);
-        entry.stamp = self.backoff_stamp;
+        self.attempt_stamp = self.attempt_stamp.wrapping_add(1);
+        entry.stamp = self.attempt_stamp;
         self.phys.monitor.in_backoff.up(now);
         self.phys.job_timer(TimerKind::Retry, job, now + delay);
         self.phys.jobs.get_mut(job).in_backoff = true;
@@ -228,7 +280,12 @@ impl<C: SlotCalendar> World<'_, C> {
         entry.leave_backoff(now);
         entry.is_retry = true;
         entry.given_up = None;
-        entry.ticket = Ticket { class: entry.ticket.class, priority: entry.ticket.priority, size: entry.ticket.size, ..Ticket::default() };
+        entry.ticket = Ticket {
+            class: entry.ticket.class,
+            priority: entry.ticket.priority,
+            size: entry.ticket.size,
+            ..Ticket::default()
+        };
         self.phys.monitor.in_backoff.down(now);
         self.phys.redraw(timer.id);
         self.send(timer.id);
@@ -333,7 +390,8 @@ impl<C: SlotCalendar> World<'_, C> {
             self.phys.jobs.unlink(other);
             let entry = self.phys.jobs.get_mut(other);
             entry.orphan = true;
-            let (source, instance, retry) = (usize::from(entry.source), entry.instance as usize, entry.is_retry);
+            let (source, instance, retry) =
+                (usize::from(entry.source), entry.instance as usize, entry.is_retry);
             self.clients[source].ended(now, Outcome::Cancelled, retry);
             if self.phys.jobs.get(other).ticket.place == Place::Outside {
                 // It has ended, and the news is in the inbox.

@@ -107,6 +107,20 @@ impl Job {
         }
     }
 
+    /// Makes a used entry fresh: all that its next request does not set itself.
+    #[inline(always)]
+    fn reset(&mut self, job: JobId) {
+        let Job { ticket, .. } = self;
+        (ticket.place, ticket.deadline) = (Place::Outside, Time::ZERO);
+        self.remaining = Span::NEVER;
+        self.first_start = Time::NEVER;
+        (self.waiting, self.failed, self.backoff, self.last_delay) = Default::default();
+        (self.attempts, self.executions, self.hedges) = (0, 0, 0);
+        (self.user, self.sibling) = (NO_USER, job);
+        (self.orphan, self.hedge, self.is_retry, self.scripted) = (false, false, false, false);
+        (self.unsent, self.in_backoff, self.given_up) = (false, false, None);
+    }
+
     /// Books the time since the last booking as waiting.
     #[inline(always)]
     pub(super) fn book_waiting(&mut self, now: Time) {
@@ -151,8 +165,7 @@ impl Jobs {
     pub(super) fn add(&mut self) -> JobId {
         match self.free.pop() {
             Some(job) => {
-                let entry = &mut self.jobs[job as usize];
-                *entry = Job { generation: entry.generation, sibling: job, ..Job::new() };
+                self.jobs[job as usize].reset(job);
                 job
             }
             None => self.grow(),

@@ -4,7 +4,9 @@ use super::level::Level;
 use crate::model::{Model, Regime, RunLength};
 use crate::outcome::Outcome;
 use crate::policy::WorkerState;
-use crate::stats::{Batches, ClassTally, HostTally, PoolTally, Replication, Segment, Timeline, TimelineBin};
+use crate::stats::{
+    Batches, ClassTally, HostTally, PoolTally, Replication, Sample, Segment, Timeline, TimelineBin,
+};
 use crate::time::{Span, Time};
 
 /// Parts of a steady run: fine enough for a warm-up cut, coarse enough to stay small.
@@ -50,6 +52,8 @@ pub(super) struct Monitor {
     classes: usize,
     /// Class tallies, segment by segment.
     pub(super) cells: Vec<ClassTally>,
+    /// By cell: latencies of requests whose only attempt ended well.
+    once: Vec<Sample>,
     pub(super) pools: Vec<PoolLevels>,
     pub(super) in_flight: Level,
     pub(super) in_backoff: Level,
@@ -61,10 +65,14 @@ pub(super) struct Monitor {
     segment_end: Time,
     hosts_cut: Vec<HostTally>,
     timeline: Timeline,
+    /// The bin under way, and its latencies.
+    bin: TimelineBin,
+    bin_latency: Box<[u32; Timeline::LATENCY_BUCKETS]>,
     bin_end: Time,
     bin_base: (u128, u128, u128),
-    /// The next instant at which a bin or a segment ends.
+    /// The next instant at which a bin or a segment ends, or the first after the horizon.
     pub(super) border: Time,
+    stop: Time,
     batches: Batches,
     steady: bool,
     pub(super) sent: u64,
@@ -75,7 +83,7 @@ pub(super) struct Monitor {
 }
 
 impl Monitor {
-    pub(super) fn new(model: &Model, expected: Span) -> Monitor {
+    pub(super) fn new(model: &Model, expected: Span, horizon: Time) -> Monitor {
         let classes = model.classes.len();
         let cuts = cuts(model);
         let width = match model.run.bin {
@@ -89,6 +97,7 @@ impl Monitor {
         let mut monitor = Monitor {
             classes,
             cells: vec![ClassTally::default(); classes],
+            once: vec![Sample::default(); classes],
             pools: vec![PoolLevels::default(); model.pools.len()],
             in_flight: Level::default(),
             in_backoff: Level::default(),
@@ -99,10 +108,13 @@ impl Monitor {
             segment_phase: phase,
             segment_end: Time::NEVER,
             hosts_cut: vec![HostTally::default(); model.hosts.len()],
-            timeline: Timeline { width, bins: vec![new_bin()] },
+            timeline: Timeline { width, bins: Vec::new() },
+            bin: TimelineBin::default(),
+            bin_latency: Box::new([0; Timeline::LATENCY_BUCKETS]),
             bin_end: Time::ZERO + width,
             bin_base: (0, 0, 0),
             border: Time::ZERO,
+            stop: horizon + Span::from_nanos(1),
             batches: Batches::default(),
             steady: model.run.regime == Regime::Steady,
             sent: 0,
@@ -124,7 +136,7 @@ impl Monitor {
     pub(super) fn request(&mut self, now: Time, class: u16) -> u32 {
         self.sent += 1;
         self.in_flight.up(now);
-        self.bin().sent += 1;
+        self.bin.sent += 1;
         let cell = (self.segment * self.classes) as u32 + u32::from(class);
         self.cell(cell).sent += 1;
         cell
@@ -142,20 +154,53 @@ impl Monitor {
     #[inline(always)]
     pub(super) fn ended(&mut self, now: Time, cell: u32, latency: Span, outcome: Outcome) {
         self.in_flight.down(now);
-        let bin = self.bin();
-        bin.outcomes[outcome as usize] += 1;
-        bin.latency[Timeline::latency_bucket(latency)] += 1;
+        self.bin.outcomes[outcome as usize] += 1;
+        self.bin_latency[Timeline::latency_bucket(latency)] += 1;
         let tally = self.cell(cell);
         tally.outcomes[outcome as usize] += 1;
-        if outcome == Outcome::Ok { tally.latency_ok.record(latency) } else { tally.latency_failed.record(latency) }
+        if outcome == Outcome::Ok {
+            tally.latency_ok.record(latency)
+        } else {
+            tally.latency_failed.record(latency)
+        }
         if self.steady {
             self.batches.push(latency, now);
         }
     }
 
+    /// Counts the good end of a request that had one attempt: its sojourn is its latency, recorded once.
     #[inline(always)]
-    fn bin(&mut self) -> &mut TimelineBin {
-        self.timeline.bins.last_mut().expect("a timeline has at least one bin")
+    pub(super) fn ended_at_once(&mut self, now: Time, cell: u32, latency: Span) {
+        self.in_flight.down(now);
+        self.bin.outcomes[Outcome::Ok as usize] += 1;
+        self.bin_latency[Timeline::latency_bucket(latency)] += 1;
+        self.once[cell as usize].record(latency);
+        if self.steady {
+            self.batches.push(latency, now);
+        }
+    }
+
+    /// Adds what was recorded once to all that it stands for.
+    fn spread_once(&mut self) {
+        for (tally, once) in self.cells.iter_mut().zip(std::mem::take(&mut self.once)) {
+            tally.outcomes[Outcome::Ok as usize] += once.count;
+            tally.latency_ok.merge(&once);
+            tally.sojourn_served.merge(&once);
+        }
+    }
+
+    /// Derives what need not be added up job by job. `still_there`: by cell, the waits of jobs that were handed
+    /// over and have not left.
+    pub(super) fn book_service(&mut self, still_there: &[u128]) {
+        self.spread_once();
+        for (tally, still_there) in self.cells.iter_mut().zip(still_there) {
+            tally.service = (tally.sojourn_served.sum + still_there).saturating_sub(tally.wait_served.sum);
+            tally.attempts = tally.sent + tally.client_retries + tally.hedges;
+            tally.accepted = tally.wait_served.count + tally.wait_left.count;
+            let before_last = tally.spent_waiting + tally.spent_failed + tally.spent_backoff;
+            tally.delay = before_last - tally.delay;
+            tally.delay_count = tally.outcomes[Outcome::Ok as usize];
+        }
     }
 
     /// A worker changes its state.
@@ -236,12 +281,16 @@ impl Monitor {
         let busy = self.pools.iter().map(|pool| pool.busy.integral(now)).sum::<u128>();
         let in_flight = self.in_flight.integral(now);
         let base = std::mem::replace(&mut self.bin_base, (queue, busy, in_flight));
-        let bin = self.bin();
+        let mut bin = std::mem::take(&mut self.bin);
         (bin.queue, bin.busy, bin.in_flight) = (queue - base.0, busy - base.1, in_flight - base.2);
+        bin.queue_at_end = self.pools.iter().map(|pool| pool.queue.level()).sum();
+        bin.busy_at_end = self.pools.iter().map(|pool| pool.busy.level()).sum();
+        bin.latency = self.bin_latency.to_vec();
+        self.bin_latency.fill(0);
+        self.timeline.bins.push(bin);
         if self.timeline.bins.len() >= BINS_MOST {
             self.join_bins();
         }
-        self.timeline.bins.push(new_bin());
         self.bin_end = now + self.timeline.width;
     }
 
@@ -253,6 +302,7 @@ impl Monitor {
             .map(|pair| {
                 let mut joined = pair[0].clone();
                 if let Some(other) = pair.get(1) {
+                    (joined.queue_at_end, joined.busy_at_end) = (other.queue_at_end, other.busy_at_end);
                     joined.sent += other.sent;
                     joined.queue += other.queue;
                     joined.busy += other.busy;
@@ -288,6 +338,7 @@ impl Monitor {
         self.segment_start = now;
         self.segment_phase = next_phase;
         self.cells.resize_with((self.segment + 1) * self.classes, ClassTally::default);
+        self.once.resize_with((self.segment + 1) * self.classes, Sample::default);
     }
 
     fn find_border(&mut self) {
@@ -295,11 +346,18 @@ impl Monitor {
             Cuts::Times(times) => times.get(self.segment + 1).map_or(Time::NEVER, |next| next.0),
             Cuts::Requests { .. } => Time::NEVER,
         };
-        self.border = self.bin_end.min(self.segment_end);
+        self.border = self.bin_end.min(self.segment_end).min(self.stop);
     }
 
     /// Ends the watch at `end` and gives the report.
-    pub(super) fn finish(mut self, end: Time, index: u64, fingerprint: u64, events: u64, hosts: &[HostTally]) -> Replication {
+    pub(super) fn finish(
+        mut self,
+        end: Time,
+        index: u64,
+        fingerprint: u64,
+        events: u64,
+        hosts: &[HostTally],
+    ) -> Replication {
         if self.sending_ended.is_none() {
             self.close_segment(end, 0, hosts.to_vec());
         } else {
@@ -311,7 +369,15 @@ impl Monitor {
         for segment in &mut segments {
             segment.classes = cells.by_ref().take(self.classes).collect();
         }
-        Replication { index, fingerprint, events, end, segments, timeline: self.timeline, batches: self.batches }
+        Replication {
+            index,
+            fingerprint,
+            events,
+            end,
+            segments,
+            timeline: self.timeline,
+            batches: self.batches,
+        }
     }
 
     /// Counts of the tail after the last request was sent belong to the last segment; its time does not.
@@ -325,11 +391,8 @@ impl Monitor {
     }
 
     fn close_last_bin(&mut self, end: Time) {
-        let started = self.bin_end.nanos().saturating_sub(self.timeline.width.nanos());
-        self.close_bin(end);
-        self.timeline.bins.pop();
-        if end.nanos() <= started && self.timeline.bins.len() > 1 {
-            self.timeline.bins.pop();
+        if end.nanos() > self.bin_end.nanos() - self.timeline.width.nanos() || self.timeline.bins.is_empty() {
+            self.close_bin(end);
         }
     }
 
@@ -396,10 +459,6 @@ fn absorb_counts(pool: &mut PoolTally, tail: &PoolTally) {
     pool.spawns += tail.spawns;
     pool.starts_on_dying += tail.starts_on_dying;
     pool.outcomes.iter_mut().zip(tail.outcomes).for_each(|(count, more)| *count += more);
-}
-
-fn new_bin() -> TimelineBin {
-    TimelineBin { latency: vec![0; Timeline::LATENCY_BUCKETS], ..TimelineBin::default() }
 }
 
 fn cuts(model: &Model) -> Cuts {

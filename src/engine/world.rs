@@ -1,13 +1,14 @@
 //! One replication: pools, clients, sources and machines, and the loop that plays them out.
 
-use super::Breach;
 use super::calendar::{SlotCalendar, Timer, TimerKind};
+use super::client::Direct;
 use super::monitor::Use;
 use super::physics::{Physics, Races};
 use super::plan::Plan;
 use super::request::OpenSource;
 use super::scale::Scaler;
 use super::slot::Act;
+use super::{Breach, RequestEnd};
 use crate::outcome::Outcome;
 use crate::policy::client::Client;
 use crate::policy::route::Router;
@@ -29,13 +30,15 @@ pub(super) struct World<'m, C> {
     pub(super) signals: Vec<Vec<u32>>,
     /// By source.
     pub(super) clients: Vec<Client>,
-    pub(super) sources: Vec<OpenSource>,
+    pub(super) sources: Vec<OpenSource<'m>>,
     /// By source and pool.
     pub(super) waits: Vec<Vec<Wait>>,
     /// By pool.
     pub(super) scalers: Vec<Option<Scaler>>,
     pub(super) fault_chance: Vec<Stream>,
-    pub(super) backoff_stamp: u32,
+    /// By source.
+    pub(super) direct: Vec<Direct>,
+    pub(super) attempt_stamp: u32,
     next_arrival: (Time, usize),
     index: u64,
     fingerprint: u64,
@@ -76,20 +79,23 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             let chance = streams.stream(Purpose::Routing, number as u64);
             Router::new(route.settings.routing.clone(), members.len(), chance)
         });
-        let sources = model.sources.iter().enumerate().map(|(number, source)| {
-            OpenSource::new(&source.load, source.mix.len(), number as u64, &streams)
-        });
+        let sources = (0..model.sources.len() as u64).map(|number| OpenSource::new(plan, number, &streams));
+        let clients: Vec<Client> =
+            model.sources.iter().map(|source| Client::new(source.client.clone())).collect();
+        let waits = super::client::wait_rules(plan, &mut phys.timers);
+        let direct = super::client::direct_sends(plan, &clients, &waits);
         World {
             pools: pools.collect(),
             up: plan.instances.iter().map(|&(pool, number)| number < model.pools[pool].instances).collect(),
             routers: routers.collect(),
             signals: plan.members.iter().map(|members| vec![0; members.len()]).collect(),
-            clients: model.sources.iter().map(|source| Client::new(source.client.clone())).collect(),
+            clients,
             sources: sources.collect(),
-            waits: super::client::wait_rules(plan, &mut phys.timers),
+            waits,
             scalers: model.pools.iter().map(|pool| pool.autoscaler.map(Scaler::new)).collect(),
             fault_chance: (0..model.faults.len() as u64).map(|f| streams.stream(Purpose::Fault, f)).collect(),
-            backoff_stamp: 0,
+            direct,
+            attempt_stamp: 0,
             next_arrival: (Time::NEVER, 0),
             index,
             fingerprint: 0xcbf2_9ce4_8422_2325,
@@ -100,18 +106,13 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         }
     }
 
-    /// Plays the replication to its end.
-    pub(super) fn run(mut self) -> Result<Replication, Breach> {
+    /// Plays the replication to its end; `follow` keeps the end of every request.
+    pub(super) fn run(mut self, follow: bool) -> Result<(Replication, Vec<RequestEnd>), Breach> {
+        self.phys.ends = follow.then(Vec::new);
         self.open();
         loop {
             let (at, next) = self.next();
-            if at >= self.phys.monitor.border && at != Time::NEVER {
-                self.cross_borders(at)?;
-            }
-            if at > self.phys.plan.horizon && !self.drains_on() {
-                break;
-            }
-            if at == Time::NEVER {
+            if at >= self.phys.monitor.border && !self.crosses(at)? {
                 break;
             }
             self.advance(at)?;
@@ -124,7 +125,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             if !self.phys.inbox.is_empty() || !self.phys.failed_writes.is_empty() {
                 self.settle();
             }
-            if self.phys.finished >= self.phys.plan.requests && !self.sending {
+            if !self.sending && self.phys.finished >= self.phys.plan.requests {
                 break;
             }
         }
@@ -162,7 +163,8 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         }
         self.phys.now = at;
         self.events += 1;
-        self.fingerprint = (self.fingerprint ^ at.nanos()).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23);
+        self.fingerprint =
+            (self.fingerprint ^ at.nanos()).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23);
         Ok(())
     }
 
@@ -173,7 +175,9 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         }
         self.stuck += 1;
         if self.stuck > STUCK {
-            return Err(self.breach(format!("{STUCK} events at {at:?}: retries or think times of no length?")));
+            return Err(
+                self.breach(format!("{STUCK} events at {at:?}: retries or think times of no length?"))
+            );
         }
         Ok(())
     }
@@ -198,7 +202,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
 
     fn stop_sending(&mut self) {
         if std::mem::replace(&mut self.sending, false) {
-            self.sources.iter_mut().for_each(OpenSource::stop);
+            self.sources.iter_mut().for_each(|source| source.stop());
             self.phys.users.iter_mut().for_each(|user| user.gone = true);
             self.find_arrival();
             let now = self.phys.now;
@@ -208,6 +212,17 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             let hosts = self.phys.host_tallies(now);
             self.phys.monitor.sending_ended(now, &hosts);
         }
+    }
+
+    /// Crosses the borders of bins and segments before the event at `at`; says whether the event still belongs to
+    /// the replication.
+    #[cold]
+    fn crosses(&mut self, at: Time) -> Result<bool, Breach> {
+        if at > Time::HORIZON_MAX {
+            return Ok(false);
+        }
+        self.cross_borders(at)?;
+        Ok(at <= self.phys.plan.horizon || self.drains_on())
     }
 
     fn cross_borders(&mut self, at: Time) -> Result<(), Breach> {
@@ -279,18 +294,26 @@ impl<'m, C: SlotCalendar> World<'m, C> {
     #[inline(always)]
     fn arrival(&mut self, number: usize) {
         self.stamp(1 << 60 | number as u64);
-        for _ in 0..self.sources[number].batch() {
+        let source = &mut self.sources[number];
+        let batch = source.batch();
+        for left in (0..batch).rev() {
             if self.phys.monitor.sent >= self.phys.monitor.next_cut {
                 self.cut_by_count();
             }
-            let job = self.phys.open_request(number, &mut self.sources[number]);
+            let source = &mut self.sources[number];
+            let job = self.phys.open_request(number, source);
+            if left == 0 {
+                source.advance();
+                self.next_arrival.0 = source.next;
+                if self.sources.len() > 1 {
+                    self.find_arrival();
+                }
+            }
             self.send(job);
             if self.phys.monitor.sent >= self.phys.plan.requests {
                 return self.stop_sending();
             }
         }
-        self.sources[number].advance();
-        self.find_arrival();
     }
 
     #[cold]
@@ -319,14 +342,33 @@ impl<'m, C: SlotCalendar> World<'m, C> {
     #[inline(always)]
     fn slot_event(&mut self, number: u32) {
         self.phys.calendar.pop();
+        let now = self.phys.now;
         let slot = &mut self.phys.slots[number as usize];
         slot.key = Time::NEVER;
-        let (instance, local, now) = (slot.instance, slot.local, self.phys.now);
+        let (instance, local) = (slot.instance, slot.local);
+        if slot.act == Act::Answer && slot.act_at <= now {
+            (slot.act, slot.act_at, slot.timer_at) = (Act::Rest, Time::NEVER, Time::NEVER);
+            let how = if self.phys.jobs.get(slot.job).orphan { Use::Zombie } else { Use::Useful };
+            self.fingerprint ^= 2 << 60 | u64::from(number) << 8 | Act::Answer as u64;
+            self.phys.close_service(number, how);
+            self.pools[instance as usize].answer(now, local, Outcome::Ok, &mut self.phys);
+        } else {
+            self.rare_slot_event(number, instance, local);
+        }
+        if self.phys.slots[number as usize].key == Time::NEVER {
+            self.phys.schedule(number);
+        }
+    }
+
+    #[inline(never)]
+    fn rare_slot_event(&mut self, number: u32, instance: u32, local: u32) {
+        let now = self.phys.now;
+        let slot = &mut self.phys.slots[number as usize];
         if slot.act_at <= now {
             let act = std::mem::replace(&mut slot.act, Act::Rest);
             slot.act_at = Time::NEVER;
             self.fingerprint ^= 2 << 60 | u64::from(number) << 8 | act as u64;
-            self.act(number, instance, local, act);
+            self.rare_act(number, instance, local, act);
         } else if slot.timer_at <= now {
             let timer = slot.timer;
             slot.timer_at = Time::NEVER;
@@ -338,22 +380,6 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             let beat = crate::policy::SlotTimer::Heartbeat;
             self.pools[instance as usize].timer(now, local, beat, &mut self.phys);
         }
-        if self.phys.slots[number as usize].key == Time::NEVER {
-            self.phys.schedule(number);
-        }
-    }
-
-    #[inline(always)]
-    fn act(&mut self, number: u32, instance: u32, local: u32, act: Act) {
-        if act == Act::Answer {
-            self.phys.slots[number as usize].timer_at = Time::NEVER;
-            let job = self.phys.slots[number as usize].job;
-            let how = if self.phys.jobs.get(job).orphan { Use::Zombie } else { Use::Useful };
-            self.phys.close_service(number, how);
-            let now = self.phys.now;
-            return self.pools[instance as usize].answer(now, local, Outcome::Ok, &mut self.phys);
-        }
-        self.rare_act(number, instance, local, act);
     }
 
     #[inline(never)]
@@ -469,7 +495,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
 
     // ---- the end ------------------------------------------------------------------------------------------
 
-    fn close(mut self) -> Result<Replication, Breach> {
+    fn close(mut self) -> Result<(Replication, Vec<RequestEnd>), Breach> {
         let end = match self.phys.plan.requests {
             u64::MAX => self.phys.now.max(self.phys.plan.horizon),
             _ => self.phys.now,
@@ -477,11 +503,12 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         self.cross_borders(end)?;
         self.phys.now = end;
         self.count_unfinished();
+        self.book_service();
         self.check_balances(end)?;
         self.book_open_services(end);
         let hosts = self.phys.host_tallies(end);
         let report = self.phys.monitor.finish(end, self.index, self.fingerprint, self.events, &hosts);
-        Ok(report)
+        Ok((report, self.phys.ends.unwrap_or_default()))
     }
 
     /// Requests still alive are counted as unfinished, each once.
@@ -493,6 +520,19 @@ impl<'m, C: SlotCalendar> World<'m, C> {
                 self.phys.monitor.cell(cell).outcomes[Outcome::Unfinished as usize] += 1;
             }
         }
+    }
+
+    /// Service of jobs that were handed over and have left: their stay less their wait.
+    fn book_service(&mut self) {
+        let mut still_there = vec![0u128; self.phys.monitor.cells.len()];
+        for job in self.phys.jobs.all_alive() {
+            let entry = self.phys.jobs.get(job);
+            if entry.first_start != Time::NEVER && !entry.in_backoff {
+                let wait = entry.first_start.since(entry.ticket.arrived);
+                still_there[entry.cell as usize] += u128::from(wait.nanos());
+            }
+        }
+        self.phys.monitor.book_service(&still_there);
     }
 
     fn is_first_of_siblings(&self, job: JobId) -> bool {
@@ -537,18 +577,23 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         for (cell, tally) in phys.monitor.cells.iter().enumerate() {
             let ended: u64 = tally.outcomes.iter().sum();
             if ended != tally.sent {
-                return Err(self.breach(format!("cell {cell}: {} requests sent, {ended} outcomes", tally.sent)));
+                return Err(
+                    self.breach(format!("cell {cell}: {} requests sent, {ended} outcomes", tally.sent))
+                );
             }
             let latency = tally.latency_ok.sum + tally.latency_failed.sum;
             let spent = tally.spent_waiting + tally.spent_failed + tally.spent_final + tally.spent_backoff;
             if latency != spent {
-                return Err(self.breach(format!("cell {cell}: latencies of {latency} ns, but {spent} ns explained")));
+                return Err(
+                    self.breach(format!("cell {cell}: latencies of {latency} ns, but {spent} ns explained"))
+                );
             }
             flying += latency;
         }
         let busy: u128 = phys.monitor.pools.iter().map(|pool| pool.busy.integral(end)).sum();
         let open = phys.slots.iter().filter(|slot| slot.since != Time::NEVER);
-        let served = phys.service_counted + open.map(|slot| u128::from(end.since(slot.since).nanos())).sum::<u128>();
+        let served =
+            phys.service_counted + open.map(|slot| u128::from(end.since(slot.since).nanos())).sum::<u128>();
         for (what, integral, sum) in
             [("waiting", queue, waiting), ("in flight", in_flight, flying), ("in service", busy, served)]
         {

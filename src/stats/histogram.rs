@@ -16,6 +16,9 @@ pub const RELATIVE_ERROR: f64 = 1.0 / (1u64 << (MANTISSA_BITS + 1)) as f64;
 /// Counts of durations by size. Only the octaves between the smallest and the largest value take memory.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
+    /// Zeros that came while `counts` did not reach down to them: a queue's many zero waits shall not make it span
+    /// every octave below a microsecond.
+    zeros: u64,
     /// Bucket number of `counts[0]`, a multiple of an octave.
     base: usize,
     counts: Vec<u64>,
@@ -31,14 +34,14 @@ impl Eq for Histogram {}
 
 /// The bucket of a value in nanoseconds.
 #[inline(always)]
-const fn bucket(nanos: u64) -> usize {
+pub(super) const fn bucket(nanos: u64) -> usize {
     // Setting the bit below the smallest leading bit makes one formula serve small values too.
     let shift = (63 - (nanos | SUB_BUCKETS as u64).leading_zeros()) - MANTISSA_BITS;
     ((shift as usize) << MANTISSA_BITS) + (nanos >> shift) as usize
 }
 
 /// The smallest value of a bucket and the bucket's width, both in nanoseconds.
-const fn bounds(bucket: usize) -> (u64, u64) {
+pub(super) const fn bounds(bucket: usize) -> (u64, u64) {
     if bucket < 2 * SUB_BUCKETS {
         return (bucket as u64, 1);
     }
@@ -46,10 +49,16 @@ const fn bounds(bucket: usize) -> (u64, u64) {
     (((bucket & (SUB_BUCKETS - 1)) as u64 + SUB_BUCKETS as u64) << shift, 1 << shift)
 }
 
+/// The value that stands for a bucket: its midpoint.
+pub(super) const fn bucket_middle(bucket: usize) -> Span {
+    let (low, width) = bounds(bucket);
+    Span::from_nanos(low + width / 2)
+}
+
 impl Histogram {
     /// An empty histogram.
     pub const fn new() -> Histogram {
-        Histogram { base: 0, counts: Vec::new() }
+        Histogram { zeros: 0, base: 0, counts: Vec::new() }
     }
 
     /// Counts one value.
@@ -62,11 +71,14 @@ impl Histogram {
         }
     }
 
-    #[cold]
     #[inline(never)]
     fn record_outside(&mut self, bucket: usize) {
-        self.cover(bucket, bucket + 1);
-        self.counts[bucket - self.base] += 1;
+        if bucket == 0 {
+            self.zeros += 1;
+        } else {
+            self.cover(bucket, bucket + 1);
+            self.counts[bucket - self.base] += 1;
+        }
     }
 
     /// Makes room for buckets `low..high`, in whole octaves.
@@ -88,6 +100,7 @@ impl Histogram {
 
     /// Adds another histogram's counts.
     pub fn merge(&mut self, other: &Histogram) {
+        self.zeros += other.zeros;
         if other.counts.is_empty() {
             return;
         }
@@ -101,19 +114,82 @@ impl Histogram {
     /// Adds `count` values of the size `nanos`; rebuilds a histogram from [`Histogram::buckets`].
     pub fn add(&mut self, nanos: u64, count: u64) {
         let bucket = bucket(nanos);
-        self.cover(bucket, bucket + 1);
-        self.counts[bucket - self.base] += count;
+        if bucket == 0 {
+            self.zeros += count;
+        } else if count > 0 {
+            self.cover(bucket, bucket + 1);
+            self.counts[bucket - self.base] += count;
+        }
+    }
+
+    /// How many zeros there are, and where in `counts` everything else begins.
+    fn zeros(&self) -> (u64, usize) {
+        match self.counts.first() {
+            Some(first) if self.base == 0 => (self.zeros + first, 1),
+            _ => (self.zeros, 0),
+        }
+    }
+
+    /// Calls `see(bucket, count)` for each filled bucket in ascending order. Empty stretches are skipped 64 and
+    /// then 8 buckets at a time, because short runs leave most of a histogram empty.
+    pub(super) fn for_each_filled(&self, mut see: impl FnMut(usize, u64)) {
+        const NONE: [u64; 64] = [0; 64];
+        let (zeros, _) = self.zeros();
+        if zeros > 0 {
+            see(0, zeros);
+        }
+        // Whole octaves are kept, so nothing is left over at either step.
+        for (coarse, stretch) in self.counts.chunks_exact(64).enumerate() {
+            if stretch == NONE {
+                continue;
+            }
+            for (fine, part) in stretch.chunks_exact(8).enumerate() {
+                if part.iter().fold(0, |any, count| any | count) == 0 {
+                    continue;
+                }
+                let first = self.base + coarse * 64 + fine * 8;
+                for (index, &count) in part.iter().enumerate() {
+                    if count > 0 && first + index > 0 {
+                        see(first + index, count);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds counts by bucket, given as (bucket, running total) in ascending order.
+    pub(super) fn add_running(&mut self, running: &[(u32, u64)]) {
+        let (mut before, mut rest) = (0, running);
+        if let Some((&(0, zeros), others)) = running.split_first() {
+            self.zeros += zeros;
+            (before, rest) = (zeros, others);
+        }
+        let (Some(first), Some(last)) = (rest.first(), rest.last()) else { return };
+        self.cover(first.0 as usize, last.0 as usize + 1);
+        for &(bucket, total) in rest {
+            self.counts[bucket as usize - self.base] += total - before;
+            before = total;
+        }
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.zeros == 0 && self.counts.iter().all(|&count| count == 0)
     }
 
     /// How many values were counted.
     pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
+        self.zeros + self.counts.iter().sum::<u64>()
     }
 
     /// The non-empty buckets in ascending order: (smallest value, width, count), nanoseconds.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
-        self.counts.iter().enumerate().filter(|&(_, &count)| count > 0).map(|(index, &count)| {
-            let (low, width) = bounds(self.base + index);
+        let (zeros, from) = self.zeros();
+        let rest =
+            self.counts.iter().enumerate().skip(from).map(|(index, &count)| (self.base + index, count));
+        let filled = std::iter::once((0, zeros)).chain(rest).filter(|&(_, count)| count > 0);
+        filled.map(|(bucket, count)| {
+            let (low, width) = bounds(bucket);
             (low, width, count)
         })
     }
@@ -177,7 +253,8 @@ impl Sample {
     pub fn record(&mut self, value: Span) {
         self.histogram.record(value);
         self.sum += u128::from(value.nanos());
-        let secs = value.secs();
+        // Through `i64`, because processors convert from signed words; a latency is below 2^63 ns.
+        let secs = value.nanos() as i64 as f64 * 1e-9;
         self.squares += secs * secs;
         self.count += 1;
     }
@@ -225,7 +302,7 @@ mod tests {
             }
         }
         let mut histogram = Histogram::new();
-        [u64::MAX, 0, 77].map(|nanos| histogram.record(Span::from_nanos(nanos)));
+        [u64::MAX, 0, 77].into_iter().for_each(|nanos| histogram.record(Span::from_nanos(nanos)));
         assert_eq!(histogram.count(), 3);
     }
 
@@ -240,6 +317,28 @@ mod tests {
             assert!((got / ms - 1.0).abs() <= RELATIVE_ERROR, "p {p}: {got} against {ms}");
         }
         assert_eq!(Histogram::new().quantile(0.5), None);
+    }
+
+    #[test]
+    fn zeros_take_no_memory_and_are_counted() {
+        let mut histogram = Histogram::new();
+        for nanos in [0, 1 << 40, 0, 0] {
+            histogram.record(Span::from_nanos(nanos));
+        }
+        assert_eq!(histogram.counts.len(), SUB_BUCKETS, "one octave, not thirty");
+        assert_eq!(histogram.count(), 4);
+        assert_eq!(histogram.quantile(0.75), Some(Span::ZERO));
+        // The same values, met in an order that makes the zeros lie within the range.
+        let mut small = Histogram::new();
+        for nanos in [5, 0, 0, 1 << 40, 0] {
+            small.record(Span::from_nanos(nanos));
+        }
+        histogram.record(Span::from_nanos(5));
+        assert_eq!(small, histogram);
+        let mut merged = Histogram::new();
+        merged.merge(&small);
+        merged.merge(&histogram);
+        assert_eq!((merged.count(), merged.buckets().next()), (10, Some((0, 1, 6))));
     }
 
     #[test]

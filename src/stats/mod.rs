@@ -4,10 +4,19 @@
 
 pub mod estimate;
 pub mod histogram;
+pub mod interval;
+pub mod little;
+pub mod paired;
+pub mod ranks;
+pub mod regime;
 pub mod tally;
+pub mod theory;
+pub mod warmup;
 
 pub use estimate::Estimate;
 pub use histogram::{Histogram, Sample};
+pub use interval::Level;
+pub use ranks::Ranks;
 pub use tally::{
     Batches, ClassTally, HostTally, PoolTally, Replication, Segment, SlotUse, Timeline, TimelineBin,
 };

@@ -1,3 +1,9 @@
-//! Integration tests, in one binary.
+//! One binary for all integration tests, a module per theme.
 
 mod diagnostics;
+mod faces;
+mod front_door;
+mod house;
+mod records;
+mod sample;
+mod verdicts;

@@ -511,7 +511,15 @@ impl Checker<'_> {
             other => view::number(other).is_some_and(|number| number >= 0.0),
         };
         if value.is_none() && sound {
-            self.faults.add(node.place, format!("`{metric}` is {what}"), "another unit", hint);
+            let hint = match (&node.value, unit) {
+                (Value::Integer(number), Unit::Seconds) => format!("write \"{number}s\" for seconds"),
+                (Value::Integer(number), Unit::PerSecond) => {
+                    format!("write \"{number}/s\" for so many per second")
+                }
+                (Value::Integer(number), Unit::Ratio) => format!("write \"{number}%\" for percent"),
+                _ => String::from(hint),
+            };
+            self.faults.add(node.place, format!("`{metric}` is {what}"), "not in its unit", hint);
         }
         value
     }

@@ -51,10 +51,10 @@ impl Walk<'_, '_> {
         for key in spec.keys.iter().filter(|key| key.required && table.get(key.name).is_none()) {
             let message = format!("`{}` is missing", key.name);
             let hint = format!("for example: {} = {}", key.name, key.example);
-            self.faults.add(place, message, format!("{} needs it", spec.title), hint);
+            self.faults.add(place, message, format!("{} needs it", titled(spec, tag)), hint);
         }
         for forms in spec.forms {
-            self.forms(table, spec, forms, place);
+            self.forms(table, &titled(spec, tag), forms, place);
         }
     }
 
@@ -67,13 +67,13 @@ impl Walk<'_, '_> {
         self.faults.add(
             place,
             format!("unknown key `{key}`"),
-            format!("{} has no such key", spec.title),
+            format!("{} has no such key", titled(spec, tag)),
             hint,
         );
     }
 
     /// Keys that say the same thing in different ways.
-    fn forms(&mut self, table: &Table, spec: &grammar::Table, forms: &Forms, place: Place) {
+    fn forms(&mut self, table: &Table, title: &str, forms: &Forms, place: Place) {
         let written: Vec<_> = table
             .entries
             .iter()
@@ -87,7 +87,7 @@ impl Walk<'_, '_> {
         let all = || forms.sets.iter().map(|set| spelled(set)).collect::<Vec<_>>().join(", or ");
         let Some((first, one)) = written.first() else {
             if forms.required {
-                let message = format!("{} does not say enough", spec.title);
+                let message = format!("{title} does not say enough");
                 self.faults.add(place, message, "something is missing here", format!("give {}", all()));
             }
             return;
@@ -158,7 +158,7 @@ impl Walk<'_, '_> {
                 self.tagged_word(node, word, spec, field)
             }
             (Kind::Map { names, of }, Value::Table(table)) => self.map(node, table, *names, of, field),
-            (Kind::Named(spec), Value::Table(table)) => self.named(table, spec),
+            (Kind::Named(spec), Value::Table(table)) => self.named(table, spec, field),
             (Kind::Tables(of), Value::List(list)) => {
                 for item in list {
                     self.kind(item, of, field);
@@ -403,7 +403,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn named(&mut self, table: &Table, spec: &'static grammar::Table) {
+    fn named(&mut self, table: &Table, spec: &'static grammar::Table, field: Field<'_>) {
         for entry in &table.entries {
             if entry.key.trim().is_empty() {
                 self.faults.add(
@@ -415,18 +415,25 @@ impl Walk<'_, '_> {
             }
             match &entry.node.value {
                 Value::Table(inner) => self.table(inner, spec, None, entry.node.place),
+                // `[pool] slots = 6` instead of `[pool.main] slots = 6`.
+                _ if spec.key(&entry.key).is_some() => {
+                    let label = format!("`{}` is a key of {}, not its name", entry.key, spec.title);
+                    let hint = format!("write a header with a name, such as [{}.main]", field.name);
+                    self.faults.add(entry.place, format!("{} needs a name", spec.title), label, hint);
+                }
                 other => {
                     let message = format!("`{}` must be {}, as a table", entry.key, spec.title);
-                    let hint = match spec.key(&entry.key) {
-                        // `[pool] slots = 6` instead of `[pool.main] slots = 6`.
-                        Some(_) => format!("{} needs a name: write a header such as [pool.main]", spec.title),
-                        None => String::from("write a header of its own for each, with its keys below"),
-                    };
+                    let hint = format!("write a header [{}.{}], with its keys below", field.name, entry.key);
                     self.faults.add(entry.node.place, message, format!("this is {}", other.describe()), hint);
                 }
             }
         }
     }
+}
+
+/// What a table is; variants are known by their word.
+fn titled(spec: &grammar::Table, tag: Option<&str>) -> String {
+    if tag.is_some() { format!("\"{}\"", spec.title) } else { String::from(spec.title) }
 }
 
 /// A number as a person would write it.
@@ -462,7 +469,8 @@ fn pick(kinds: &'static [Kind], value: &Value) -> Option<&'static Kind> {
         _ => false,
     };
     // Narrow kinds of text come before the wide ones, whatever their order in the grammar.
-    let narrow = |kind: &&Kind| matches!(kind, Kind::Word(_) | Kind::Share | Kind::Rate { .. });
+    let text = matches!(value, Value::Text(_));
+    let narrow = |kind: &&Kind| text && matches!(kind, Kind::Word(_) | Kind::Share | Kind::Rate { .. });
     let found = kinds.iter().filter(narrow).find(fits).or_else(|| kinds.iter().find(fits));
     let bare = matches!(value, Value::Integer(_) | Value::Float(_));
     found.or_else(|| kinds.iter().find(|kind| bare && matches!(kind, Kind::Duration { .. })))

@@ -1,0 +1,159 @@
+//! The command line as written: every flag with its help, nothing checked against anything else.
+
+use super::exit;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const ABOUT: &str = "Simulate worker pools under load, and say what they can carry";
+
+const LONG_ABOUT: &str = "\
+Simulate worker pools under load, and say what they can carry.
+
+A model file (TOML) describes the load, the pools with their slots, time-outs and retries, and what is asked of
+them. poolsim plays it out, many times and always the same for the same seed, and answers with figures that carry
+their interval, and with a verdict on every objective.";
+
+const EXAMPLES: &str = "\
+Examples:
+  poolsim run models/orchestrator.toml
+      table and verdicts; record and CSV in output/orchestrator/
+  poolsim run models/orchestrator.toml --set pool.generation.slots=8
+      the same with one value changed
+  poolsim run models/orchestrator.toml --format json --output none
+      the record itself on standard output, no files";
+
+/// Everything on the command line.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "poolsim", version, about = ABOUT, long_about = LONG_ABOUT)]
+#[command(after_help = exit::HELP, after_long_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+#[command(disable_help_subcommand = true, max_term_width = 110)]
+pub struct RawArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: RawCommand,
+    /// Colours [default: auto]
+    ///
+    /// With `auto` only on a terminal, and not when NO_COLOR is set or TERM is dumb.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
+    #[arg(hide_possible_values = true)]
+    pub color: ColorChoice,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RawCommand {
+    /// Run a model and judge its objectives
+    Run(Box<RawRun>),
+    /// Print a JSON Schema, for editors that complete and check
+    Schema(RawSchema),
+}
+
+/// How a result is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables for a terminal.
+    Text,
+    /// The record itself.
+    Json,
+    /// One row per figure.
+    Csv,
+    /// A document.
+    Markdown,
+}
+
+/// `poolsim run`.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = RUN_HELP)]
+pub struct RawRun {
+    /// Model file, or `-` for standard input
+    #[arg(value_name = "MODEL")]
+    pub model: String,
+
+    /// Seed of all random numbers [default: the model's]
+    ///
+    /// The same seed, model and version give the same bytes on any machine and any number of threads.
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub seed: Option<u64>,
+    /// Make exactly N replications
+    #[arg(long, value_name = "N", help_heading = "Run", conflicts_with = "precision")]
+    pub replications: Option<u32>,
+    /// Replicate until intervals are ± this share of the value [default: 2%]
+    ///
+    /// It applies to the metrics of the objectives, or without objectives to mean and p95 of each class's latency.
+    #[arg(long, value_name = "SHARE", help_heading = "Run")]
+    pub precision: Option<String>,
+    /// End each replication at this time, such as 40m
+    #[arg(long, value_name = "TIME", help_heading = "Run", conflicts_with = "requests")]
+    pub horizon: Option<String>,
+    /// End each replication after N requests
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub requests: Option<u64>,
+    /// Change a value of the model, such as pool.main.slots=8 (repeatable)
+    #[arg(long, value_name = "PATH=VALUE", help_heading = "Run")]
+    pub set: Vec<String>,
+    /// Use this file in place of the model's trace
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    pub trace: Option<String>,
+    /// Threads [default: RAYON_NUM_THREADS, or one per core]
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub threads: Option<usize>,
+
+    /// How the result is written: text, json, csv or markdown
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
+    pub format: Format,
+    /// Write the result to FILE instead of standard output (`-`)
+    #[arg(short, long = "out", value_name = "FILE", help_heading = "Output")]
+    pub out: Option<String>,
+    /// Folder for record and tables, or `none` [default: output/NAME]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub output: Option<String>,
+    /// Write no report page; there is none yet.
+    #[arg(long, hide = true)]
+    pub no_report: bool,
+    /// Say nothing on standard error but errors
+    #[arg(short, long, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+const RUN_HELP: &str = "\
+Examples:
+  poolsim run models/orchestrator.toml
+      replicate until the figures are precise; exit code 1 when an objective is missed
+  poolsim run models/orchestrator.toml --set pool.generation.slots=8 --set pool.generation.timeout=60s
+      change two values; the same random numbers are used, so the difference is the change's own
+  poolsim run models/orchestrator.toml --replications 30 --seed 7
+      a fixed number of replications under another seed
+  poolsim run models/llm-trace.toml --trace my-requests.csv
+      the model's pool under another recording
+  poolsim run models/orchestrator.toml --format csv -o figures.csv --output none
+      one row per figure, with interval, for a spreadsheet
+
+Files: output/NAME/record.json (everything, the input of all other commands), metrics.csv, timeline.csv.
+
+Exit codes: 0 done or all objectives met, 1 an objective is missed, 2 could not, 3 undecided, 130 interrupted.";
+
+/// `poolsim schema`.
+#[derive(Clone, Debug, Args)]
+pub struct RawSchema {
+    /// Of what
+    #[arg(value_name = "WHAT")]
+    pub what: SchemaOf,
+}
+
+/// Documents that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// A model file.
+    Model,
+}

@@ -1,0 +1,215 @@
+//! The command line as meant: every text read, every contradiction refused before any work begins.
+
+use super::args::{Format, RawRun};
+use super::exit::Failure;
+use crate::quantity;
+use crate::time::{Span, Time};
+use std::path::PathBuf;
+
+/// Where a result goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File(PathBuf),
+}
+
+/// Where files go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Folder {
+    /// `output/<name>`.
+    ByName,
+    /// This one.
+    Given(PathBuf),
+    /// Nowhere.
+    Nowhere,
+}
+
+/// How many replications were asked for on the command line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Repeat {
+    /// As the model says.
+    AsModel,
+    /// So many.
+    Fixed(u32),
+    /// Until this relative half-width.
+    Precision(f64),
+}
+
+/// When a replication was asked to end on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// As the model says.
+    AsModel,
+    /// At this instant.
+    Horizon(Time),
+    /// After so many requests.
+    Requests(u64),
+}
+
+/// `poolsim run`, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Model file; `-` for standard input.
+    pub model: String,
+    /// Seed, if given.
+    pub seed: Option<u64>,
+    /// Replications.
+    pub repeat: Repeat,
+    /// Length.
+    pub length: Length,
+    /// Values to change: path and value.
+    pub set: Vec<(String, String)>,
+    /// Trace in place of the model's.
+    pub trace: Option<String>,
+    /// Threads, if given.
+    pub threads: Option<usize>,
+    /// How the result is written.
+    pub format: Format,
+    /// Where to.
+    pub sink: Sink,
+    /// Where files go.
+    pub folder: Folder,
+    /// Whether to keep silent.
+    pub quiet: bool,
+    /// The command that repeats the figures, without its seed.
+    command: Vec<String>,
+}
+
+impl Run {
+    /// The command that repeats the figures: what shapes them, and nothing about threads, format or folders.
+    pub fn command(&self, seed: u64) -> String {
+        let mut words = self.command.clone();
+        words.extend([String::from("--seed"), seed.to_string()]);
+        words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Checks the arguments of `poolsim run`.
+///
+/// # Errors
+/// The first fault, with a hint.
+pub fn run(raw: RawRun) -> Result<Run, Failure> {
+    let command = command_of(&raw);
+    let repeat = match (raw.replications, &raw.precision) {
+        (Some(0), _) => return Err(at_least_one("--replications")),
+        (Some(n), _) => Repeat::Fixed(n),
+        (None, Some(text)) => Repeat::Precision(precision(text)?),
+        (None, None) => Repeat::AsModel,
+    };
+    let length = match (&raw.horizon, raw.requests) {
+        (Some(text), _) => Length::Horizon(horizon(text)?),
+        (None, Some(0)) => return Err(at_least_one("--requests")),
+        (None, Some(n)) => Length::Requests(n),
+        (None, None) => Length::AsModel,
+    };
+    if raw.threads == Some(0) {
+        return Err(at_least_one("--threads"));
+    }
+    Ok(Run {
+        repeat,
+        length,
+        set: raw.set.iter().map(|text| setting(text)).collect::<Result<_, _>>()?,
+        sink: match raw.out.as_deref() {
+            None | Some("-") => Sink::Stdout,
+            Some(path) => Sink::File(PathBuf::from(path)),
+        },
+        folder: match raw.output.as_deref() {
+            None => Folder::ByName,
+            Some("none") => Folder::Nowhere,
+            Some(path) => Folder::Given(PathBuf::from(path)),
+        },
+        model: raw.model,
+        seed: raw.seed,
+        trace: raw.trace,
+        threads: raw.threads,
+        format: raw.format,
+        quiet: raw.quiet,
+        command,
+    })
+}
+
+fn at_least_one(flag: &str) -> Failure {
+    Failure::new(format!("{flag} must be at least 1"), "")
+}
+
+fn precision(text: &str) -> Result<f64, Failure> {
+    let share = if text.contains('%') { quantity::parse_percent(text).ok() } else { text.parse().ok() };
+    share.filter(|share: &f64| *share > 0.0 && *share < 1.0).ok_or_else(|| {
+        Failure::new(
+            format!("--precision {text}: not a share between 0 and 1"),
+            "write 2% or 0.02 for intervals of ±2 % of the value",
+        )
+    })
+}
+
+fn horizon(text: &str) -> Result<Time, Failure> {
+    let failed = |error: quantity::QuantityError| {
+        Failure::new(format!("--horizon {text}: {}", error.message), error.hint)
+    };
+    let span = quantity::parse_span(text).map_err(failed)?;
+    if span == Span::ZERO {
+        return Err(Failure::new(format!("--horizon {text}: a run needs some time"), "write 40m or 2h"));
+    }
+    Ok(Time::ZERO + span)
+}
+
+fn setting(text: &str) -> Result<(String, String), Failure> {
+    let hint =
+        "write a path of the model, `=`, and a value: --set pool.main.slots=8 or --set pool.main.timeout=60s";
+    match text.split_once('=') {
+        Some((path, value)) if !path.trim().is_empty() => {
+            Ok((path.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err(Failure::new(format!("--set {text}: no path=value"), hint)),
+    }
+}
+
+fn command_of(raw: &RawRun) -> Vec<String> {
+    let mut words = vec![String::from("poolsim"), String::from("run"), raw.model.clone()];
+    let mut flag = |name: &str, value: Option<String>| {
+        words.extend(value.into_iter().flat_map(|value| [format!("--{name}"), value]));
+    };
+    for set in &raw.set {
+        flag("set", Some(set.clone()));
+    }
+    flag("trace", raw.trace.clone());
+    flag("horizon", raw.horizon.clone());
+    flag("requests", raw.requests.map(|n| n.to_string()));
+    flag("replications", raw.replications.map(|n| n.to_string()));
+    flag("precision", raw.precision.clone());
+    words
+}
+
+/// A word as a POSIX shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,%+@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        let rows = [("models/a.toml", "models/a.toml"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("", "''")];
+        for (word, shell) in rows {
+            assert_eq!(quoted(word), shell);
+        }
+    }
+
+    #[test]
+    fn precision_is_a_share() {
+        assert_eq!(precision("2%").ok(), Some(0.02));
+        assert_eq!(precision("0.05").ok(), Some(0.05));
+        for text in ["0", "2", "200%", "-1%", "x", "NaN"] {
+            assert!(precision(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! A bar on standard error while replications run: on a terminal only, and gone without trace at the end.
+
+use crate::experiment::Progress;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Draws a bar.
+#[derive(Debug)]
+pub struct Bar {
+    bar: ProgressBar,
+    requests: AtomicU64,
+}
+
+impl Bar {
+    /// A bar, or a hidden one when `quiet` or when standard error is no terminal.
+    pub fn new(quiet: bool) -> Bar {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let template = "{wide_bar} {pos}/{len} replications, {msg}, {eta} left";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style);
+        Bar { bar, requests: AtomicU64::new(0) }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Progress for Bar {
+    fn planned(&self, replications: u64) {
+        self.bar.set_length(replications);
+    }
+
+    fn done(&self, requests: u64) {
+        let total = self.requests.fetch_add(requests, Ordering::Relaxed) + requests;
+        if !self.bar.is_hidden() {
+            self.bar.set_message(format!("{} requests", crate::quantity::format_count(total as f64)));
+        }
+        self.bar.inc(1);
+    }
+}

@@ -1,0 +1,111 @@
+//! `poolsim run`: one model, many replications, one answer.
+
+use super::checked::{Folder, Length, Repeat, Run};
+use super::exit::{Answer, Failure};
+use super::files::{self, Beside};
+use super::progress::Bar;
+use super::{interrupt, overrides, printer, terminal};
+use crate::experiment::record::{GivenModel, Record, Warning};
+use crate::experiment::verdict::overall;
+use crate::experiment::{self, Given};
+use crate::model::{self, Loaded, Model, Replications, RunLength};
+use crate::report;
+use std::path::{Path, PathBuf};
+
+/// Runs a model, prints its result, writes its files.
+///
+/// # Errors
+/// A [`Failure`].
+pub fn run(args: &Run) -> Result<Answer, Failure> {
+    interrupt::listen();
+    let (model, given) = load(args)?;
+    let record = in_pool(args.threads, || {
+        let bar = Bar::new(args.quiet);
+        experiment::run::run(&model, given, &bar)
+    })??;
+    let folder = match &args.folder {
+        Folder::Nowhere => None,
+        Folder::Given(path) => Some(path.clone()),
+        Folder::ByName => Some(Path::new("output").join(report::files::folder_name(&record.name))),
+    };
+    if let Some(folder) = folder {
+        save(&record, &folder, args.quiet)?;
+    }
+    printer::print(&record, args.format, &args.sink)?;
+    let worst = overall(record.points.iter().flat_map(|point| &point.verdicts));
+    Ok(worst.map_or(Answer::Done, Answer::Judged))
+}
+
+/// Loads the model, applies the command line to it, and says the loader's warnings.
+fn load(args: &Run) -> Result<(Model, Given), Failure> {
+    let text = files::read_model(&args.model)?;
+    let name = files::named(&args.model);
+    let overrides = overrides::of(args, &text)?;
+    let files = Beside::model(&args.model, args.trace.as_deref());
+    let loaded = model::load(&name, &text, &files, &overrides);
+    let Loaded { mut model, warnings, document } =
+        loaded.map_err(|faults| Failure::Rendered(faults.render(terminal::stderr_color())))?;
+    apply(&mut model, args);
+    let given = Given {
+        model: GivenModel { file: name, text: document },
+        overrides: args.set.iter().map(|(path, value)| format!("{path}={value}")).collect(),
+        command: args.command(model.run.seed),
+        warnings: warnings.into_iter().map(model_warning).collect(),
+    };
+    Ok((model, given))
+}
+
+fn model_warning(text: String) -> Warning {
+    Warning { code: String::from("model"), text, advice: String::new() }
+}
+
+/// Puts what the command line says about the run in place of what the model says.
+fn apply(model: &mut Model, args: &Run) {
+    model.run.seed = args.seed.unwrap_or(model.run.seed);
+    match args.repeat {
+        Repeat::AsModel => {}
+        Repeat::Fixed(n) => model.run.replications = Replications::Fixed(n),
+        Repeat::Precision(relative) => {
+            let (min, max) = match model.run.replications {
+                Replications::Precision { min, max, .. } => (min, max),
+                Replications::Fixed(_) => (10, 200),
+            };
+            model.run.replications = Replications::Precision { relative, min, max };
+        }
+    }
+    match args.length {
+        Length::AsModel => {}
+        Length::Requests(n) => model.run.length = RunLength::Requests(n),
+        Length::Horizon(end) => {
+            model.run.length = RunLength::Horizon(end);
+            // Phases end with the run.
+            model.phases.retain(|phase| phase.start < end);
+            for phase in &mut model.phases {
+                phase.end = phase.end.min(end);
+            }
+        }
+    }
+}
+
+/// Works on so many threads.
+fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+    let Some(threads) = threads else { return Ok(work()) };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| {
+        Failure::new(format!("could not start {threads} threads: {error}"), "ask for fewer with --threads N")
+    })?;
+    Ok(pool.install(work))
+}
+
+fn save(record: &Record, folder: &Path, quiet: bool) -> Result<(), Failure> {
+    let paths: Vec<PathBuf> = {
+        let _guard = interrupt::hold();
+        report::files::write(record, folder)?
+    };
+    if !quiet {
+        let names: Vec<String> =
+            paths.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+        terminal::say(&format!("wrote {}: {}", folder.display(), names.join(", ")));
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Which regime it is, and which segments make one independent observation.
+
+use super::RegimeFound;
+use crate::model::{Model, Regime, WarmUp};
+use crate::outcome::Outcome;
+use crate::stats::regime::{Growth, growth};
+use crate::stats::warmup::{Cut, mser};
+use crate::stats::{Estimate, Level, Replication, Segment};
+use crate::time::Time;
+
+/// Most batches that a single steady replication is cut into (Schmeiser 1982: more gain little and correlate).
+const BATCHES: usize = 30;
+/// The last segment of a steady run is only given up while at least so many others remain.
+const ENOUGH: usize = 4;
+
+/// The regime and the observations.
+pub(super) struct Groups<'a> {
+    pub(super) regime: RegimeFound,
+    /// Warm-up of each replication in seconds; `None` where refused; empty unless steady.
+    pub(super) warm_up: Vec<Option<f64>>,
+    /// Segments of each independent observation.
+    pub(super) groups: Vec<Vec<&'a Segment>>,
+}
+
+/// Decides the regime of replications and what of them counts.
+pub(super) fn find<'a>(
+    model: &Model,
+    replications: &'a [Replication],
+    overloaded: bool,
+    level: &Level,
+) -> Groups<'a> {
+    if model.run.regime == Regime::Terminating {
+        let groups = replications.iter().map(|run| run.segments.iter().collect()).collect();
+        return Groups { regime: RegimeFound::Terminating, warm_up: Vec::new(), groups };
+    }
+    let lines: Vec<_> = replications.iter().map(|run| (&run.timeline, run.end)).collect();
+    match growth(&lines, level) {
+        Some(Growth { per_second, unstable }) if unstable || overloaded => unsteady(replications, per_second),
+        None if overloaded => unsteady(replications, Estimate::single(0.0, level.confidence())),
+        _ => steady(model, replications),
+    }
+}
+
+/// What can be said of an overloaded system (rates, shares) is said of the second half.
+fn unsteady<'a>(replications: &'a [Replication], growth: Estimate) -> Groups<'a> {
+    let groups = batched(replications.iter().map(second_half).collect());
+    Groups { regime: RegimeFound::Unstable { growth_per_second: growth }, warm_up: Vec::new(), groups }
+}
+
+fn steady<'a>(model: &Model, replications: &'a [Replication]) -> Groups<'a> {
+    let mut warm_up = Vec::with_capacity(replications.len());
+    let mut groups = Vec::with_capacity(replications.len());
+    for run in replications {
+        let cut = match model.run.warm_up {
+            WarmUp::Fixed(span) => Cut::At { batches: 0, time: Time::ZERO + span },
+            WarmUp::Auto => mser(&run.batches),
+        };
+        let (cut, kept) = match cut {
+            Cut::At { time, .. } => (Some(time), from(run, time)),
+            Cut::Refused => (None, second_half(run)),
+        };
+        warm_up.push(cut.map(Time::secs));
+        groups.push(without_censored(kept));
+    }
+    let refused = warm_up.iter().filter(|cut| cut.is_none()).count() as u32;
+    let half = |run: &Replication| run.end.secs() / 2.0;
+    let longest = replications.iter().zip(&warm_up).map(|(run, cut)| cut.unwrap_or_else(|| half(run)));
+    let warm_up_seconds = longest.fold(0.0, f64::max);
+    let regime = RegimeFound::Steady { warm_up_seconds, refused };
+    Groups { regime, warm_up, groups: batched(groups) }
+}
+
+/// The segments that begin at or after an instant; the last one if none does.
+fn from(run: &Replication, cut: Time) -> Vec<&Segment> {
+    let kept: Vec<_> = run.segments.iter().filter(|segment| segment.start >= cut).collect();
+    if kept.is_empty() { run.segments.last().into_iter().collect() } else { kept }
+}
+
+fn second_half(run: &Replication) -> Vec<&Segment> {
+    from(run, Time::from_nanos(run.end.nanos() / 2))
+}
+
+/// Gives the last segment up when requests sent in it were still alive at the end: the long ones among its
+/// latencies are missing, and every mean and quantile would be too small.
+fn without_censored(mut segments: Vec<&Segment>) -> Vec<&Segment> {
+    let unfinished = |segment: &Segment| {
+        segment.classes.iter().any(|tally| tally.outcomes[Outcome::Unfinished as usize] > 0)
+    };
+    if segments.len() > ENOUGH && segments.last().is_some_and(|last| unfinished(last)) {
+        segments.pop();
+    }
+    segments
+}
+
+/// One replication becomes batches of consecutive segments; several stay as they are.
+fn batched(mut groups: Vec<Vec<&Segment>>) -> Vec<Vec<&Segment>> {
+    match &mut groups[..] {
+        [only] if only.len() > 1 => {
+            let size = only.len().div_ceil(BATCHES);
+            only.chunks(size).map(<[&Segment]>::to_vec).collect()
+        }
+        _ => groups,
+    }
+}

@@ -1,0 +1,159 @@
+//! One figure with its interval, as people read it: `12.3 s ±0.4`, `81 s [76, 93]`, `0.4 % [0, 1.2]`.
+//!
+//! Value and interval share one unit, chosen by the value, and no digit is shown that the interval does not carry:
+//! two digits of the half-width when it begins with 1 or 2, else one.
+
+use crate::experiment::Unit;
+use crate::quantity;
+use crate::stats::Estimate;
+
+/// How many units of the scale make one of the stored unit, and its word.
+struct Scale {
+    factor: f64,
+    word: &'static str,
+}
+
+/// The scale for a value of this size.
+fn scale(unit: Unit, size: f64) -> Scale {
+    let pick = |steps: &[(f64, f64, &'static str)]| {
+        // A value that rounds up to the next step is shown in it: 59.96 s is 1 min.
+        let found = steps.iter().find(|step| size * 1.0005 >= step.0).or(steps.last());
+        found.map_or(Scale { factor: 1.0, word: "" }, |&(_, factor, word)| Scale { factor, word })
+    };
+    match unit {
+        Unit::Seconds if size == 0.0 => Scale { factor: 1.0, word: " s" },
+        Unit::Seconds => pick(&[
+            (172_800.0, 1.0 / 86_400.0, " d"),
+            (7200.0, 1.0 / 3600.0, " h"),
+            // Up to two minutes seconds compare better with time-outs, which are written in seconds.
+            (120.0, 1.0 / 60.0, " min"),
+            (1.0, 1.0, " s"),
+            (1e-3, 1e3, " ms"),
+            (1e-6, 1e6, " µs"),
+            (0.0, 1e9, " ns"),
+        ]),
+        Unit::SecondsSquared => Scale { factor: 1.0, word: " s²" },
+        Unit::Ratio => Scale { factor: 100.0, word: " %" },
+        Unit::PerSecond => pick(&[
+            (1e6, 1e-6, " M/s"),
+            (1e4, 1e-3, " k/s"),
+            (0.05, 1.0, "/s"),
+            (1e-3, 60.0, "/min"),
+            (0.0, 3600.0, "/h"),
+        ]),
+        Unit::Count | Unit::Number => pick(&[(1e7, 1e-6, " M"), (1e5, 1e-3, " k"), (0.0, 1.0, "")]),
+    }
+}
+
+/// A value without an interval: bounds, settings, axis marks.
+pub fn plain(unit: Unit, value: f64) -> String {
+    if !value.is_finite() {
+        return quantity::significant(value);
+    }
+    let scale = scale(unit, value.abs());
+    format!("{}{}", quantity::significant(value * scale.factor), scale.word)
+}
+
+/// A value with its interval.
+pub fn with_interval(unit: Unit, estimate: &Estimate) -> String {
+    if !estimate.value.is_finite() {
+        return String::from("n/a");
+    }
+    let scale = scale(unit, estimate.value.abs());
+    let of = |value: f64| value * scale.factor;
+    let (value, low, high) = (of(estimate.value), of(estimate.low), of(estimate.high));
+    let half = (high - low) / 2.0;
+    if half == 0.0 {
+        return format!("{}{}", quantity::significant(value), scale.word);
+    }
+    if !half.is_finite() {
+        return format!(
+            "{}{} [{}, {}]",
+            quantity::significant(value),
+            scale.word,
+            side(low, 3),
+            side(high, 3)
+        );
+    }
+    let decimals = decimals(half);
+    let lopsided = (high + low - 2.0 * value).abs() > 0.2 * (high - low);
+    if lopsided {
+        let (value, low, high) = (fixed(value, decimals), side(low, decimals), side(high, decimals));
+        return format!("{value}{} [{low}, {high}]", scale.word);
+    }
+    format!("{}{} ±{}", fixed(value, decimals), scale.word, fixed(half, decimals))
+}
+
+fn side(value: f64, decimals: usize) -> String {
+    if value.is_finite() { fixed(value, decimals) } else { quantity::significant(value) }
+}
+
+/// A number with so many decimals, and no minus before a zero.
+fn fixed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    let zero = text.trim_start_matches('-').chars().all(|c| c == '0' || c == '.');
+    if zero { text.trim_start_matches('-').to_owned() } else { text }
+}
+
+/// Decimals that show one digit of a half-width, or two where the first is 1 or 2.
+fn decimals(half: f64) -> usize {
+    // The exponent is read off the decimal text: no logarithm, the same on every machine.
+    let text = format!("{half:.1e}");
+    let exponent: i32 = text.split('e').nth(1).and_then(|part| part.parse().ok()).unwrap_or(0);
+    let second_digit = text.starts_with('1') || text.starts_with('2');
+    usize::try_from(i32::from(second_digit) - exponent).unwrap_or(0).min(9)
+}
+
+/// A share of a whole with enough digits to tell a little from none.
+pub fn share(part: f64, whole: f64) -> String {
+    if whole > 0.0 { quantity::format_percent(part / whole) } else { String::from("–") }
+}
+
+/// A whole number in groups of three.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            // A narrow no-break space groups without looking like a decimal mark.
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn estimate(value: f64, low: f64, high: f64) -> Estimate {
+        Estimate { value, low, high, n: 10, confidence: 0.95 }
+    }
+
+    #[test]
+    fn a_figure_shows_the_digits_that_its_interval_carries() {
+        let rows = [
+            (Unit::Seconds, (12.3456, 11.93, 12.76), "12.3 s ±0.4"),
+            (Unit::Seconds, (12.3456, 12.2, 12.49), "12.35 s ±0.15"),
+            (Unit::Seconds, (81.0, 76.0, 93.0), "81 s [76, 93]"),
+            (Unit::Seconds, (0.354, 0.352, 0.356), "354.0 ms ±2.0"),
+            (Unit::Seconds, (300.0, 294.0, 306.0), "5.00 min ±0.10"),
+            (Unit::Ratio, (0.004, 0.0, 0.012), "0.4 % [0.0, 1.2]"),
+            (Unit::Ratio, (0.0, 0.0, 0.0038), "0.00 % [0.00, 0.38]"),
+            (Unit::Count, (4.0, 4.0, 4.0), "4"),
+            (Unit::PerSecond, (0.02, 0.019, 0.021), "1.20/min ±0.06"),
+            (Unit::Seconds, (1.0, 0.5, f64::INFINITY), "1 s [0.500, ∞]"),
+            (Unit::Seconds, (f64::NAN, 0.0, 0.0), "n/a"),
+        ];
+        for (unit, (value, low, high), text) in rows {
+            assert_eq!(with_interval(unit, &estimate(value, low, high)), text);
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_grouped() {
+        assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!(grouped(999), "999");
+    }
+}

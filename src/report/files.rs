@@ -1,0 +1,57 @@
+//! A record and its tables in a folder, each file whole or not there.
+
+use super::csv;
+use crate::experiment::record::{Record, RecordError, write_whole};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The name of the record in its folder.
+pub const RECORD: &str = "record.json";
+
+/// A folder name made from a record's name: letters, digits, `-`, `_` and `.`, never hidden and never empty.
+pub fn folder_name(name: &str) -> String {
+    let keep = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let kept: String = name.chars().map(keep).collect();
+    let kept = kept.trim_matches(['.', '-']);
+    if kept.is_empty() { String::from("run") } else { kept.to_owned() }
+}
+
+/// Writes `record.json`, `metrics.csv` and `timeline.csv` into a folder, which is made if need be, and returns their
+/// paths. The record comes last: where it is, the rest is.
+///
+/// # Errors
+/// [`RecordError::Io`] with the path that could not be made.
+pub fn write(record: &Record, folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
+    fs::create_dir_all(folder).map_err(|source| RecordError::Io { path: folder.to_owned(), source })?;
+    let files = [
+        ("metrics.csv", csv::metrics(record)),
+        ("timeline.csv", csv::timelines(record)),
+        (RECORD, record.to_json()),
+    ];
+    files
+        .into_iter()
+        .map(|(name, text)| {
+            let path = folder.join(name);
+            write_whole(&path, text.as_bytes()).map(|()| path)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folder_name;
+
+    #[test]
+    fn a_name_never_leaves_the_output_folder() {
+        let rows = [
+            ("orchestrator", "orchestrator"),
+            ("../../etc", "etc"),
+            ("a b/c", "a-b-c"),
+            ("..", "run"),
+            ("", "run"),
+        ];
+        for (name, folder) in rows {
+            assert_eq!(folder_name(name), folder);
+        }
+    }
+}

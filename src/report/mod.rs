@@ -1,0 +1,13 @@
+//! How a record looks: for a terminal, a document, a spreadsheet. Reads records and runs nothing.
+//!
+//! [`table`] turns a point's figures into tables of text, which [`text`] draws for a terminal and [`markdown`] for
+//! a document. [`csv`] has one row per figure. [`files`] puts a record and its tables into a folder.
+
+pub mod csv;
+pub mod figure;
+pub mod files;
+pub mod markdown;
+pub mod spark;
+pub mod table;
+pub mod text;
+pub mod words;

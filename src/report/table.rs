@@ -1,0 +1,249 @@
+//! A point's figures as tables of text: what stands in which row and column, without any drawing.
+
+use super::figure;
+use crate::experiment::record::{Point, Record};
+use crate::experiment::verdict::overall;
+use crate::experiment::{Scope, Unit};
+use crate::outcome::Outcome;
+use crate::report::words;
+
+/// A table. The first `labels` columns are words, the others figures.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    /// What it shows.
+    pub title: String,
+    /// Heads of columns.
+    pub header: Vec<String>,
+    /// Rows, each as long as the header.
+    pub rows: Vec<Vec<String>>,
+    /// How many leading columns are words.
+    pub labels: usize,
+}
+
+/// A column: its head and the names of the metric, the first that exists being shown.
+type Column = (&'static str, &'static [&'static str]);
+
+const LATENCY: [Column; 6] = [
+    ("requests", &["count_sent"]),
+    ("mean", &["mean_latency"]),
+    ("p50", &["latency_p50"]),
+    ("p95", &["latency_p95"]),
+    ("p99", &["latency_p99"]),
+    ("p95 of ok", &["latency_ok_p95"]),
+];
+
+const AT_POOL: [Column; 6] = [
+    ("wait mean", &["mean_wait"]),
+    ("wait p95", &["wait_p95"]),
+    ("sojourn mean", &["mean_sojourn"]),
+    ("sojourn p95", &["sojourn_p95"]),
+    ("sojourn p99", &["sojourn_p99"]),
+    ("had to wait", &["prob_wait"]),
+];
+
+const FLOW: [Column; 4] = [
+    ("throughput", &["throughput"]),
+    ("goodput", &["goodput"]),
+    ("attempts per request", &["mean_attempts"]),
+    ("failed", &["prob_fail"]),
+];
+
+const POOLS: [Column; 6] = [
+    ("slots busy", &["utilization"]),
+    ("queue mean", &["mean_queue_length"]),
+    ("queue longest", &["max_queue_length"]),
+    ("in pool mean", &["mean_in_system"]),
+    ("throughput", &["throughput"]),
+    ("workers killed", &["count_kills"]),
+];
+
+const HOSTS: [Column; 1] = [("cores busy", &["core_utilization", "utilization"])];
+
+/// All tables of a point that have anything to show, in the order of a page.
+pub fn tables(point: &Point) -> Vec<Table> {
+    let requests = request_scopes(point);
+    let pools: Vec<Scope> = point
+        .parts
+        .pools
+        .iter()
+        .flat_map(|pool| with_phases(point, Scope { pool: Some(pool.clone()), ..Scope::default() }))
+        .collect();
+    let hosts: Vec<Scope> = point
+        .parts
+        .hosts
+        .iter()
+        .flat_map(|host| with_phases(point, Scope { host: Some(host.clone()), ..Scope::default() }))
+        .collect();
+    let columns = [
+        columns("Latency, from first send to final outcome", point, &requests, &LATENCY),
+        columns("At the pool", point, &requests, &AT_POOL),
+        columns("Flow", point, &requests, &FLOW),
+        Some(outcomes(point, &requests)).filter(|table| !table.rows.is_empty()),
+        columns("Pools", point, &pools, &POOLS),
+        columns("Hosts", point, &hosts, &HOSTS),
+    ];
+    columns.into_iter().flatten().chain(where_time_goes(point)).collect()
+}
+
+/// The whole, each class, each phase, and each class in each phase.
+fn request_scopes(point: &Point) -> Vec<Scope> {
+    let mut scopes = Vec::new();
+    // With one class the whole says the same.
+    if point.parts.classes.len() != 1 {
+        scopes.extend(with_phases(point, Scope::default()));
+    }
+    for class in &point.parts.classes {
+        scopes.extend(with_phases(point, Scope { class: Some(class.clone()), ..Scope::default() }));
+    }
+    scopes
+}
+
+fn with_phases(point: &Point, scope: Scope) -> Vec<Scope> {
+    let phases = point.parts.phases.iter().filter(|_| point.parts.phases.len() > 1);
+    let by_phase = phases.map(|phase| Scope { phase: Some(phase.name.clone()), ..scope.clone() });
+    let by_phase: Vec<Scope> = by_phase.collect();
+    std::iter::once(scope).chain(by_phase).collect()
+}
+
+/// A table of named metrics by scope; columns and rows without any figure are left out.
+fn columns(title: &str, point: &Point, scopes: &[Scope], columns: &[Column]) -> Option<Table> {
+    let cell = |scope: &Scope, names: &[&str]| {
+        let metric = names.iter().find_map(|name| point.metric(name, scope))?;
+        Some(figure::with_interval(metric.unit, &metric.estimate))
+    };
+    let shown: Vec<&Column> =
+        columns.iter().filter(|column| scopes.iter().any(|scope| cell(scope, column.1).is_some())).collect();
+    let rows: Vec<(Scope, Vec<String>)> = scopes
+        .iter()
+        .filter_map(|scope| {
+            let cells: Vec<Option<String>> = shown.iter().map(|column| cell(scope, column.1)).collect();
+            let any = cells.iter().any(Option::is_some);
+            any.then(|| (scope.clone(), cells.into_iter().map(|cell| cell.unwrap_or_else(blank)).collect()))
+        })
+        .collect();
+    (!rows.is_empty()).then(|| with_labels(title, shown.iter().map(|column| column.0.to_owned()), rows))
+}
+
+fn blank() -> String {
+    String::from("–")
+}
+
+/// Puts the names of scopes before their figures, in as many columns as are in use.
+fn with_labels(title: &str, heads: impl Iterator<Item = String>, rows: Vec<(Scope, Vec<String>)>) -> Table {
+    type Part = fn(&Scope) -> &Option<String>;
+    let parts: [(&str, Part); 4] = [
+        ("class", |scope| &scope.class),
+        ("pool", |scope| &scope.pool),
+        ("host", |scope| &scope.host),
+        ("phase", |scope| &scope.phase),
+    ];
+    let mut used: Vec<&(&str, Part)> =
+        parts.iter().filter(|part| rows.iter().any(|(scope, _)| part.1(scope).is_some())).collect();
+    if used.is_empty() {
+        used.push(&parts[0]);
+    }
+    let label = |scope: &Scope, part: &Part| part(scope).clone().unwrap_or_else(|| String::from("all"));
+    Table {
+        title: title.to_owned(),
+        header: used.iter().map(|part| part.0.to_owned()).chain(heads).collect(),
+        rows: rows
+            .into_iter()
+            .map(|(scope, cells)| used.iter().map(|part| label(&scope, &part.1)).chain(cells).collect())
+            .collect(),
+        labels: used.len(),
+    }
+}
+
+/// How requests ended: counts over all replications and their shares.
+fn outcomes(point: &Point, scopes: &[Scope]) -> Table {
+    let count = |scope: &Scope, outcome: Outcome| {
+        let metric = point.metric(&format!("count_{}", outcome.name()), scope)?;
+        Some(metric.estimate.value)
+    };
+    let seen: Vec<Outcome> = Outcome::ALL
+        .into_iter()
+        .filter(|&outcome| {
+            outcome == Outcome::Ok
+                || scopes.iter().any(|scope| count(scope, outcome).is_some_and(|count| count > 0.0))
+        })
+        .collect();
+    let rows = scopes.iter().filter_map(|scope| {
+        let total: f64 = Outcome::ALL.into_iter().filter_map(|outcome| count(scope, outcome)).sum();
+        let cell = |&outcome: &Outcome| {
+            let count = count(scope, outcome).unwrap_or(0.0);
+            match count {
+                0.0 => String::from("0"),
+                count => format!("{} ({})", figure::plain(Unit::Count, count), figure::share(count, total)),
+            }
+        };
+        (total > 0.0).then(|| (scope.clone(), seen.iter().map(cell).collect()))
+    });
+    let rows: Vec<(Scope, Vec<String>)> = rows.collect();
+    with_labels("Outcomes per replication", seen.iter().map(|outcome| outcome.name().to_owned()), rows)
+}
+
+/// Of a request's latency, how long, and of a pool's slot time, which share went where.
+fn where_time_goes(point: &Point) -> Vec<Table> {
+    let split = |title: &str, prefix: &str, scopes: &[Scope]| {
+        let mut parts: Vec<&str> = Vec::new();
+        for metric in &point.metrics {
+            let part = metric.name.strip_prefix(prefix).filter(|part| !parts.contains(part));
+            parts.extend(part);
+        }
+        let cell = |scope: &Scope, part: &str| {
+            point
+                .metric(&format!("{prefix}{part}"), scope)
+                .map(|metric| figure::with_interval(metric.unit, &metric.estimate))
+        };
+        let rows: Vec<(Scope, Vec<String>)> = scopes
+            .iter()
+            .filter(|scope| parts.iter().any(|part| cell(scope, part).is_some()))
+            .map(|scope| {
+                (scope.clone(), parts.iter().map(|part| cell(scope, part).unwrap_or_else(blank)).collect())
+            })
+            .collect();
+        let heads = parts.iter().map(|part| part.replace('_', " "));
+        (!rows.is_empty()).then(|| with_labels(title, heads, rows))
+    };
+    let class = |class: &String| Scope { class: Some(class.clone()), ..Scope::default() };
+    let pool = |pool: &String| Scope { pool: Some(pool.clone()), ..Scope::default() };
+    let classes: Vec<Scope> = point.parts.classes.iter().map(class).collect();
+    let pools: Vec<Scope> = point.parts.pools.iter().map(pool).collect();
+    let latency = split("Where a request's latency goes", "mean_spent_", &classes);
+    let slots = split("Where slot time goes", "share_", &pools);
+    latency.into_iter().chain(slots).collect()
+}
+
+/// One row per point: its settings, its main figures, its verdict.
+pub fn points(record: &Record) -> Table {
+    let all = Scope::default();
+    let mut paths: Vec<&str> = Vec::new();
+    for (path, _) in record.points.iter().flat_map(|point| &point.settings) {
+        if !paths.contains(&path.as_str()) {
+            paths.push(path);
+        }
+    }
+    let row = |point: &Point| {
+        let setting = |path: &&str| {
+            let found = point.settings.iter().find(|(name, _)| name == path);
+            found.map_or_else(blank, |(_, value)| {
+                value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+            })
+        };
+        let cell = |name: &str| {
+            point
+                .metric(name, &all)
+                .map_or_else(blank, |metric| figure::with_interval(metric.unit, &metric.estimate))
+        };
+        let verdict = overall(&point.verdicts).map_or_else(blank, |one| words::judgement(one).to_owned());
+        let figures = ["mean_latency", "latency_p95", "throughput"].map(cell);
+        paths.iter().map(setting).chain(figures).chain([verdict]).collect()
+    };
+    let heads = ["latency mean", "latency p95", "throughput", "objectives"].map(str::to_owned);
+    Table {
+        title: String::from("Points"),
+        header: paths.iter().map(|&path| path.to_owned()).chain(heads).collect(),
+        rows: record.points.iter().map(row).collect(),
+        labels: paths.len(),
+    }
+}

@@ -1,0 +1,115 @@
+//! The program as a user meets it: the built binary in an empty folder.
+
+use super::records::Folder;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn poolsim(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_poolsim"))
+        .args(args)
+        .current_dir(folder)
+        .env_remove("RAYON_NUM_THREADS")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary was built for this test")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[track_caller]
+fn fails(folder: &Path, args: &[&str], words: &[&str]) {
+    let output = poolsim(folder, args);
+    let said = err(&output);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+    assert!(out(&output).is_empty(), "{args:?}: errors do not go to standard output");
+    for word in words {
+        assert!(said.contains(word), "{args:?}: no {word:?} in\n{said}");
+    }
+    assert!(!said.contains("panicked") && !said.contains("defect"), "{said}");
+}
+
+#[test]
+fn help_is_short_or_teaches() {
+    let folder = Folder::new("help");
+    let short = poolsim(&folder.0, &["-h"]);
+    assert_eq!(short.status.code(), Some(0));
+    assert!(out(&short).lines().count() <= 24, "fits a screen:\n{}", out(&short));
+    let run = poolsim(&folder.0, &["run", "-h"]);
+    assert!(out(&run).lines().count() <= 40, "fits a screen:\n{}", out(&run));
+    let long = out(&poolsim(&folder.0, &["run", "--help"]));
+    for word in ["Examples:", "--set", "--precision", "Exit codes", "record.json"] {
+        assert!(long.contains(word), "{word}:\n{long}");
+    }
+    let long = out(&poolsim(&folder.0, &["--help"]));
+    for code in ["0 ", "1 ", "2 ", "3 ", "130"] {
+        assert!(long.contains(&format!("\n  {code}")), "exit code {code}:\n{long}");
+    }
+    assert_eq!(poolsim(&folder.0, &["--version"]).status.code(), Some(0));
+}
+
+#[test]
+fn wrong_usage_says_what_is_right() {
+    let folder = Folder::new("usage");
+    let dir = &folder.0;
+    fails(dir, &[], &["Usage"]);
+    fails(dir, &["rum"], &["run"]);
+    fails(dir, &["run"], &["MODEL"]);
+    fails(dir, &["run", "m.toml", "--sed", "1"], &["--seed"]);
+    fails(dir, &["run", "m.toml", "--precision", "2"], &["--precision", "2%"]);
+    fails(dir, &["run", "m.toml", "--horizon", "90"], &["--horizon", "90s"]);
+    fails(dir, &["run", "m.toml", "--set", "slots"], &["path=value"]);
+    fails(dir, &["run", "m.toml", "--replications", "0"], &["at least 1"]);
+    fails(dir, &["run", "m.toml", "--threads", "0"], &["at least 1"]);
+    fails(dir, &["run", "m.toml", "--replications", "3", "--precision", "2%"], &["cannot be used with"]);
+    fails(dir, &["run", "m.toml", "--horizon", "9s", "--requests", "9"], &["cannot be used with"]);
+    fails(dir, &["run", "m.toml", "--format", "xml"], &["markdown"]);
+    fails(dir, &["schema", "modell"], &["model"]);
+}
+
+#[test]
+fn a_model_that_cannot_be_read_is_named_with_its_nearest_neighbour() {
+    let folder = Folder::new("missing");
+    fails(&folder.0, &["run", "orchestrator.toml"], &["orchestrator.toml", "no .toml file"]);
+    std::fs::write(folder.0.join("orchestrator.toml"), "").unwrap();
+    fails(&folder.0, &["run", "orchestratr.toml"], &["did you mean orchestrator.toml"]);
+    std::fs::write(folder.0.join("latin.toml"), b"name = \"x\"\n# caf\xe9\n").unwrap();
+    fails(&folder.0, &["run", "latin.toml"], &["not UTF-8", "line 2"]);
+    fails(&folder.0, &["run", "."], &["could not read"]);
+    fails(&folder.0, &["run", "no/such/folder.toml"], &["no folder no/such"]);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let folder = Folder::new("pipe");
+    // The reading end is closed before anything is written.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_poolsim"))
+        .args(["schema", "model"])
+        .current_dir(&folder.0)
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn only_commands_that_work_are_shown() {
+    let folder = Folder::new("commands");
+    let help = out(&poolsim(&folder.0, &["-h"]));
+    for later in ["sweep", "size", "replay", "compare", "check", "serve"] {
+        assert!(!help.contains(&format!("  {later} ")), "{later}:\n{help}");
+    }
+    let schema = poolsim(&folder.0, &["schema", "model"]);
+    assert_eq!(schema.status.code(), Some(0));
+    let schema: serde_json::Value = serde_json::from_str(&out(&schema)).unwrap();
+    assert!(schema.is_object());
+}
