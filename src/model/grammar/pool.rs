@@ -212,7 +212,7 @@ pub(in crate::model) static WORKER: Table = Table {
         key(
             "first_start_up",
             Kind::List { of: &DURATION_OR_ZERO, least: 0 },
-            "First start-ups by slot; others use start_up.",
+            "Start-ups of an instance's first spawns, in order; later ones use start_up.",
             "[\"0.2s\", \"0.3s\"]",
         ),
         key(
