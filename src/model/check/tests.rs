@@ -1,3 +1,5 @@
+//! What a text means, from file to model.
+
 use super::*;
 use crate::model::{Load, Regime, Replications, RunLength};
 use crate::outcome::Outcome;
