@@ -55,14 +55,8 @@ fn load(args: &Run) -> Result<(Model, Given), Failure> {
     Ok((model, given))
 }
 
-/// A warning of the model file, with its place in words.
-fn model_warning(found: Diagnostic) -> Warning {
-    let place = found.location.as_ref().map(|place| {
-        let (line, _) = place.line_column();
-        format!(" ({} line {line})", place.source.name)
-    });
-    let text = format!("{}{}", found.message, place.unwrap_or_default());
-    Warning { code: String::from("model"), text, advice: found.hint.unwrap_or_default() }
+fn model_warning(warning: Diagnostic) -> Warning {
+    Warning { code: String::from("model"), text: warning.message, advice: warning.hint.unwrap_or_default() }
 }
 
 /// Puts what the command line says about the run in place of what the model says.
