@@ -22,6 +22,26 @@ pub struct History {
     pub deadline: Time,
 }
 
+/// What an attempt is to its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// The first of its request.
+    First,
+    /// One beside another that has not been answered.
+    Hedge,
+    /// One after another that ended so.
+    Retry {
+        /// The outcome that was not accepted.
+        after: Outcome,
+    },
+}
+
+impl Attempt {
+    fn is_retry(self) -> bool {
+        matches!(self, Attempt::Retry { .. })
+    }
+}
+
 /// The state that all requests of one source share.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -30,7 +50,7 @@ pub struct Client {
     circuit: Option<Circuit>,
     /// Attempts that have not ended.
     active: u32,
-    /// Retries among them.
+    /// Retries among them, and those that wait for their back-off; only where the budget asks.
     active_retries: u32,
 }
 
@@ -118,13 +138,12 @@ impl Client {
     }
 
     /// Notes that an attempt was sent.
-    pub fn sent(&mut self, now: Time, retry: bool) {
+    pub fn sent(&mut self, now: Time, attempt: Attempt) {
         self.active += 1;
-        self.active_retries += u32::from(retry);
         if let (Budget::Window { events, balance }, Some(RetryBudget::Finagle { percent, ttl, .. })) =
             (&mut self.budget, self.settings.retry.as_ref().and_then(|r| r.budget))
         {
-            if !retry {
+            if attempt == Attempt::First {
                 let deposit = (percent / 100.0 * THOUSANDTHS).round() as i64;
                 *balance += deposit;
                 events.push_back((now + ttl, deposit));
@@ -132,10 +151,19 @@ impl Client {
         }
     }
 
+    /// Notes that a retry that [`Client::retry`] allowed has ended, or was not sent after all.
+    pub fn retry_dropped(&mut self) {
+        if matches!(self.budget, Budget::Active) {
+            self.active_retries -= 1;
+        }
+    }
+
     /// Notes that an attempt has ended.
-    pub fn ended(&mut self, now: Time, outcome: Outcome, retry: bool) {
+    pub fn ended(&mut self, now: Time, outcome: Outcome, attempt: Attempt) {
         self.active -= 1;
-        self.active_retries -= u32::from(retry);
+        if attempt.is_retry() {
+            self.retry_dropped();
+        }
         let ok = outcome == Outcome::Ok;
         if let (Budget::Tokens(tokens), Some(budget)) =
             (&mut self.budget, self.settings.retry.as_ref().and_then(|r| r.budget))
@@ -144,8 +172,13 @@ impl Client {
                 RetryBudget::Grpc { max_tokens, ratio } => {
                     *tokens = (*tokens + if ok { ratio } else { -1.0 }).clamp(0.0, max_tokens);
                 }
-                RetryBudget::AwsStandard { capacity, cost, refill, .. } if ok => {
-                    *tokens = (*tokens + if retry { cost } else { refill }).min(capacity);
+                RetryBudget::AwsStandard { capacity, cost, timeout_cost, refill } if ok => {
+                    let given = match attempt {
+                        Attempt::Retry { after: Outcome::Timeout } => timeout_cost,
+                        Attempt::Retry { .. } => cost,
+                        Attempt::First | Attempt::Hedge => refill,
+                    };
+                    *tokens = (*tokens + given).min(capacity);
                 }
                 _ => {}
             }
@@ -195,7 +228,9 @@ impl Client {
             }
             (Budget::Active, Some(RetryBudget::Envoy { percent, min })) => {
                 let allowed = (f64::from(self.active) * percent / 100.0).max(f64::from(min));
-                f64::from(self.active_retries) < allowed
+                let affordable = f64::from(self.active_retries) < allowed;
+                self.active_retries += u32::from(affordable);
+                affordable
             }
             (Budget::Window { events, balance }, Some(RetryBudget::Finagle { ttl, .. })) => {
                 while events.front().is_some_and(|&(until, _)| until <= now) {
@@ -294,6 +329,8 @@ mod tests {
         }
     }
 
+    const AFTER_ERROR: Attempt = Attempt::Retry { after: Outcome::Error };
+
     fn history(attempts: u32) -> History {
         History { attempts, last_delay: Span::ZERO, deadline: Time::NEVER }
     }
@@ -343,13 +380,13 @@ mod tests {
     fn grpc_stops_at_half_of_its_tokens() {
         let mut client = Client::new(settings(Some(RetryBudget::Grpc { max_tokens: 10.0, ratio: 0.5 })));
         for failure in 0..8 {
-            client.sent(Time::ZERO, false);
-            client.ended(Time::ZERO, Outcome::Error, false);
+            client.sent(Time::ZERO, Attempt::First);
+            client.ended(Time::ZERO, Outcome::Error, Attempt::First);
             assert_eq!(retry(&mut client, 0, 1).is_some(), failure < 4, "after {} failures", failure + 1);
         }
         (0..4).for_each(|_| {
-            client.sent(Time::ZERO, false);
-            client.ended(Time::ZERO, Outcome::Ok, false);
+            client.sent(Time::ZERO, Attempt::First);
+            client.ended(Time::ZERO, Outcome::Ok, Attempt::First);
         });
         assert_eq!(retry(&mut client, 0, 1), None, "2 + 4 * 0.5 = 4 tokens are not above 5");
     }
@@ -360,21 +397,45 @@ mod tests {
         let mut client = Client::new(settings(Some(rule)));
         assert!(retry(&mut client, 0, 1).is_some() && retry(&mut client, 0, 1).is_some());
         assert_eq!(retry(&mut client, 0, 1), None);
-        client.sent(Time::ZERO, true);
-        client.ended(Time::ZERO, Outcome::Ok, true);
+        client.sent(Time::ZERO, AFTER_ERROR);
+        client.ended(Time::ZERO, Outcome::Ok, AFTER_ERROR);
         assert!(retry(&mut client, 0, 1).is_some());
+    }
+
+    #[test]
+    fn aws_gives_back_what_the_retry_cost() {
+        let rule = RetryBudget::AwsStandard { capacity: 12.0, cost: 5.0, timeout_cost: 10.0, refill: 1.0 };
+        let mut client = Client::new(settings(Some(rule)));
+        let mut chance = Streams::new(1, 0).stream(Purpose::Backoff, 0);
+        let mut after_timeout =
+            |client: &mut Client| client.retry(Time::ZERO, Outcome::Timeout, history(1), None, &mut chance);
+        assert!(after_timeout(&mut client).is_some() && after_timeout(&mut client).is_none());
+        let attempt = Attempt::Retry { after: Outcome::Timeout };
+        client.sent(Time::ZERO, attempt);
+        client.ended(Time::ZERO, Outcome::Ok, attempt);
+        assert!(after_timeout(&mut client).is_some(), "ten of twelve tokens were given back");
     }
 
     #[test]
     fn envoy_counts_what_is_in_flight() {
         let mut client = Client::new(settings(Some(RetryBudget::Envoy { percent: 20.0, min: 1 })));
-        (0..10).for_each(|_| client.sent(Time::ZERO, false));
+        (0..10).for_each(|_| client.sent(Time::ZERO, Attempt::First));
         // 20 % of 10, 11 and 12 active attempts allow a first, a second and a third retry; of 13 no fourth.
         (0..3).for_each(|_| {
             assert!(retry(&mut client, 0, 1).is_some());
-            client.sent(Time::ZERO, true);
+            client.sent(Time::ZERO, AFTER_ERROR);
         });
         assert_eq!(retry(&mut client, 0, 1), None);
+    }
+
+    #[test]
+    fn envoy_counts_retries_that_wait_for_their_back_off() {
+        let mut client = Client::new(settings(Some(RetryBudget::Envoy { percent: 20.0, min: 1 })));
+        (0..10).for_each(|_| client.sent(Time::ZERO, Attempt::First));
+        assert!(retry(&mut client, 0, 1).is_some() && retry(&mut client, 0, 1).is_some());
+        assert_eq!(retry(&mut client, 0, 1), None, "two of ten are under way, though not sent yet");
+        client.retry_dropped();
+        assert!(retry(&mut client, 0, 1).is_some());
     }
 
     #[test]
@@ -382,10 +443,10 @@ mod tests {
         let ttl = Span::from_whole_secs(10);
         let rule = RetryBudget::Finagle { ttl, min_per_second: 0.0, percent: 20.0 };
         let mut client = Client::new(settings(Some(rule)));
-        (0..10).for_each(|_| client.sent(Time::ZERO, false));
+        (0..10).for_each(|_| client.sent(Time::ZERO, Attempt::First));
         assert!(retry(&mut client, 0, 1).is_some() && retry(&mut client, 0, 1).is_some());
         assert_eq!(retry(&mut client, 0, 1), None);
-        (0..10).for_each(|_| client.sent(Time::ZERO + Span::from_whole_secs(5), false));
+        (0..10).for_each(|_| client.sent(Time::ZERO + Span::from_whole_secs(5), Attempt::First));
         assert!(retry(&mut client, 12, 1).is_some() && retry(&mut client, 12, 1).is_some());
         assert_eq!(retry(&mut client, 16, 1), None);
     }
@@ -399,8 +460,8 @@ mod tests {
             let now = Time::ZERO + Span::from_whole_secs(secs);
             let sent = client.may_send(now);
             if sent {
-                client.sent(now, false);
-                client.ended(now, outcome, false);
+                client.sent(now, Attempt::First);
+                client.ended(now, outcome, Attempt::First);
             }
             sent
         };

@@ -6,7 +6,7 @@ use super::queue::Queue;
 use super::settings::{
     CrashRadius, Discipline, OnTimeout, PoolSettings, RetryPlace, Slots, TimeoutOrigin, WhenFull,
 };
-use super::ticket::{JobId, NO_JOB, Place, Tickets};
+use super::ticket::{JobId, NO_JOB, Place, Ticket, Tickets};
 use crate::outcome::Outcome;
 use crate::random::Stream;
 use crate::time::{Span, Time};
@@ -102,6 +102,8 @@ struct Worker {
     due: Time,
     /// When its heartbeat timer is due.
     beat_due: Time,
+    /// Its job counts among the running ones of its class (pools with reserved slots).
+    counted: bool,
 }
 
 /// The state machine of one pool. Every input names the present instant, which must not go back.
@@ -134,6 +136,7 @@ const NEW: Worker = Worker {
     answered: 0,
     due: Time::NEVER,
     beat_due: Time::NEVER,
+    counted: false,
 };
 
 impl Pool {
@@ -241,7 +244,8 @@ impl Pool {
         if self.closed || !self.gate.admits(now, self.in_pool) {
             return driver.ended(self.number, job, Outcome::Rejected);
         }
-        if self.is_full(now, driver) {
+        let class = driver.ticket(job).class;
+        if self.is_full(now, class, driver) {
             match self.settings.when_full {
                 WhenFull::DropOldest if !self.queue.is_empty() => self.drop_oldest(now, driver),
                 _ => return driver.ended(self.number, job, Outcome::Rejected),
@@ -355,19 +359,24 @@ impl Pool {
         if worker.job != NO_JOB {
             self.release(worker.job, slot, driver);
         }
-        self.enter(slot, WorkerState::Gone, driver);
-        self.workers[slot as usize] = Worker { state: WorkerState::Gone, ..NEW };
-        if self.settings.worker.idle_shutdown.is_never() || !self.queue.is_empty() {
-            driver.respawn(self.number, slot, false);
-        } else {
-            self.enter(slot, WorkerState::Cold, driver);
-        }
+        self.replace(slot, false, driver);
         self.dispatch(now, driver);
         if worker.job != NO_JOB {
             self.fail(now, worker.job, Outcome::Crash, driver);
         }
-        if crashed && self.settings.worker.crash_radius == CrashRadius::Pool {
-            self.break_pool(now, driver);
+        if crashed {
+            self.spread_crash(now, driver);
+        }
+    }
+
+    /// Sees to a new worker for a slot that has none: at once, or with the next job (cold pools).
+    fn replace<D: Driver>(&mut self, slot: u32, first: bool, driver: &mut D) {
+        self.enter(slot, WorkerState::Gone, driver);
+        self.workers[slot as usize] = Worker { state: WorkerState::Gone, ..NEW };
+        if self.settings.worker.idle_shutdown.is_never() || !self.queue.is_empty() {
+            driver.respawn(self.number, slot, first);
+        } else {
+            self.enter(slot, WorkerState::Cold, driver);
         }
     }
 
@@ -379,8 +388,15 @@ impl Pool {
             return;
         }
         self.release(job, slot, driver);
-        if self.workers[slot as usize].state == WorkerState::Dying {
-            self.offer_dying(slot);
+        match self.workers[slot as usize].state {
+            WorkerState::Dying => self.offer_dying(slot),
+            // It died without the pool's doing, and the pool still believes that it can take jobs.
+            WorkerState::Busy if self.settings.worker.dying_window => {
+                self.enter(slot, WorkerState::Idle, driver);
+                self.available.insert(slot);
+            }
+            WorkerState::Busy => self.enter(slot, WorkerState::Dying, driver),
+            _ => {}
         }
         self.dispatch(now, driver);
         self.fail(now, job, Outcome::WriteError, driver);
@@ -401,6 +417,9 @@ impl Pool {
     /// The worker process of `slot` could not be started: the slot is lost for good.
     pub fn spawn_failed<D: Driver>(&mut self, slot: u32, driver: &mut D) {
         self.enter(slot, WorkerState::Lost, driver);
+        if !self.settings.worker.idle_shutdown.is_never() {
+            self.wake_cold(driver);
+        }
     }
 
     /// The worker of `slot` says that it is ready.
@@ -443,7 +462,10 @@ impl Pool {
                 self.kill(slot, driver);
             }
             (SlotTimer::Idle, WorkerState::Idle) => self.retire(slot, driver),
-            (SlotTimer::Heartbeat, WorkerState::Idle | WorkerState::Busy | WorkerState::Zombie) => {
+            (
+                SlotTimer::Heartbeat,
+                WorkerState::Idle | WorkerState::Busy | WorkerState::Zombie | WorkerState::Cancelling,
+            ) => {
                 self.kill(slot, driver);
                 if worker.job == NO_JOB {
                     self.offer_dying(slot);
@@ -469,9 +491,15 @@ impl Pool {
         }
     }
 
-    /// The slot breaks down. Its job is put back at the head (`resume`) or crashes.
+    /// The slot breaks down. Its job is put back at the head (`resume`) or crashes. A lost slot stays lost.
     pub fn break_down<D: Driver>(&mut self, now: Time, slot: u32, resume: bool, driver: &mut D) {
+        use WorkerState::{Busy, Cancelling, Down, Idle, Lost, Zombie};
         let worker = self.workers[slot as usize];
+        if matches!(worker.state, Lost | Down) {
+            return;
+        }
+        // A worker that was ready goes on afterwards; any other must be started again.
+        self.workers[slot as usize].ready = matches!(worker.state, Idle | Busy | Zombie | Cancelling);
         self.available.remove(slot);
         if worker.state == WorkerState::Starting {
             self.starting -= 1;
@@ -495,12 +523,16 @@ impl Pool {
     /// The slot works again.
     pub fn recover<D: Driver>(&mut self, now: Time, slot: u32, driver: &mut D) {
         if self.workers[slot as usize].state == WorkerState::Down {
-            self.free(now, slot, driver);
+            if self.workers[slot as usize].ready {
+                self.free(now, slot, driver);
+            } else {
+                self.replace(slot, true, driver);
+            }
             self.dispatch(now, driver);
         }
     }
 
-    /// Kills the worker in a slot from outside: the pool knows nothing until the exit is noticed.
+    /// Whether the pool has a worker in the slot that it is not rid of.
     pub fn slot_is_alive(&self, slot: u32) -> bool {
         use WorkerState::{Busy, Cancelling, Idle, Starting, Zombie};
         matches!(self.workers[slot as usize].state, Idle | Busy | Zombie | Cancelling | Starting)
@@ -514,9 +546,39 @@ impl Pool {
         self.dispatch(now, driver);
     }
 
-    /// Refuses new jobs from now on (`closed`), or takes them again. Those inside go on.
+    /// Refuses new jobs from now on (`closed`), or takes them again. Those inside go on, without retries.
     pub fn close(&mut self, closed: bool) {
         self.closed = closed;
+    }
+
+    /// The whole instance goes down: all its jobs crash, without retries, and all its slots are down. It comes
+    /// back by `close(false)` and [`Pool::recover`] for each slot. Jobs that wait for their retry delay stay: the
+    /// driver, who keeps the table, ends them by [`Pool::lose`].
+    pub fn collapse<D: Driver>(&mut self, now: Time, driver: &mut D) {
+        self.closed = true;
+        for slot in 0..self.workers.len() as u32 {
+            self.break_down(now, slot, false, driver);
+            self.workers[slot as usize].ready = false;
+        }
+        self.flush(now, Outcome::Crash, driver);
+    }
+
+    /// A job that waits for its retry delay crashes.
+    pub fn lose<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
+        if driver.ticket(job).place == Place::Delayed {
+            self.leave(now, job, Outcome::Crash, driver);
+        }
+    }
+
+    /// All workers of a pool without jobs go at once; [`Pool::open`] starts it again.
+    pub fn shut<D: Driver>(&mut self, driver: &mut D) {
+        assert!(self.in_pool == 0, "only an empty pool is shut");
+        for slot in 0..self.workers.len() as u32 {
+            self.available.remove(slot);
+            self.enter(slot, WorkerState::Cold, driver);
+            self.workers[slot as usize] = NEW;
+        }
+        self.starting = 0;
     }
 
     /// Ends every waiting job with `outcome`, as when an instance goes down.
@@ -548,8 +610,9 @@ impl Pool {
             };
             self.unqueue(job, driver);
             if !self.gate.is_open() {
-                let waited = now.since(driver.ticket(job).arrived);
-                if self.gate.drops(now, waited, self.queue.len()) {
+                // A retried job has passed the gate before, and its time since arrival is not all waiting.
+                let Ticket { arrived, retries, .. } = *driver.ticket(job);
+                if retries == 0 && self.gate.drops(now, now.since(arrived), self.queue.len()) {
                     self.leave(now, job, Outcome::Rejected, driver);
                     continue;
                 }
@@ -588,25 +651,28 @@ impl Pool {
         }
         let idle = self.available.len();
         let (reserved, running) = (&self.settings.reserved, &self.running);
-        self.queue.next_eligible(now, &mut self.chance, driver, |class| {
-            let kept: u32 = reserved
-                .iter()
-                .zip(running)
-                .enumerate()
-                .filter(|&(other, _)| other != usize::from(class))
-                .map(|(_, (&kept, &used))| kept.saturating_sub(used))
-                .sum();
-            idle > kept
-        })
+        self.queue.next_eligible(now, &mut self.chance, driver, |class| idle > kept(reserved, running, class))
     }
 
-    /// Whether the waiting places are taken and no worker is free.
-    fn is_full<D: Driver>(&mut self, now: Time, driver: &mut D) -> bool {
-        match self.settings.queue_capacity {
-            None => false,
-            Some(capacity) if self.queue.len() < capacity => false,
-            Some(_) => !self.queue.is_empty() || self.choose_slot(now, driver).is_none(),
+    /// Whether the waiting places are taken and a job of this class could not start at once.
+    fn is_full<D: Driver>(&mut self, now: Time, class: u16, driver: &mut D) -> bool {
+        let Some(capacity) = self.settings.queue_capacity else { return false };
+        if self.queue.len() < capacity {
+            return false;
         }
+        if !self.settings.worker.idle_shutdown.is_never() {
+            // In a cold pool jobs bring workers about: those that are not at work have a job's place each.
+            use WorkerState::{Cold, Gone, Idle, Starting};
+            let free = self.workers.iter().filter(|w| matches!(w.state, Cold | Gone | Idle | Starting));
+            return self.queue.len() as usize >= capacity as usize + free.count();
+        }
+        if self.paused || self.choose_slot(now, driver).is_none() {
+            return true;
+        }
+        if self.reserves {
+            return self.available.len() <= kept(&self.settings.reserved, &self.running, class);
+        }
+        !self.queue.is_empty()
     }
 
     fn drop_oldest<D: Driver>(&mut self, now: Time, driver: &mut D) {
@@ -653,6 +719,7 @@ impl Pool {
         let (arrived, served) = (ticket.arrived, ticket.served);
         if self.reserves {
             self.running[usize::from(class)] += 1;
+            self.workers[slot as usize].counted = true;
         }
         if self.settings.discipline == Discipline::FairShare {
             self.queue.charge(class, size);
@@ -674,7 +741,7 @@ impl Pool {
         self.workers[slot as usize].job = NO_JOB;
         let ticket = driver.ticket(job);
         ticket.place = Place::Outside;
-        if self.reserves && self.workers[slot as usize].state == WorkerState::Busy {
+        if self.reserves && std::mem::take(&mut self.workers[slot as usize].counted) {
             self.running[usize::from(ticket.class)] -= 1;
         }
     }
@@ -724,7 +791,7 @@ impl Pool {
         self.enter(slot, WorkerState::Idle, driver);
         self.available.insert(slot);
         let linger = self.settings.worker.idle_shutdown;
-        if !linger.is_never() && self.queue.is_empty() {
+        if !linger.is_never() {
             self.arm(now + linger, slot, SlotTimer::Idle, driver);
         }
     }
@@ -772,21 +839,32 @@ impl Pool {
             .settings
             .retry
             .filter(|retry| retry.on.contains(outcome) && ticket.retries < retry.max)
-            .filter(|_| !self.closed && now < ticket.leave_by)
+            .filter(|_| !self.closed && now < ticket.leave_by && !self.is_out_of_time(outcome))
         else {
             return self.leave(now, job, outcome, driver);
         };
         ticket.retries += 1;
         ticket.place = Place::Delayed;
+        let number = ticket.retries;
         driver.retried(self.number, job, outcome);
-        if retry.delay == Span::ZERO {
+        let delay = retry.delay_before(number, &mut self.chance);
+        if delay == Span::ZERO {
             self.requeue(now, job, driver);
         } else {
-            driver.later(self.number, PoolTimer::Requeue(job), retry.delay);
+            driver.later(self.number, PoolTimer::Requeue(job), delay);
         }
     }
 
+    /// Whether a time-out used up all the time that a job has, not just that of an attempt.
+    fn is_out_of_time(&self, outcome: Outcome) -> bool {
+        outcome == Outcome::Timeout
+            && self.settings.service_timeout.is_some_and(|limit| limit.origin != TimeoutOrigin::Dispatch)
+    }
+
     fn requeue<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
+        if now >= driver.ticket(job).leave_by {
+            return self.leave(now, job, Outcome::Reneged, driver);
+        }
         let retry = self.settings.retry.expect("only a pool with retries requeues");
         match retry.place {
             RetryPlace::Head => self.queue.push_front(job, driver),
@@ -813,8 +891,12 @@ impl Pool {
         driver.ended(self.number, job, outcome);
     }
 
-    /// A crash that takes the whole pool along: running jobs crash as their workers exit, waiting ones now.
-    fn break_pool<D: Driver>(&mut self, now: Time, driver: &mut D) {
+    /// A crash that takes others along: running jobs crash as their workers exit, waiting ones now.
+    fn spread_crash<D: Driver>(&mut self, now: Time, driver: &mut D) {
+        let radius = self.settings.worker.crash_radius;
+        if !matches!(radius, CrashRadius::Pool | CrashRadius::Running) {
+            return;
+        }
         for slot in 0..self.workers.len() as u32 {
             if self.slot_is_alive(slot) {
                 if self.workers[slot as usize].state == WorkerState::Starting {
@@ -823,7 +905,9 @@ impl Pool {
                 self.kill(slot, driver);
             }
         }
-        self.flush(now, Outcome::Crash, driver);
+        if radius == CrashRadius::Pool {
+            self.flush(now, Outcome::Crash, driver);
+        }
     }
 
     #[inline(always)]
@@ -838,4 +922,10 @@ impl Pool {
         self.workers[slot as usize].due = at;
         driver.arm(self.number, slot, timer, at);
     }
+}
+
+/// Slots that others than `class` keep for themselves just now.
+fn kept(reserved: &[u32], running: &[u32], class: u16) -> u32 {
+    let others = reserved.iter().zip(running).enumerate().filter(|&(other, _)| other != usize::from(class));
+    others.map(|(_, (&kept, &used))| kept.saturating_sub(used)).sum()
 }

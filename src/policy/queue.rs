@@ -118,7 +118,7 @@ impl Queue {
     pub fn push_front<T: Tickets>(&mut self, job: JobId, table: &mut T) {
         self.len += 1;
         table.ticket(job).place = Place::Queued;
-        let lane = if self.single_lane() { &mut self.lanes[0] } else { &mut self.front };
+        let lane = if self.has_own_head() { &mut self.lanes[0] } else { &mut self.front };
         // LIFO serves from the tail, so its head is there.
         if self.discipline == Discipline::Lifo { lane.append(job, table) } else { lane.prepend(job, table) }
     }
@@ -144,9 +144,9 @@ impl Queue {
         match self.discipline {
             Discipline::Fifo => self.lanes[0].head,
             Discipline::Lifo => self.lanes[0].tail,
-            Discipline::AdaptiveLifo { threshold } if self.len > threshold => self.lanes[0].tail,
-            Discipline::AdaptiveLifo { .. } => self.lanes[0].head,
             _ if self.front.head != NO_JOB => self.front.head,
+            Discipline::AdaptiveLifo { .. } if self.newest_first() => self.lanes[0].tail,
+            Discipline::AdaptiveLifo { .. } => self.lanes[0].head,
             Discipline::Priority { age_step } => self.next_by_priority(now, age_step, table),
             Discipline::FairShare => self.next_by_share(),
             Discipline::ShortestJob | Discipline::EarliestDeadline => self.array[0].job,
@@ -186,30 +186,29 @@ impl Queue {
         if eligible(table.ticket(first).class) {
             return Some(first);
         }
-        let mut best: Option<(u64, JobId)> = None;
-        let mut offer = |key: u64, job: JobId| {
-            if best.is_none_or(|(least, _)| key < least) {
-                best = Some((key, job));
-            }
+        if let Some(job) = first_in(&self.front, false, table, &eligible) {
+            return Some(job);
+        }
+        let newest_first = self.newest_first();
+        let heads: Vec<JobId> = self
+            .lanes
+            .iter()
+            .map(|lane| first_in(lane, newest_first, table, &eligible).unwrap_or(NO_JOB))
+            .collect();
+        let of_lanes = match self.discipline {
+            Discipline::Priority { age_step } => most_urgent(heads.into_iter(), now, age_step, table),
+            Discipline::FairShare => self.least_served(heads.into_iter()),
+            _ => heads[0],
         };
-        let lifo = self.discipline == Discipline::Lifo;
-        for (level, lane) in std::iter::once(&self.front).chain(&self.lanes).enumerate() {
-            let mut job = if lifo { lane.tail } else { lane.head };
-            while job != NO_JOB {
-                let ticket = *table.ticket(job);
-                if eligible(ticket.class) {
-                    offer(level as u64, job);
-                    break;
-                }
-                job = if lifo { ticket.prev } else { ticket.next };
-            }
+        if of_lanes != NO_JOB {
+            return Some(of_lanes);
         }
-        for entry in &self.array {
-            if eligible(table.ticket(entry.job).class) {
-                offer(entry.key.saturating_add(2), entry.job);
-            }
+        let may_start = self.array.iter().filter(|entry| eligible(table.ticket(entry.job).class));
+        if self.discipline == Discipline::Random {
+            let jobs: Vec<JobId> = may_start.map(|entry| entry.job).collect();
+            return (!jobs.is_empty()).then(|| jobs[chance.below(jobs.len() as u64) as usize]);
         }
-        best.map(|(_, job)| job)
+        may_start.min_by_key(|entry| (entry.key, entry.sequence)).map(|entry| entry.job)
     }
 
     /// Notes that a job of `class` starts: moves the virtual clock of fair share. `cost` is its size estimate.
@@ -245,9 +244,20 @@ impl Queue {
         jobs
     }
 
+    /// Whether a job put back at the head stands in the only lane; else it stands in the front lane.
     #[inline(always)]
-    fn single_lane(&self) -> bool {
-        matches!(self.discipline, Discipline::Fifo | Discipline::Lifo | Discipline::AdaptiveLifo { .. })
+    fn has_own_head(&self) -> bool {
+        matches!(self.discipline, Discipline::Fifo | Discipline::Lifo)
+    }
+
+    /// Whether the lane is served from its tail just now.
+    #[inline(always)]
+    fn newest_first(&self) -> bool {
+        match self.discipline {
+            Discipline::Lifo => true,
+            Discipline::AdaptiveLifo { threshold } => self.len > threshold,
+            _ => false,
+        }
     }
 
     fn lane_of(&self, ticket: &Ticket) -> Option<usize> {
@@ -261,8 +271,8 @@ impl Queue {
 
     /// Whether a job of a lane stands in the front lane instead; that lane is short and mostly empty.
     fn in_front<T: Tickets>(&self, job: JobId, lane: usize, table: &mut T) -> bool {
-        if self.single_lane() || self.front.head == NO_JOB || lane >= self.lanes.len() {
-            return !self.single_lane() && lane >= self.lanes.len();
+        if self.has_own_head() || self.front.head == NO_JOB || lane >= self.lanes.len() {
+            return !self.has_own_head() && lane >= self.lanes.len();
         }
         let mut other = self.front.head;
         while other != NO_JOB && other != job {
@@ -280,28 +290,22 @@ impl Queue {
     }
 
     fn next_by_priority<T: Tickets>(&self, now: Time, age_step: Span, table: &mut T) -> JobId {
-        let heads = self.lanes.iter().enumerate().filter(|(_, lane)| lane.head != NO_JOB);
-        if age_step.is_never() {
-            return heads.map(|(_, lane)| lane.head).next().unwrap_or(NO_JOB);
-        }
-        // A level is worth one step of waiting, so the order is that of arrival plus level * step.
-        heads
-            .map(|(level, lane)| {
-                let waited = now.since(table.ticket(lane.head).arrived).nanos();
-                let handicap = age_step.nanos().saturating_mul(level as u64);
-                (i128::from(handicap) - i128::from(waited), lane.head)
-            })
-            .min()
-            .map_or(NO_JOB, |(_, job)| job)
+        most_urgent(self.lanes.iter().map(|lane| lane.head), now, age_step, table)
     }
 
     fn next_by_share(&self) -> JobId {
-        let start = |class: usize| self.virtual_time.max(self.finish.get(class).copied().unwrap_or(0.0));
-        let waiting = self.lanes.iter().enumerate().filter(|(_, lane)| lane.head != NO_JOB);
+        self.least_served(self.lanes.iter().map(|lane| lane.head))
+    }
+
+    /// The one of these jobs, one of each class, whose class has had least service for its weight.
+    fn least_served(&self, heads: impl Iterator<Item = JobId>) -> JobId {
         let finish = |class: usize| self.finish.get(class).copied().unwrap_or(0.0);
-        waiting
+        let start = |class: usize| self.virtual_time.max(finish(class));
+        heads
+            .enumerate()
+            .filter(|&(_, job)| job != NO_JOB)
             .min_by(|(a, _), (b, _)| start(*a).total_cmp(&start(*b)).then(finish(*a).total_cmp(&finish(*b))))
-            .map_or(NO_JOB, |(_, lane)| lane.head)
+            .map_or(NO_JOB, |(_, job)| job)
     }
 
     fn grow_classes(&mut self, class: usize) {
@@ -368,6 +372,44 @@ impl Queue {
             position = least;
         }
     }
+}
+
+/// The first eligible job of a lane, from its head or from its tail.
+fn first_in<T: Tickets>(
+    lane: &Lane,
+    from_tail: bool,
+    table: &mut T,
+    eligible: impl Fn(u16) -> bool,
+) -> Option<JobId> {
+    let mut job = if from_tail { lane.tail } else { lane.head };
+    while job != NO_JOB {
+        let ticket = *table.ticket(job);
+        if eligible(ticket.class) {
+            return Some(job);
+        }
+        job = if from_tail { ticket.prev } else { ticket.next };
+    }
+    None
+}
+
+/// The most urgent of the first jobs of all levels, ageing counted; of equals the one of the more urgent level.
+fn most_urgent<T: Tickets>(
+    heads: impl Iterator<Item = JobId>,
+    now: Time,
+    age_step: Span,
+    table: &mut T,
+) -> JobId {
+    let mut heads = heads.enumerate().filter(|&(_, job)| job != NO_JOB);
+    if age_step.is_never() {
+        return heads.next().map_or(NO_JOB, |(_, job)| job);
+    }
+    // A level is worth one step of waiting, so the order is that of arrival plus level * step.
+    let rank = |(level, job): &(usize, JobId)| {
+        let waited = now.since(table.ticket(*job).arrived).nanos();
+        let handicap = age_step.nanos().saturating_mul(*level as u64);
+        i128::from(handicap) - i128::from(waited)
+    };
+    heads.min_by_key(rank).map_or(NO_JOB, |(_, job)| job)
 }
 
 impl Lane {
@@ -457,7 +499,7 @@ mod tests {
         assert_eq!(served(Discipline::Priority { age_step: Span::NEVER }), [5, 0, 1, 4, 2]);
         assert_eq!(served(Discipline::ShortestJob), [5, 4, 2, 1, 0]);
         assert_eq!(served(Discipline::EarliestDeadline), [5, 1, 0, 2, 4]);
-        assert_eq!(served(Discipline::AdaptiveLifo { threshold: 3 }), [4, 2, 5, 0, 1]);
+        assert_eq!(served(Discipline::AdaptiveLifo { threshold: 3 }), [5, 4, 0, 1, 2]);
         let mut random = served(Discipline::Random);
         assert_eq!(random.remove(0), 5);
         random.sort_unstable();

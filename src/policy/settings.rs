@@ -1,6 +1,7 @@
 //! What a scheduler is told: the settings of pools, clients, routes and scaling. Plain data.
 
 use crate::outcome::OutcomeSet;
+use crate::random::Stream;
 use crate::time::Span;
 
 /// How many jobs a pool serves at once.
@@ -68,9 +69,10 @@ pub enum IdleOrder {
 pub enum TimeoutOrigin {
     /// From the hand-over to a worker; every attempt anew.
     Dispatch,
-    /// From the job's arrival at the pool, over waiting and all attempts; only a job in service is timed out.
+    /// From the job's arrival at the pool, over waiting and all attempts; only a job in service is timed out, and
+    /// then it is not retried.
     Arrival,
-    /// From the hand-over, but the service of earlier attempts counts too.
+    /// From the hand-over, but the service of earlier attempts counts too; a job that is timed out is not retried.
     TotalService,
 }
 
@@ -117,11 +119,49 @@ pub struct PoolRetry {
     pub on: OutcomeSet,
     /// Where in the queue.
     pub place: RetryPlace,
-    /// Time until it is back in the queue.
+    /// Time until it is back in the queue, before the first retry.
     pub delay: Span,
+    /// How that time grows with further retries.
+    pub growth: DelayGrowth,
     /// Time from its return to the queue until the pool looks for a worker again (a turn of an event loop).
     /// Anything else that makes the pool look earlier starts it earlier.
     pub turn: Span,
+}
+
+/// How the delay before a pool's retry grows: retry k waits `delay * factor^(k-1) + step * (k-1)^exponent`, at
+/// most `cap`, plus a uniform share of `spread * k`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DelayGrowth {
+    /// Growth per retry.
+    pub factor: f64,
+    /// Unit of the polynomial part.
+    pub step: Span,
+    /// Its exponent.
+    pub exponent: f64,
+    /// Width of the uniform part, per retry.
+    pub spread: Span,
+    /// Largest delay before the spread.
+    pub cap: Span,
+}
+
+impl DelayGrowth {
+    /// The same delay before every retry.
+    pub const NONE: DelayGrowth =
+        DelayGrowth { factor: 1.0, step: Span::ZERO, exponent: 1.0, spread: Span::ZERO, cap: Span::NEVER };
+}
+
+impl PoolRetry {
+    /// The delay before retry number `number` (from 1).
+    pub(super) fn delay_before(&self, number: u32, chance: &mut Stream) -> Span {
+        let DelayGrowth { factor, step, exponent, spread, cap } = self.growth;
+        if self.growth == DelayGrowth::NONE {
+            return self.delay;
+        }
+        let earlier = f64::from(number) - 1.0;
+        let full = self.delay.secs() * libm::pow(factor, earlier) + step.secs() * libm::pow(earlier, exponent);
+        let delay = Span::from_secs(full).min(cap);
+        if spread == Span::ZERO { delay } else { delay + spread.scaled(f64::from(number) * chance.unit()) }
+    }
 }
 
 /// How far a crash reaches.
@@ -131,6 +171,8 @@ pub enum CrashRadius {
     Worker,
     /// The job alone; the worker lives on.
     Job,
+    /// Every running job and every worker of the pool (threads of one process); waiting jobs stay.
+    Running,
     /// Every running job and every worker of the pool (a broken process pool); waiting jobs fail too.
     Pool,
 }
@@ -148,8 +190,8 @@ pub struct WorkerSettings {
     pub recycle_after: u32,
     /// How far a crash reaches.
     pub crash_radius: CrashRadius,
-    /// Whether workers wait for the first job before they are started (cold pool), and leave after this idle
-    /// time. `NEVER` keeps them for ever.
+    /// Workers leave after this idle time and are started again when jobs wait; a pool that does not start warm
+    /// starts its first workers so too (cold pool). `NEVER` keeps them for ever.
     pub idle_shutdown: Span,
 }
 
