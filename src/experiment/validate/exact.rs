@@ -284,7 +284,7 @@ fn mean(values: &[f64]) -> Estimate {
     let level = interval::Level::new(CONFIDENCE);
     let mut estimate = interval::mean(values, &level).expect("thousands of replications have a mean");
     if estimate.low == estimate.high {
-        let unseen = interval::wilson(0, values.len() as u64, &level).high;
+        let unseen = interval::wilson(0, values.len() as u64, &level).map_or(0.0, |none| none.high);
         (estimate.low, estimate.high) = (estimate.low - unseen, estimate.high + unseen);
     }
     estimate
@@ -294,6 +294,7 @@ fn mean(values: &[f64]) -> Estimate {
 fn share(values: &[f64]) -> Estimate {
     let ones = values.iter().filter(|&&value| value > 0.5).count() as u64;
     interval::wilson(ones, values.len() as u64, &interval::Level::new(CONFIDENCE))
+        .expect("thousands of replications have a share")
 }
 
 /// The variance as the mean of squared distances, which has an interval of its own.
@@ -380,7 +381,7 @@ impl Writer<'_> {
     fn classes(&mut self) -> Result<(), Failure> {
         let redrawn = self.get("retry").is_some();
         let prob = number(self.get("failure").and_then(|failure| failure.get("prob"))).unwrap_or(0.0);
-        let mut write = |name: &str, table: &Value, priority: i64| -> Result<String, Failure> {
+        let write = |name: &str, table: &Value, priority: i64| -> Result<String, Failure> {
             let demand = distribution(table).map_err(Failure::Case)?;
             let mut text = format!("\n[class.{name}]\ndemand = {demand}\npriority = {priority}\n");
             if redrawn {
