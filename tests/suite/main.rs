@@ -1,5 +1,6 @@
 //! One binary for all integration tests, a module per theme.
 
+mod coverage;
 mod diagnostics;
 mod exact;
 mod faces;
