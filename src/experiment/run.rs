@@ -176,7 +176,8 @@ fn rounds(model: &Model, progress: &dyn Progress, simulate: Simulate<'_>) -> Res
             (Some(relative), u64::from(min.max(2)), u64::from(max.max(min).max(2)))
         }
     };
-    let everything = EstimateSettings::new(model.run.confidence);
+    let overloaded = model.offered_load().into_iter().flatten().any(|load| load >= 1.0);
+    let everything = EstimateSettings { overloaded, ..EstimateSettings::new(model.run.confidence) };
     // Courses and curves are wanted once, at the end.
     let figures = EstimateSettings { timelines: false, curves: false, ..everything };
     let mut replications = Vec::new();
