@@ -15,6 +15,11 @@ use crate::time::{Span, Time};
 
 /// Pending instants of slots.
 pub(super) trait SlotCalendar {
+    /// Whether all slots are those of the only instance, there is one source and no host: what other models need
+    /// is compiled out.
+    const ALONE: bool;
+    /// Whether slots are numbered below [`SLOTS_PACKED`].
+    const PACKED: bool;
     /// An empty calendar for so many slots.
     fn new(slots: usize) -> Self;
     /// The earliest instant and its slot; an instant beyond `Time::HORIZON_MAX` from an empty calendar.
@@ -29,14 +34,19 @@ pub(super) trait SlotCalendar {
 
 /// Bits of a packed key that hold the slot.
 const SLOT_BITS: u32 = 6;
+/// More slots than any packed calendar holds.
+pub(super) const SLOTS_PACKED: usize = 1 << SLOT_BITS;
 
 /// Ascending keys `time << 6 | slot`, shifted into place without a branch. `N` is one more than the slots; the
 /// last key stays at the maximum. Instants are below `Time::HORIZON_MAX` = 2^57, so a key never overflows.
-pub(super) struct Packed<const N: usize>([u64; N]);
+pub(super) struct Packed<const N: usize, const ALONE: bool>([u64; N]);
 
-impl<const N: usize> SlotCalendar for Packed<N> {
+impl<const N: usize, const ALONE: bool> SlotCalendar for Packed<N, ALONE> {
+    const ALONE: bool = ALONE;
+    const PACKED: bool = true;
+
     fn new(slots: usize) -> Self {
-        assert!(slots < N && N <= 1 << SLOT_BITS, "{slots} slots do not fit a calendar of {N}");
+        assert!(slots < N && N <= SLOTS_PACKED, "{slots} slots do not fit a calendar of {N}");
         Packed([u64::MAX; N])
     }
 
@@ -130,6 +140,9 @@ impl Indexed {
 }
 
 impl SlotCalendar for Indexed {
+    const ALONE: bool = false;
+    const PACKED: bool = false;
+
     fn new(slots: usize) -> Self {
         Indexed { heap: Vec::with_capacity(slots), place: vec![ABSENT; slots] }
     }
@@ -374,8 +387,8 @@ mod tests {
 
     #[test]
     fn slot_calendars_keep_time_and_slot_order() {
-        agrees_with_a_list::<Packed<9>>(8);
-        agrees_with_a_list::<Packed<33>>(32);
+        agrees_with_a_list::<Packed<9, true>>(8);
+        agrees_with_a_list::<Packed<33, false>>(32);
         agrees_with_a_list::<Indexed>(100);
     }
 

@@ -1,6 +1,7 @@
 //! The client's side: sending, giving up, trying again, hedging.
 
 use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
+use super::first::First;
 use super::job::NO_USER;
 use super::plan::Plan;
 use super::world::{Wait, World};
@@ -44,7 +45,11 @@ pub(super) struct Direct {
 const NOT_DIRECT: u32 = u32::MAX;
 
 /// By source.
-pub(super) fn direct_sends(plan: &Plan<'_>, clients: &[Client], waits: &[Vec<Wait>]) -> Vec<Direct> {
+pub(super) fn direct_sends<C: SlotCalendar>(
+    plan: &Plan<'_>,
+    clients: &First<Client, C>,
+    waits: &[Vec<Wait>],
+) -> First<Direct, C> {
     let direct = |source: usize| {
         let settings = clients[source].settings();
         let plain = clients[source].is_stateless()
@@ -106,7 +111,7 @@ impl<C: SlotCalendar> World<'_, C> {
             if !client.may_send(now) {
                 entry.ticket.place = Place::Outside;
                 entry.unsent = true;
-                return self.phys.inbox.push((job, Outcome::Rejected));
+                return self.phys.tell(job, Outcome::Rejected);
             }
             client.sent(now, retry);
         }
@@ -114,7 +119,7 @@ impl<C: SlotCalendar> World<'_, C> {
         let Some(instance) = self.route(job, source) else {
             let tally = self.phys.monitor.cell(cell);
             tally.attempts_rejected += 1;
-            return self.phys.inbox.push((job, Outcome::Rejected));
+            return self.phys.tell(job, Outcome::Rejected);
         };
         let pool = self.phys.plan.instances[instance as usize].0;
         self.phys.monitor.pools[pool].tally.arrivals += 1;

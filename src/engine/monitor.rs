@@ -1,5 +1,7 @@
 //! From decisions to counts: segments, timeline, levels. Watches the world; never steers it.
 
+use super::calendar::SlotCalendar;
+use super::first::First;
 use super::level::Level;
 use crate::model::{Model, Regime, RunLength};
 use crate::outcome::Outcome;
@@ -48,13 +50,13 @@ enum Cuts {
 }
 
 /// Collects what a replication reports.
-pub(super) struct Monitor {
+pub(super) struct Monitor<C> {
     classes: usize,
     /// Class tallies, segment by segment.
     pub(super) cells: Vec<ClassTally>,
     /// By cell: latencies of requests whose only attempt ended well.
     once: Vec<Sample>,
-    pub(super) pools: Vec<PoolLevels>,
+    pub(super) pools: First<PoolLevels, C>,
     pub(super) in_flight: Level,
     pub(super) in_backoff: Level,
     closed: Vec<Segment>,
@@ -82,8 +84,8 @@ pub(super) struct Monitor {
     sending_ended: Option<Time>,
 }
 
-impl Monitor {
-    pub(super) fn new(model: &Model, expected: Span, horizon: Time) -> Monitor {
+impl<C: SlotCalendar> Monitor<C> {
+    pub(super) fn new(model: &Model, expected: Span, horizon: Time) -> Monitor<C> {
         let classes = model.classes.len();
         let cuts = cuts(model);
         let width = match model.run.bin {
@@ -98,7 +100,7 @@ impl Monitor {
             classes,
             cells: vec![ClassTally::default(); classes],
             once: vec![Sample::default(); classes],
-            pools: vec![PoolLevels::default(); model.pools.len()],
+            pools: model.pools.iter().map(|_| PoolLevels::default()).collect(),
             in_flight: Level::default(),
             in_backoff: Level::default(),
             closed: Vec::new(),
