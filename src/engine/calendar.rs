@@ -28,6 +28,12 @@ pub(super) trait SlotCalendar {
     fn insert(&mut self, at: Time, slot: u32);
     /// Takes out the first.
     fn pop(&mut self);
+    /// Takes out the first and enters a slot.
+    #[inline(always)]
+    fn replace_first(&mut self, at: Time, slot: u32) {
+        self.pop();
+        self.insert(at, slot);
+    }
     /// Takes out a slot that is in the calendar.
     fn remove(&mut self, slot: u32);
 }
@@ -71,6 +77,16 @@ impl<const N: usize, const ALONE: bool> SlotCalendar for Packed<N, ALONE> {
     fn pop(&mut self) {
         for place in 1..N {
             self.0[place - 1] = self.0[place];
+        }
+    }
+
+    #[inline(always)]
+    fn replace_first(&mut self, at: Time, slot: u32) {
+        let key = at.nanos() << SLOT_BITS | u64::from(slot);
+        self.0[0] = self.0[1].min(key);
+        // The last place holds no slot, before and after.
+        for place in 1..N - 1 {
+            self.0[place] = self.0[place].max(self.0[place + 1].min(key));
         }
     }
 
@@ -372,10 +388,17 @@ mod tests {
                     calendar.remove(slot);
                     list.remove(place);
                 }
-                _ => {
+                (_, choice) => {
                     list.sort_unstable();
-                    assert_eq!(calendar.first(), list.remove(0));
-                    calendar.pop();
+                    let (at, first) = list.remove(0);
+                    assert_eq!(calendar.first(), (at, first));
+                    if choice == 1 {
+                        calendar.pop();
+                    } else {
+                        let later = at + Span::from_nanos(chance.below(50));
+                        calendar.replace_first(later, first);
+                        list.push((later, first));
+                    }
                 }
             }
             match list.iter().min() {

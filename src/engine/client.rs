@@ -97,6 +97,12 @@ impl<C: SlotCalendar> World<'_, C> {
         self.pools[instance as usize].arrive(now, job, &mut self.phys);
     }
 
+    /// [`World::send`] for all but the commonest place.
+    #[inline(never)]
+    pub(super) fn send_again(&mut self, job: JobId) {
+        self.send(job);
+    }
+
     /// Sends an attempt where the client has rules of its own, or a route chooses.
     #[inline(never)]
     fn send_with_care(&mut self, job: JobId, source: usize) {
@@ -293,7 +299,7 @@ impl<C: SlotCalendar> World<'_, C> {
         };
         self.phys.monitor.in_backoff.down(now);
         self.phys.redraw(timer.id);
-        self.send(timer.id);
+        self.send_again(timer.id);
     }
 
     /// The client's patience with an attempt is over.
@@ -350,6 +356,7 @@ impl<C: SlotCalendar> World<'_, C> {
             return self.pools[instance].cancel(now, job, &mut self.phys);
         }
         let twin = self.phys.jobs.split(job);
+        self.phys.orphaned(job);
         let user = self.phys.jobs.get(twin).user;
         if user != NO_USER {
             self.phys.users[user as usize].job = Some(twin);
@@ -374,7 +381,7 @@ impl<C: SlotCalendar> World<'_, C> {
         let cell = self.phys.jobs.get(twin).cell;
         self.phys.monitor.cell(cell).hedges += 1;
         self.phys.timers.push(Timer { at: now + hedge.after, ..timer });
-        self.send(twin);
+        self.send_again(twin);
     }
 
     /// An attempt of several has failed: the others go on.
@@ -397,6 +404,7 @@ impl<C: SlotCalendar> World<'_, C> {
             entry.orphan = true;
             let (source, instance, retry) =
                 (usize::from(entry.source), entry.instance as usize, entry.is_retry);
+            self.phys.orphaned(other);
             self.clients[source].ended(now, Outcome::Cancelled, retry);
             if self.phys.jobs.get(other).ticket.place == Place::Outside {
                 // It has ended, and the news is in the inbox.

@@ -18,6 +18,9 @@ use crate::stats::HostTally;
 use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
 
+/// No slot.
+const NO_SLOT: u32 = u32::MAX;
+
 /// Whether a write to a dying worker failed, by (request, retries used): recorded races to be repeated.
 pub(super) type Races = std::collections::BTreeMap<(u64, u32), bool>;
 
@@ -36,6 +39,8 @@ pub(super) struct Physics<'m, C> {
     pub(super) now: Time,
     pub(super) slots: SlotTable<C>,
     pub(super) calendar: C,
+    /// The slot whose entry, the calendar's first, has come due and not been taken out yet.
+    pub(super) due: u32,
     pub(super) timers: Timers,
     pub(super) jobs: Jobs,
     pub(super) hosts: Vec<Host>,
@@ -75,6 +80,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             streams,
             now: Time::ZERO,
             calendar: C::new(slots.len()),
+            due: NO_SLOT,
             slots: SlotTable::new(plan, slots),
             timers: Timers::new(),
             jobs: Jobs::new(),
@@ -154,7 +160,36 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         // What lies beyond every horizon never happens.
         slot.key = if at > Time::HORIZON_MAX { Time::NEVER } else { at };
         if slot.key != Time::NEVER {
-            self.calendar.insert(at, number);
+            self.enter(number, at);
+        }
+    }
+
+    /// Enters a slot in the calendar: in place of the first entry, if that is the slot's own, which has come due.
+    #[inline(always)]
+    fn enter(&mut self, number: u32, at: Time) {
+        if self.due == number {
+            self.due = NO_SLOT;
+            return self.calendar.replace_first(at, number);
+        }
+        self.drop_due();
+        self.calendar.insert(at, number);
+    }
+
+    /// Takes the entry that has come due out of the calendar, if it is still there.
+    #[inline(always)]
+    pub(super) fn drop_due(&mut self) {
+        if self.due != NO_SLOT {
+            self.due = NO_SLOT;
+            self.calendar.pop();
+        }
+    }
+
+    /// Notes that nobody waits any more for a job's result.
+    pub(super) fn orphaned(&mut self, job: JobId) {
+        let entry = self.jobs.get(job);
+        if entry.ticket.place == Place::Running {
+            let number = self.slot_number(entry.instance, entry.ticket.slot);
+            self.slots[number as usize].orphan = true;
         }
     }
 
@@ -495,10 +530,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
             }
             return;
         }
-        let plan = &self.plan.pools[self.plan.instances[instance as usize].0];
-        let late = match plan.timer_delay {
+        let late = match slot.timer_delay {
             Some(delay) => delay,
-            None => plan.timer_late.draw(&mut self.streams.keyed(
+            None => self.plan.pools[slot.pool as usize].timer_late.draw(&mut self.streams.keyed(
                 Purpose::Transport,
                 u64::from(number) << 32 | 1 << 63,
                 at.nanos(),
@@ -635,11 +669,14 @@ impl<C: SlotCalendar> Physics<'_, C> {
         if entry.first_start == Time::NEVER {
             entry.first_start = now;
             let tally = &mut self.monitor.cells[entry.cell as usize];
-            let wait = now.since(entry.ticket.arrived);
-            tally.delayed += u64::from(wait > Span::ZERO);
-            tally.wait_served.record(wait);
+            if entry.ticket.arrived == now {
+                tally.wait_served.record_zero();
+            } else {
+                tally.wait_served.record(now.since(entry.ticket.arrived));
+                tally.delayed += 1;
+            }
         }
-        slot.job = job;
+        (slot.job, slot.orphan) = (job, entry.orphan);
         if dying || slot.doomed {
             return self.write_to_corpse(number, job);
         }
@@ -655,7 +692,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
         if slot.key == Time::NEVER && slot.beat_at == Time::NEVER && at <= Time::HORIZON_MAX {
             // What `schedule` would find out.
             slot.key = at;
-            return self.calendar.insert(at, number);
+            return self.enter(number, at);
         }
         self.schedule(number);
     }

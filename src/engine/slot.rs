@@ -47,7 +47,11 @@ pub(super) struct Slot {
     /// What a good attempt adds to its demand, where nothing else plays a part: constant delays, no host, no
     /// breakdowns. `NEVER` otherwise.
     pub(super) overhead: Span,
+    /// How late the policy's timers for the slot fire, if a constant.
+    pub(super) timer_delay: Option<Span>,
     pub(super) job: JobId,
+    /// Nobody waits for its result any more.
+    pub(super) orphan: bool,
     /// What happens next, and when (`NEVER` while a host decides).
     pub(super) act: Act,
     pub(super) act_at: Time,
@@ -100,7 +104,9 @@ impl Slot {
             local,
             pool: pool as u32,
             overhead: plan.pools[pool].overhead.filter(|_| alone).unwrap_or(Span::NEVER),
+            timer_delay: plan.pools[pool].timer_delay,
             job: NO_JOB,
+            orphan: false,
             act: Act::Rest,
             act_at: Time::NEVER,
             timer: SlotTimer::Service,

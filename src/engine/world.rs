@@ -280,9 +280,9 @@ impl<'m, C: SlotCalendar> World<'m, C> {
     #[inline(always)]
     fn arrival(&mut self, number: usize) {
         self.stamp(1 << 60 | number as u64);
-        let source = &mut self.sources[number];
-        let batch = source.batch();
-        for left in (0..batch).rev() {
+        let mut left = self.sources[number].batch();
+        while left > 0 {
+            left -= 1;
             if self.phys.monitor.sent >= self.phys.monitor.next_cut {
                 self.cut_by_count();
             }
@@ -319,7 +319,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             self.cut_by_count();
         }
         let job = self.phys.user_request(id);
-        self.send(job);
+        self.send_again(job);
         if self.phys.monitor.sent >= self.phys.plan.requests {
             self.stop_sending();
         }
@@ -327,14 +327,14 @@ impl<'m, C: SlotCalendar> World<'m, C> {
 
     #[inline(always)]
     fn slot_event(&mut self, number: u32) {
-        self.phys.calendar.pop();
+        self.phys.due = number;
         let now = self.phys.now;
         let slot = &mut self.phys.slots[number as usize];
         slot.key = Time::NEVER;
         let (instance, local) = (slot.instance, slot.local);
         if slot.act == Act::Answer && slot.act_at <= now {
             (slot.act, slot.act_at, slot.timer_at) = (Act::Rest, Time::NEVER, Time::NEVER);
-            let how = if self.phys.jobs.get(slot.job).orphan { Use::Zombie } else { Use::Useful };
+            let how = if slot.orphan { Use::Zombie } else { Use::Useful };
             self.fingerprint ^= 2 << 60 | u64::from(number) << 8 | Act::Answer as u64;
             self.phys.close_service(number, how);
             self.pools[instance as usize].answer(now, local, Outcome::Ok, &mut self.phys);
@@ -344,6 +344,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         if self.phys.slots[number as usize].key == Time::NEVER {
             self.phys.schedule(number);
         }
+        self.phys.drop_due();
     }
 
     #[inline(never)]

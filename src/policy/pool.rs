@@ -133,6 +133,8 @@ pub struct Pool {
     closed: bool,
     /// No gate, no reserves, no shares, no recycling: the checks of the common pool are skipped by one test.
     plain: bool,
+    /// `plain`, and neither paused nor closed.
+    swift: bool,
     /// Waiting jobs may make workers appear: a pool without a limit of slots, or a cold one.
     eager: bool,
 }
@@ -176,6 +178,7 @@ impl Pool {
             turn_pending: false,
             closed: false,
             plain,
+            swift: plain,
             eager: settings.slots == Slots::Unlimited || !settings.worker.idle_shutdown.is_never(),
             settings,
         }
@@ -234,13 +237,13 @@ impl Pool {
     // ---- jobs -------------------------------------------------------------------------------------------
 
     /// A job arrives. Its ticket holds class, priority, deadline and size; the rest is written here.
-    #[inline]
+    #[inline(always)]
     pub fn arrive<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
         let ticket = driver.ticket(job);
         ticket.arrived = now;
         ticket.retries = 0;
         ticket.served = Span::ZERO;
-        if self.plain && self.queue.is_empty() && !self.paused && !self.closed {
+        if self.swift && self.queue.is_empty() {
             if let Some(slot) = self.choose_slot(now, driver) {
                 self.in_pool += 1;
                 return self.assign(now, slot, job, driver);
@@ -309,10 +312,10 @@ impl Pool {
             return self.answer_unheard(now, slot, driver);
         }
         let job = worker.job;
-        if outcome != Outcome::Ok || !self.plain {
+        if outcome != Outcome::Ok || !self.swift {
             return self.answer_with_care(now, slot, job, outcome, driver);
         }
-        if !self.queue.is_empty() && self.available.is_empty() && !self.paused {
+        if !self.queue.is_empty() && self.available.is_empty() {
             let next = self.queue.take_next(now, &mut self.chance, driver);
             worker.job = next;
             driver.start_next(self.number, slot, next);
@@ -526,12 +529,14 @@ impl Pool {
     /// Stops or resumes dispatching.
     pub fn pause<D: Driver>(&mut self, now: Time, paused: bool, driver: &mut D) {
         self.paused = paused;
+        self.swift = self.plain && !self.paused && !self.closed;
         self.dispatch(now, driver);
     }
 
     /// Refuses new jobs from now on (`closed`), or takes them again. Those inside go on.
     pub fn close(&mut self, closed: bool) {
         self.closed = closed;
+        self.swift = self.plain && !self.paused && !self.closed;
     }
 
     /// Ends every waiting job with `outcome`, as when an instance goes down.

@@ -16,7 +16,7 @@ pub const RELATIVE_ERROR: f64 = 1.0 / (1u64 << (MANTISSA_BITS + 1)) as f64;
 /// Counts of durations by size. Only the octaves between the smallest and the largest value take memory.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
-    /// Zeros that came while `counts` did not reach down to them: a queue's many zero waits shall not make it span
+    /// Zeros that `counts` does not hold: a queue's many zero waits shall not make it span
     /// every octave below a microsecond.
     zeros: u64,
     /// Bucket number of `counts[0]`, a multiple of an octave.
@@ -69,6 +69,12 @@ impl Histogram {
             Some(count) => *count += 1,
             None => self.record_outside(bucket),
         }
+    }
+
+    /// Counts a zero.
+    #[inline(always)]
+    fn record_zero(&mut self) {
+        self.zeros += 1;
     }
 
     #[inline(never)]
@@ -256,6 +262,13 @@ impl Sample {
         // Through `i64`, because processors convert from signed words; a latency is below 2^63 ns.
         let secs = value.nanos() as i64 as f64 * 1e-9;
         self.squares += secs * secs;
+        self.count += 1;
+    }
+
+    /// Counts a value of zero.
+    #[inline(always)]
+    pub fn record_zero(&mut self) {
+        self.histogram.record_zero();
         self.count += 1;
     }
 
