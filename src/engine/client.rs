@@ -216,7 +216,8 @@ impl<C: SlotCalendar> World<'_, C> {
         let now = self.phys.now;
         let entry = self.phys.jobs.get(job);
         if entry.orphan {
-            return self.phys.jobs.remove(job);
+            self.phys.jobs.remove(job);
+            return;
         }
         let source = usize::from(entry.source);
         let given_up = entry.given_up;

@@ -188,13 +188,14 @@ impl Jobs {
         self.jobs.push(Job::new());
     }
 
-    /// Ends a job; timers that were set for it become stale.
+    /// Ends a job; timers that were set for it become stale. What it was can be read until the next is made.
     #[inline(always)]
-    pub(super) fn remove(&mut self, job: JobId) {
+    pub(super) fn remove(&mut self, job: JobId) -> &Job {
         let entry = &mut self.jobs[job as usize];
         entry.generation = entry.generation.wrapping_add(1);
         entry.ticket.next = std::mem::replace(&mut self.free, job);
         self.free_count += 1;
+        entry
     }
 
     /// Parts a request from an attempt that works on for nobody: returns the request's new number.

@@ -287,8 +287,9 @@ impl<C: SlotCalendar> Monitor<C> {
         (bin.queue, bin.busy, bin.in_flight) = (queue - base.0, busy - base.1, in_flight - base.2);
         bin.queue_at_end = self.pools.iter().map(|pool| pool.queue.level()).sum();
         bin.busy_at_end = self.pools.iter().map(|pool| pool.busy.level()).sum();
-        bin.latency = self.bin_latency.to_vec();
-        self.bin_latency.fill(0);
+        if bin.outcomes != [0; Outcome::ALL.len()] {
+            bin.latency = take_filled(&mut self.bin_latency);
+        }
         self.timeline.bins.push(bin);
         if self.timeline.bins.len() >= BINS_MOST {
             self.join_bins();
@@ -310,7 +311,7 @@ impl<C: SlotCalendar> Monitor<C> {
                     joined.busy += other.busy;
                     joined.in_flight += other.in_flight;
                     joined.outcomes.iter_mut().zip(other.outcomes).for_each(|(a, b)| *a += b);
-                    joined.latency.iter_mut().zip(&other.latency).for_each(|(a, b)| *a += b);
+                    joined.join_latency(other);
                 }
                 joined
             })
@@ -443,6 +444,24 @@ impl PoolLevels {
         slots.idle = slots.capacity.saturating_sub(used);
         tally
     }
+}
+
+/// The filled buckets with their counts, which become zero. Empty stretches are skipped at a time, because a bin
+/// fills few of them.
+fn take_filled(counts: &mut [u32; Timeline::LATENCY_BUCKETS]) -> Vec<(u16, u32)> {
+    const STRETCH: usize = 32;
+    let mut filled = Vec::new();
+    for (number, stretch) in counts.chunks_exact_mut(STRETCH).enumerate() {
+        if stretch.iter().fold(0, |any, count| any | count) == 0 {
+            continue;
+        }
+        for (index, count) in stretch.iter_mut().enumerate() {
+            if *count > 0 {
+                filled.push(((number * STRETCH + index) as u16, std::mem::take(count)));
+            }
+        }
+    }
+    filled
 }
 
 fn add_use(slots: &mut crate::stats::SlotUse, nanos: u64, how: Use) {

@@ -242,8 +242,8 @@ impl<C: SlotCalendar> Physics<'_, C> {
     #[inline(always)]
     pub(super) fn finish_at_once(&mut self, job: JobId) {
         let now = self.now;
+        let entry = self.jobs.remove(job);
         self.finished += 1;
-        let entry = self.jobs.get(job);
         let latency = now.since(entry.first_sent);
         let user = entry.user;
         let tally = &mut self.monitor.cells[entry.cell as usize];
@@ -264,7 +264,6 @@ impl<C: SlotCalendar> Physics<'_, C> {
             tally.sojourn_served.record(now.since(entry.ticket.arrived));
             self.monitor.ended(now, entry.cell, latency, Outcome::Ok);
         }
-        self.jobs.remove(job);
         if self.ends.is_some() {
             self.note_end(job, Outcome::Ok);
         }
