@@ -315,16 +315,16 @@ impl Timers {
     fn find_first(&mut self) {
         let mut first = (Time::NEVER, HEAP);
         for (index, ring) in self.rings.iter().enumerate() {
-            if let Some(timer) = ring.timers.front() {
-                if timer.at < first.0 {
-                    first = (timer.at, index);
-                }
+            if let Some(timer) = ring.timers.front()
+                && timer.at < first.0
+            {
+                first = (timer.at, index);
             }
         }
-        if let Some(&(at, ..)) = self.heap.heap.first() {
-            if at < first.0 {
-                first = (at, HEAP);
-            }
+        if let Some(&(at, ..)) = self.heap.heap.first()
+            && at < first.0
+        {
+            first = (at, HEAP);
         }
         self.first = first;
     }

@@ -154,7 +154,7 @@ impl<C: SlotCalendar> SlotTable<C> {
             false => (slots.len(), Vec::new(), slots),
         };
         few.resize_with(SLOTS_PACKED, || Slot::new(plan, 0, 0));
-        let few = few.into_boxed_slice().try_into().ok().expect("packed calendars have fewer slots");
+        let few = few.into_boxed_slice().try_into().expect("the list was made as long as the table");
         SlotTable { few, many, len, world: PhantomData }
     }
 

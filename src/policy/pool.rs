@@ -243,11 +243,12 @@ impl Pool {
         ticket.arrived = now;
         ticket.retries = 0;
         ticket.served = Span::ZERO;
-        if self.swift && self.queue.is_empty() {
-            if let Some(slot) = self.choose_slot(now, driver) {
-                self.in_pool += 1;
-                return self.assign(now, slot, job, driver);
-            }
+        if self.swift
+            && self.queue.is_empty()
+            && let Some(slot) = self.choose_slot(now, driver)
+        {
+            self.in_pool += 1;
+            return self.assign(now, slot, job, driver);
         }
         self.arrive_to_queue(now, job, driver);
     }
