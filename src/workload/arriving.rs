@@ -6,10 +6,10 @@
 //! area into the next state, which is exact (time change of a Cox process).
 
 use super::profile::Cursor;
-use super::{ArrivalProcess, BatchSize, Choice, Distribution, OpenArrivals, RateProfile, Sampler};
+use super::{ArrivalProcess, BatchSize, Choice, Distribution, OpenArrivals, Sampler};
 use crate::random::{Purpose, Stream, Streams};
 use crate::time::{Span, Time};
-use libm::{log1p, round};
+use libm::log1p;
 
 /// Draws successive arrivals of one open source: instants, never falling, each with a batch size.
 ///
@@ -20,6 +20,8 @@ use libm::{log1p, round};
 pub struct ArrivalSampler {
     gaps: Gaps,
     stop: Time,
+    /// The last instant under a profile, which rounding must not undercut.
+    last: Time,
     gap_stream: Stream,
     batch: Batch,
     batch_stream: Stream,
@@ -81,6 +83,7 @@ impl ArrivalSampler {
         ArrivalSampler {
             gaps: Gaps::new(arrivals, stop, modulation),
             stop,
+            last: Time::ZERO,
             gap_stream: streams.stream(Purpose::Arrival, source_index),
             batch: Batch::new(&arrivals.batch),
             batch_stream: streams.stream(Purpose::Batch, source_index),
@@ -108,8 +111,14 @@ impl Iterator for ArrivalSampler {
                 *now = *now + Span::from_secs(sampler.draw_secs(stream) * *factor);
                 *now
             }
-            Gaps::Profiled { cursor, unit } => instant(cursor.advance(unit.draw(stream))),
-            Gaps::Modulated(modulated) => instant(modulated.next(stream)),
+            Gaps::Profiled { cursor, unit } => {
+                self.last = instant(cursor.advance(unit.draw(stream))).max(self.last);
+                self.last
+            }
+            Gaps::Modulated(modulated) => {
+                self.last = instant(modulated.next(stream)).max(self.last);
+                self.last
+            }
             Gaps::Ended => return None,
         };
         if at >= self.stop {

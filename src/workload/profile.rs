@@ -8,7 +8,7 @@
 
 use super::RateProfile;
 use super::distribution::{duration, positive};
-use libm::{cos, floor, sin};
+use libm::{cos, floor, sincos};
 use std::f64::consts::TAU;
 
 /// The largest rate, one arrival per nanosecond.
@@ -28,10 +28,11 @@ impl Cursor {
             RateProfile::Constant(rate) => Cursor::Linear(LinearCursor::new(&[(0.0, *rate)])),
             RateProfile::PiecewiseLinear(knots) => Cursor::Linear(LinearCursor::new(knots)),
             RateProfile::Sinusoid { mean, amplitude, period, phase } => Cursor::Sine(SineCursor {
-                wave: Wave { amplitude: *amplitude, phase: *phase },
+                wave: Wave::new(*amplitude, *phase),
                 period: *period,
                 per_period: mean * period,
                 whole: 0.0,
+                share: 0.0,
                 done: 0.0,
             }),
         }
@@ -175,27 +176,39 @@ impl LinearCursor {
 struct Wave {
     amplitude: f64,
     phase: f64,
+    /// `cos(2 pi phase)`.
+    start: f64,
 }
 
 impl Wave {
-    /// Integral from 0 to `x`; 1 for a whole period.
-    fn area(self, x: f64) -> f64 {
-        x + self.amplitude / TAU * (cos(TAU * self.phase) - cos(TAU * (x + self.phase)))
+    fn new(amplitude: f64, phase: f64) -> Wave {
+        Wave { amplitude, phase, start: cos(TAU * phase) }
     }
 
-    /// The `x` in [0, 1] whose integral is `goal` in [0, 1].
-    fn inverse(self, goal: f64) -> f64 {
+    /// Integral from 0 to `x` (1 for a whole period), and the rate at `x`.
+    fn at(self, x: f64) -> (f64, f64) {
+        let (sin, cos) = sincos(TAU * (x + self.phase));
+        (x + self.amplitude / TAU * (self.start - cos), 1.0 + self.amplitude * sin)
+    }
+
+    /// The `x` in [0, 1] whose integral is `goal` in [0, 1], searched from `guess` on.
+    fn inverse(self, goal: f64, guess: f64) -> f64 {
         let (mut low, mut high) = (0.0, 1.0);
-        let mut x = goal;
+        let mut x = guess;
         for _ in 0..80 {
-            let error = self.area(x) - goal;
+            let (area, rate) = self.at(x);
+            let error = area - goal;
             if error > 0.0 {
                 high = x;
             } else {
                 low = x;
             }
-            let rate = 1.0 + self.amplitude * sin(TAU * (x + self.phase));
-            let newton = x - error / rate;
+            let step = error / rate;
+            let newton = x - step;
+            // Newton squares the error: after a step this small, the next one is below the last digit.
+            if TAU * step * step <= 1e-16 * rate {
+                return newton.clamp(low, high);
+            }
             // Outside the bracket (or NaN at a rate of zero) Newton is not to be trusted.
             let next = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
             if (next - x).abs() <= 1e-15 {
@@ -215,6 +228,8 @@ pub(super) struct SineCursor {
     per_period: f64,
     /// Periods left behind.
     whole: f64,
+    /// Share of the current period's time that is over.
+    share: f64,
     /// Share of the current period's area consumed.
     done: f64,
 }
@@ -227,25 +242,32 @@ impl SineCursor {
         }
         let goal = self.done + area / self.per_period;
         let periods = floor(goal);
-        self.whole += periods;
         self.done = goal - periods;
-        Some((self.whole + self.wave.inverse(self.done)) * self.period)
+        // Small areas end close to where the last one did.
+        let guess = if periods == 0.0 { self.share } else { self.done };
+        self.whole += periods;
+        self.share = self.wave.inverse(self.done, guess);
+        Some((self.whole + self.share) * self.period)
     }
 
     fn area_to(&self, to: f64) -> f64 {
-        let periods = to / self.period;
-        let whole = floor(periods);
-        let share = self.wave.area(periods - whole);
-        (((whole - self.whole) + (share - self.done)) * self.per_period).max(0.0)
+        let (whole, _, done) = self.place(to);
+        (((whole - self.whole) + (done - self.done)) * self.per_period).max(0.0)
     }
 
     fn jump(&mut self, to: f64) {
+        let (whole, share, done) = self.place(to);
+        if (whole, done) > (self.whole, self.done) {
+            (self.whole, self.share, self.done) = (whole, share, done);
+        }
+    }
+
+    /// Whole periods, share of time and share of area at second `to`.
+    fn place(&self, to: f64) -> (f64, f64, f64) {
         let periods = to / self.period;
         let whole = floor(periods);
-        let share = self.wave.area(periods - whole);
-        if (whole, share) > (self.whole, self.done) {
-            (self.whole, self.done) = (whole, share);
-        }
+        let share = periods - whole;
+        (whole, share, self.wave.at(share).0)
     }
 }
 

@@ -8,7 +8,7 @@
 use super::{Choice, Distribution};
 use crate::random::Stream;
 use crate::time::Span;
-use libm::{exp, log, log1p};
+use libm::{exp, log};
 use std::sync::Arc;
 
 /// Draws durations from one distribution.
@@ -125,7 +125,7 @@ impl Sampler {
             Method::Weibull { inverse_shape, scale } => scale * exp(log(stream.exp1()) * inverse_shape),
             Method::Pareto { inverse_shape, scale } => scale * exp(stream.exp1() * inverse_shape),
             Method::BoundedPareto { inverse_shape, scale, whole } => {
-                scale * exp(-log1p(-stream.unit() * whole) * inverse_shape)
+                scale * exp(-log(1.0 - stream.unit() * whole) * inverse_shape)
             }
             Method::Uniform { low, width } => low + width * stream.unit(),
             Method::Hyperexponential { choice, means } => means[choice.draw(stream)] * stream.exp1(),
