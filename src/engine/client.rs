@@ -282,7 +282,12 @@ impl<C: SlotCalendar> World<'_, C> {
         entry.leave_backoff(now);
         entry.is_retry = true;
         entry.given_up = None;
-        entry.ticket = Ticket { class: entry.ticket.class, priority: entry.ticket.priority, size: entry.ticket.size, ..Ticket::default() };
+        entry.ticket = Ticket {
+            class: entry.ticket.class,
+            priority: entry.ticket.priority,
+            size: entry.ticket.size,
+            ..Ticket::default()
+        };
         self.phys.monitor.in_backoff.down(now);
         self.phys.redraw(timer.id);
         self.send(timer.id);
@@ -387,7 +392,8 @@ impl<C: SlotCalendar> World<'_, C> {
             self.phys.jobs.unlink(other);
             let entry = self.phys.jobs.get_mut(other);
             entry.orphan = true;
-            let (source, instance, retry) = (usize::from(entry.source), entry.instance as usize, entry.is_retry);
+            let (source, instance, retry) =
+                (usize::from(entry.source), entry.instance as usize, entry.is_retry);
             self.clients[source].ended(now, Outcome::Cancelled, retry);
             if self.phys.jobs.get(other).ticket.place == Place::Outside {
                 // It has ended, and the news is in the inbox.

@@ -35,8 +35,11 @@ impl<C: SlotCalendar> World<'_, C> {
     fn breakdown_draw(&self, number: u32, cycle: u32, up: bool) -> Span {
         let pool = self.phys.pool_of(self.phys.slots[number as usize].instance);
         let (ups, downs) = self.phys.plan.pools[pool].breakdown.as_ref().expect("the pool has breakdowns");
-        let mut chance =
-            self.phys.streams.keyed(Purpose::Breakdown, u64::from(number), u64::from(cycle) << 1 | u64::from(up));
+        let mut chance = self.phys.streams.keyed(
+            Purpose::Breakdown,
+            u64::from(number),
+            u64::from(cycle) << 1 | u64::from(up),
+        );
         if up { ups.draw(&mut chance) } else { downs.draw(&mut chance) }
     }
 

@@ -153,7 +153,11 @@ impl Monitor {
         self.bin_latency[Timeline::latency_bucket(latency)] += 1;
         let tally = self.cell(cell);
         tally.outcomes[outcome as usize] += 1;
-        if outcome == Outcome::Ok { tally.latency_ok.record(latency) } else { tally.latency_failed.record(latency) }
+        if outcome == Outcome::Ok {
+            tally.latency_ok.record(latency)
+        } else {
+            tally.latency_failed.record(latency)
+        }
         if self.steady {
             self.batches.push(latency, now);
         }
@@ -302,7 +306,14 @@ impl Monitor {
     }
 
     /// Ends the watch at `end` and gives the report.
-    pub(super) fn finish(mut self, end: Time, index: u64, fingerprint: u64, events: u64, hosts: &[HostTally]) -> Replication {
+    pub(super) fn finish(
+        mut self,
+        end: Time,
+        index: u64,
+        fingerprint: u64,
+        events: u64,
+        hosts: &[HostTally],
+    ) -> Replication {
         if self.sending_ended.is_none() {
             self.close_segment(end, 0, hosts.to_vec());
         } else {
@@ -314,7 +325,15 @@ impl Monitor {
         for segment in &mut segments {
             segment.classes = cells.by_ref().take(self.classes).collect();
         }
-        Replication { index, fingerprint, events, end, segments, timeline: self.timeline, batches: self.batches }
+        Replication {
+            index,
+            fingerprint,
+            events,
+            end,
+            segments,
+            timeline: self.timeline,
+            batches: self.batches,
+        }
     }
 
     /// Counts of the tail after the last request was sent belong to the last segment; its time does not.

@@ -8,7 +8,9 @@ use super::plan::Plan;
 use super::slot::{Act, NO_LANE, Slot};
 use super::user::User;
 use crate::outcome::Outcome;
-use crate::policy::{CrashRadius, Driver, JobId, NO_JOB, PoolTimer, SlotTimer, Slots, Ticket, Tickets, WorkerState};
+use crate::policy::{
+    CrashRadius, Driver, JobId, NO_JOB, PoolTimer, SlotTimer, Slots, Ticket, Tickets, WorkerState,
+};
 use crate::random::{Purpose, Streams};
 use crate::stats::HostTally;
 use crate::time::{Span, Time};
@@ -378,7 +380,8 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         let attempt = u64::from(entry.executions);
         entry.remaining = Span::NEVER;
         if settings.redraw_demand {
-            entry.demand = plan.demand.draw(&mut self.streams.keyed(Purpose::RetryDemand, entry.key, attempt));
+            entry.demand =
+                plan.demand.draw(&mut self.streams.keyed(Purpose::RetryDemand, entry.key, attempt));
         }
         if let (Some(fates), false, false) = (&plan.fates, settings.fates.sticky, entry.scripted) {
             let unit = self.streams.keyed(Purpose::RetryFate, entry.key, attempt).unit();
@@ -398,7 +401,8 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
 fn lay_out(plan: &Plan<'_>) -> (Vec<Slot>, Vec<(u32, u32)>) {
     let mut slots = Vec::with_capacity(plan.slots);
     let mut numbering = Vec::with_capacity(plan.instances.len());
-    let unlimited = (0..plan.instances.len() as u32).filter(|&instance| is_unlimited(plan, instance)).count() as u32;
+    let unlimited =
+        (0..plan.instances.len() as u32).filter(|&instance| is_unlimited(plan, instance)).count() as u32;
     let mut next_unlimited = plan.slots as u32;
     for (instance, &(pool, _)) in plan.instances.iter().enumerate() {
         match plan.model.pools[pool].settings.slots {
@@ -650,9 +654,8 @@ impl<C: SlotCalendar> Physics<'_, C> {
 
     /// A slot that a pool without a limit has just made: with it all slots numbered below it.
     fn add_slot(&mut self, number: u32) {
-        let unlimited: Vec<u32> = (0..self.numbering.len() as u32)
-            .filter(|&instance| is_unlimited(self.plan, instance))
-            .collect();
+        let unlimited: Vec<u32> =
+            (0..self.numbering.len() as u32).filter(|&instance| is_unlimited(self.plan, instance)).collect();
         while self.slots.len() <= number as usize {
             let beyond = (self.slots.len() - self.plan.slots) as u32;
             let stride = unlimited.len() as u32;

@@ -118,9 +118,8 @@ impl<'m> Plan<'m> {
             Load::Open(open) => open.mean_rate(Time::ZERO, Time::ZERO + Span::from_whole_secs(3600)),
             Load::Closed(users) => {
                 let most = users.stages.iter().map(|stage| stage.target).fold(users.initial, u32::max);
-                let demand = source.mix.iter().map(|&(class, share)| {
-                    share * self.model.classes[class].demand.mean()
-                });
+                let demand =
+                    source.mix.iter().map(|&(class, share)| share * self.model.classes[class].demand.mean());
                 f64::from(most) / (users.think.mean() + demand.sum::<f64>()).max(1e-6)
             }
             Load::Trace(trace) => {

@@ -124,7 +124,8 @@ impl<C: SlotCalendar> Physics<'_, C> {
         let now = self.now;
         let user = &mut self.users[id as usize];
         let index = usize::from(user.source);
-        let key = u64::from(user.source) << 48 | 1 << 47 | u64::from(user.number) << 24 | u64::from(user.sent);
+        let key =
+            u64::from(user.source) << 48 | 1 << 47 | u64::from(user.number) << 24 | u64::from(user.sent);
         let sent = user.sent as usize;
         user.sent += 1;
         user.last_sent = now;

@@ -74,7 +74,9 @@ impl<C: SlotCalendar> Physics<'_, C> {
     /// A user has come: thinks first, or sends at once. Returns whether to send now.
     pub(super) fn user_starts(&mut self, id: u32) -> bool {
         let user = &self.users[id as usize];
-        let Load::Closed(closed) = &self.plan.model.sources[usize::from(user.source)].load else { return true };
+        let Load::Closed(closed) = &self.plan.model.sources[usize::from(user.source)].load else {
+            return true;
+        };
         if !closed.graceful_ramp_down.is_never() && user.plan.stop != Time::NEVER {
             let at = user.plan.stop + closed.graceful_ramp_down;
             self.timers.push(Timer { at, kind: TimerKind::UserDrop, id, generation: 0 });

@@ -79,10 +79,12 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             let chance = streams.stream(Purpose::Routing, number as u64);
             Router::new(route.settings.routing.clone(), members.len(), chance)
         });
-        let sources = model.sources.iter().enumerate().map(|(number, source)| {
-            OpenSource::new(&source.load, source.mix.len(), number as u64, &streams)
-        });
-        let clients: Vec<Client> = model.sources.iter().map(|source| Client::new(source.client.clone())).collect();
+        let sources =
+            model.sources.iter().enumerate().map(|(number, source)| {
+                OpenSource::new(&source.load, source.mix.len(), number as u64, &streams)
+            });
+        let clients: Vec<Client> =
+            model.sources.iter().map(|source| Client::new(source.client.clone())).collect();
         let waits = super::client::wait_rules(plan, &mut phys.timers);
         let direct = super::client::direct_sends(plan, &clients, &waits);
         World {
@@ -163,7 +165,8 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         }
         self.phys.now = at;
         self.events += 1;
-        self.fingerprint = (self.fingerprint ^ at.nanos()).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23);
+        self.fingerprint =
+            (self.fingerprint ^ at.nanos()).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23);
         Ok(())
     }
 
@@ -174,7 +177,9 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         }
         self.stuck += 1;
         if self.stuck > STUCK {
-            return Err(self.breach(format!("{STUCK} events at {at:?}: retries or think times of no length?")));
+            return Err(
+                self.breach(format!("{STUCK} events at {at:?}: retries or think times of no length?"))
+            );
         }
         Ok(())
     }
@@ -549,18 +554,23 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         for (cell, tally) in phys.monitor.cells.iter().enumerate() {
             let ended: u64 = tally.outcomes.iter().sum();
             if ended != tally.sent {
-                return Err(self.breach(format!("cell {cell}: {} requests sent, {ended} outcomes", tally.sent)));
+                return Err(
+                    self.breach(format!("cell {cell}: {} requests sent, {ended} outcomes", tally.sent))
+                );
             }
             let latency = tally.latency_ok.sum + tally.latency_failed.sum;
             let spent = tally.spent_waiting + tally.spent_failed + tally.spent_final + tally.spent_backoff;
             if latency != spent {
-                return Err(self.breach(format!("cell {cell}: latencies of {latency} ns, but {spent} ns explained")));
+                return Err(
+                    self.breach(format!("cell {cell}: latencies of {latency} ns, but {spent} ns explained"))
+                );
             }
             flying += latency;
         }
         let busy: u128 = phys.monitor.pools.iter().map(|pool| pool.busy.integral(end)).sum();
         let open = phys.slots.iter().filter(|slot| slot.since != Time::NEVER);
-        let served = phys.service_counted + open.map(|slot| u128::from(end.since(slot.since).nanos())).sum::<u128>();
+        let served =
+            phys.service_counted + open.map(|slot| u128::from(end.since(slot.since).nanos())).sum::<u128>();
         for (what, integral, sum) in
             [("waiting", queue, waiting), ("in flight", in_flight, flying), ("in service", busy, served)]
         {

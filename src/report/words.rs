@@ -25,12 +25,16 @@ pub fn scope(scope: &Scope) -> String {
 
 /// "latency_p95 of generation ≤ 75 s".
 pub fn objective(verdict: &Verdict) -> String {
+    format!("{}{} {}", verdict.metric, scope(&verdict.scope), bound(verdict))
+}
+
+/// "≤ 75 s".
+pub fn bound(verdict: &Verdict) -> String {
     let side = match verdict.side {
         Side::AtMost => "≤",
         Side::AtLeast => "≥",
     };
-    let bound = figure::plain(verdict.unit, verdict.bound);
-    format!("{}{} {side} {bound}", verdict.metric, scope(&verdict.scope))
+    format!("{side} {}", figure::plain(verdict.unit, verdict.bound))
 }
 
 /// The estimate of a verdict with its interval.
