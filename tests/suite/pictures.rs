@@ -97,7 +97,7 @@ fn stretch() -> Stretch {
     // Request 21 waits, is served in vain, backs off, and is served again in another slot.
     let wasted = spans.iter().find(|span| span.activity == Activity::Wasted).unwrap().clone();
     let again = spans.iter().position(|span| span.slot == Some(5) && span.start > wasted.end + 2.0).unwrap();
-    spans[again].request = wasted.request;
+    (spans[again].request, spans[again].class) = (wasted.request, wasted.class);
     let back = spans[again].start;
     let outside =
         |activity, start, end| SlotSpan { activity, start, end, slot: None, outcome: None, ..wasted.clone() };

@@ -4,7 +4,7 @@ use super::grid::{Grid, State, state, written};
 use super::paint::text_width;
 use super::palette::Ink;
 use super::scene::{Anchor, Scene, Xy};
-use super::sheet::{AxisSpec, Key, Panel, SMALL, Sheet, Swatch, ring};
+use super::sheet::{AxisSpec, Key, Panel, SMALL, Sheet, Swatch};
 use super::sweep::{describe, main_metric, objective, wide};
 use super::{Chart, Draft, Style, name};
 use crate::experiment::record::{Point, Record};
@@ -81,7 +81,8 @@ pub(super) fn cost_against_latency(record: &Record, style: &Style) -> Option<Cha
     let y_unit =
         priced.first().and_then(|one| one.point.metric(&wanted.0, &wanted.1)).map(|metric| metric.unit)?;
     let y = wide(y_unit, latencies.collect(), metric.clone());
-    let x = AxisSpec::linear(unit, priced.iter().map(|one| one.cost).collect(), words);
+    let pad = (high - low) * 0.06;
+    let x = AxisSpec::span(unit, low - pad, high + pad, words);
     let room = sheet.room();
     let panel = Panel::draw(&mut sheet.scene, room, &x, &y, 0.0);
     if let Some(bound) = bound {
@@ -130,10 +131,10 @@ fn points(
         let ink = if one.best { Ink::Series(0) } else { Ink::Axis };
         scene.marker((x, y), 0, if one.best { 4.5 } else { 3.5 }, ink);
         if state(one.point) == State::Met {
-            ring(scene, (x, y), 7.0, Ink::Good);
+            scene.ring((x, y), 7.0, Ink::Good);
         }
         if chosen == Some(one.point.index) {
-            ring(scene, (x, y), 10.0, Ink::Chosen);
+            scene.ring((x, y), 10.0, Ink::Chosen);
         }
         scene.say((x - 8.0, y - 8.0), (x + 8.0, y + 8.0), describe(one.point, wanted), Some(one.point.index));
     }

@@ -5,7 +5,7 @@ use super::paint::text_width;
 use super::palette::{Ink, on_heat};
 use super::scale::{Kind, Scale, range};
 use super::scene::{Anchor, Scene, Xy};
-use super::sheet::{BODY, Key, SMALL, Sheet, Swatch, fit, ring};
+use super::sheet::{BODY, Key, SMALL, Sheet, Swatch, fit, star};
 use super::sweep::{Wanted, describe, unit_of};
 use super::{Chart, Draft, Style, name};
 use crate::experiment::Unit;
@@ -81,8 +81,7 @@ pub(super) fn heatmap(record: &Record, style: &Style, wanted: &Wanted) -> Option
     frontier(&mut sheet.scene, &cells, across, up);
     if let Some(chosen) = &grid.chosen {
         let (from, to) = cells.corners(chosen[0], chosen[1]);
-        ring(&mut sheet.scene, (to.0 - 13.0, from.1 + 13.0), 7.0, Ink::Paper);
-        ring(&mut sheet.scene, (to.0 - 13.0, from.1 + 13.0), 5.0, Ink::Chosen);
+        star(&mut sheet.scene, (to.0 - 14.0, from.1 + 14.0));
     }
     bar(&mut sheet.scene, (room.right - BAR + 22.0, top, bottom), &heat);
     let alt = alt(&title, &cells, &grid, unit, value);
@@ -101,7 +100,7 @@ fn keys(rows: &[Vec<Option<&Point>>], chosen: bool) -> Vec<Key> {
     key(any(State::Met), Swatch::Outline(Ink::Text), "meets all objectives");
     key(any(State::Undecided), Swatch::Hatch, "undecided: needs more replications");
     key(any(State::Unstable), Swatch::Cross(Ink::Bad), "unstable: load exceeds capacity");
-    key(chosen, Swatch::Ring(Ink::Chosen), "chosen");
+    key(chosen, Swatch::Star, "chosen");
     keys
 }
 

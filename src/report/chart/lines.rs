@@ -54,7 +54,12 @@ impl Line {
 
     /// All its finite values, ends of intervals included.
     pub(super) fn values(&self) -> impl Iterator<Item = f64> + '_ {
-        let ends = self.spots.iter().filter_map(|spot| spot.ends).flat_map(|(low, high)| [low, high]);
+        let ends = |spot: &Spot| {
+            // An interval that reaches below zero says nothing about what cannot be negative.
+            let least = if spot.y? >= 0.0 { 0.0 } else { f64::NEG_INFINITY };
+            spot.ends.map(|(low, high)| [low.max(least), high])
+        };
+        let ends = self.spots.iter().filter_map(ends).flatten();
         self.spots.iter().filter_map(|spot| spot.y).chain(ends).filter(|value| value.is_finite())
     }
 
@@ -82,7 +87,15 @@ pub(super) fn draw(scene: &mut Scene, panel: &Panel, lines: &[Line]) {
             }
         }
     }
-    for line in lines {
+    let (left, right) = (panel.x.from.min(panel.x.to), panel.x.from.max(panel.x.to));
+    for (index, line) in lines.iter().enumerate() {
+        // Crosses of several lines at one place stand beside each other.
+        let aside = (index as f64 - (lines.len() as f64 - 1.0) / 2.0) * 10.0;
+        for spot in line.spots.iter().filter(|spot| spot.unstable) {
+            let at = ((panel.x.at(spot.x) + aside).clamp(left + 4.0, right - 4.0), panel.y.to + 7.0);
+            scene.cross(at, 4.5, line.ink, 2.0);
+            hit(scene, at, spot);
+        }
         markers(scene, panel, line);
     }
 }
@@ -103,11 +116,6 @@ fn markers(scene: &mut Scene, panel: &Panel, line: &Line) {
     // A value without neighbours on a line without markers would be invisible.
     let lonely = line.spots.iter().filter(|spot| spot.y.is_some()).count() == 1;
     for spot in &line.spots {
-        if spot.unstable {
-            let at = (panel.x.at(spot.x), panel.y.to + 7.0);
-            scene.cross(at, 4.5, line.ink, 2.0);
-            hit(scene, at, spot);
-        }
         let Some(y) = spot.y else { continue };
         let at = panel.at(spot.x, y);
         if let Some(shape) = line.shape.or(lonely.then_some(0)) {

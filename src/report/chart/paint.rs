@@ -17,6 +17,8 @@ const SVG_SCALE: f64 = 4.0;
 const PNG_SCALE: f64 = 2.0;
 /// Name of the font, in pictures and pages.
 pub const FONT: &str = "poolsim sans";
+/// Stroke of rings.
+const RING: f64 = 2.0;
 /// Plotters divides the size of an SVG's font by this.
 const SVG_EM: f64 = 1.24;
 /// A PNG's glyphs are scaled by the height of a line: 1.164 em in DejaVu Sans.
@@ -233,6 +235,10 @@ fn paint<B: DrawingBackend>(
             }
             Mark::Dot { at: centre, radius, ink } => {
                 root.draw(&Circle::new(at(*centre), up(*radius, scale) as i32, color(*ink, 1.0).filled()))
+            }
+            Mark::Ring { at: centre, radius, ink } => {
+                let stroke = color(*ink, 1.0).stroke_width(up(RING, scale));
+                root.draw(&Circle::new(at(*centre), up(*radius, scale) as i32, stroke))
             }
             Mark::Text { at: place, text, size, ink, anchor, bold, upright } => {
                 let style = if *bold { FontStyle::Bold } else { FontStyle::Normal };

@@ -98,7 +98,7 @@ impl Scale {
     /// The marks, ascending.
     pub(super) fn ticks(&self) -> Vec<Tick> {
         let room = steps((self.from, self.to));
-        let values = match self.kind {
+        let values: Vec<f64> = match self.kind {
             Kind::Linear => {
                 let step = step(self.unit, (self.high - self.low) / room);
                 let first = (self.low / step - 1e-9).ceil() as i64;
@@ -107,11 +107,20 @@ impl Scale {
             }
             Kind::Log => self.log_values(room),
         };
+        let like = self.like(&values);
         let label = |value: f64| match self.kind {
-            Kind::Linear => figure::plain_like(self.unit, value, self.high.abs().max(self.low.abs())),
+            Kind::Linear => figure::plain_like(self.unit, value, like),
             Kind::Log => figure::plain(self.unit, value),
         };
         values.into_iter().map(|value| Tick { value, label: label(value) }).collect()
+    }
+
+    /// The value whose unit all marks share: the end of the axis, but seconds where minutes would be crooked.
+    fn like(&self, values: &[f64]) -> f64 {
+        let most = self.high.abs().max(self.low.abs());
+        let crooked = |value: &f64| (value / 30.0 - (value / 30.0).round()).abs() > 1e-6;
+        let in_minutes = self.unit == Unit::Seconds && (120.0..3600.0).contains(&most);
+        if in_minutes && values.iter().any(crooked) { 60.0 } else { most }
     }
 
     /// 1-2-5 steps, thinned to 1-5 or whole decades where they would crowd.

@@ -57,6 +57,15 @@ pub enum Mark {
         /// Fill.
         ink: Ink,
     },
+    /// A circle's line.
+    Ring {
+        /// Centre.
+        at: Xy,
+        /// Radius.
+        radius: f64,
+        /// Colour.
+        ink: Ink,
+    },
     /// A text, centred vertically on its position.
     Text {
         /// Position.
@@ -196,6 +205,11 @@ impl Scene {
                 self.area(vec![(x, y - d), (x + d, y), (x, y + d), (x - d, y)], ink, 1.0);
             }
         }
+    }
+
+    /// A ring.
+    pub fn ring(&mut self, at: Xy, radius: f64, ink: Ink) {
+        self.marks.push(Mark::Ring { at, radius, ink });
     }
 
     /// A cross.

@@ -33,6 +33,8 @@ pub(super) enum Swatch {
     Cross(Ink),
     /// A ring.
     Ring(Ink),
+    /// A star.
+    Star,
     /// Words only.
     Nothing,
 }
@@ -64,9 +66,12 @@ impl Sheet {
                 top += 17.0;
             }
         }
-        let print = fit(&small_print(record), room, PRINT, false);
-        scene.text((EDGE, size.1 - 13.0), print, PRINT, Ink::Muted, Anchor::Start);
-        Sheet { scene, left: EDGE, right: size.0 - EDGE, top: top + 4.0, bottom: size.1 - 28.0 }
+        let mut bottom = size.1 - 13.0;
+        for line in wrap(&small_print(record), room, PRINT).into_iter().rev() {
+            scene.text((EDGE, bottom), line, PRINT, Ink::Muted, Anchor::Start);
+            bottom -= 14.0;
+        }
+        Sheet { scene, left: EDGE, right: size.0 - EDGE, top: top + 4.0, bottom: bottom - 1.0 }
     }
 
     /// Places the legend in as many rows as it needs.
@@ -109,7 +114,8 @@ impl Sheet {
             }
             Swatch::Outline(ink) => scene.outline(box_from, box_to, ink, 3.0),
             Swatch::Cross(ink) => scene.cross(middle, 4.5, ink, 2.0),
-            Swatch::Ring(ink) => ring(scene, middle, 6.0, ink),
+            Swatch::Ring(ink) => scene.ring(middle, 6.0, ink),
+            Swatch::Star => star(scene, middle),
             Swatch::Nothing => {}
         }
     }
@@ -120,26 +126,10 @@ impl Sheet {
     }
 }
 
-/// A ring, as twelve corners.
-pub(super) fn ring(scene: &mut Scene, (x, y): Xy, r: f64, ink: Ink) {
-    let (half, wide) = (0.5 * r, 0.866 * r);
-    let corners = [
-        (r, 0.0),
-        (wide, half),
-        (half, wide),
-        (0.0, r),
-        (-half, wide),
-        (-wide, half),
-        (-r, 0.0),
-        (-wide, -half),
-        (-half, -wide),
-        (0.0, -r),
-        (half, -wide),
-        (wide, -half),
-        (r, 0.0),
-        (wide, half),
-    ];
-    scene.line(&corners.map(|(dx, dy)| (x + dx, y + dy)), ink, 2.0);
+/// The mark of a chosen cell, which can be seen on any colour.
+pub(super) fn star(scene: &mut Scene, at: Xy) {
+    scene.marker(at, 0, 9.0, Ink::Chosen);
+    scene.text(at, "★", 12.0, Ink::Paper, Anchor::Middle);
 }
 
 /// What every chart says about its origin.
@@ -265,7 +255,7 @@ pub(super) struct Panel {
 }
 
 /// Room above a panel for the words of its vertical axis.
-const ABOVE: f64 = 20.0;
+const ABOVE: f64 = 25.0;
 /// Room below a panel for marks; another row holds the axis's words.
 const BELOW: f64 = 20.0;
 
@@ -292,7 +282,7 @@ impl Panel {
             // Marks at the right end stay on the paper.
             let centre = at.min(room.right + 14.0 - half);
             scene.line(&[(at, vertical.from), (at, vertical.from + 4.0)], Ink::Axis, 1.0);
-            if centre - half > taken + 6.0 {
+            if !tick.label.is_empty() && centre - half > taken + 6.0 {
                 let place = (centre, vertical.from + 13.0);
                 scene.text(place, tick.label, SMALL, Ink::Muted, Anchor::Middle);
                 taken = centre + half;

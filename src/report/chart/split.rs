@@ -71,9 +71,12 @@ pub(super) fn split(record: &Record, style: &Style) -> Option<Chart> {
     .collect();
     let rooms = sheet.room().columns(sides.len(), 30.0);
     let label = axis.unwrap_or_default();
+    let mut top = sheet.top;
+    for ((_, parts, stacks, _), room) in sides.iter().zip(&rooms) {
+        top = top.max(side_legend(&mut sheet, *room, parts, stacks));
+    }
     for ((words, parts, stacks, unit), room) in sides.iter().zip(rooms) {
-        let below = side_legend(&mut sheet, room, parts, stacks);
-        bars(&mut sheet, Room { top: below, ..room }, (words, &label), parts, stacks, *unit);
+        bars(&mut sheet, Room { top, ..room }, (words, &label), parts, stacks, *unit);
     }
     let said = sides.iter().flat_map(|side| side.2.iter().map(|stack| said(stack, side.1, side.3)));
     let alt = format!("{title}. {}.", said.collect::<Vec<_>>().join("; "));

@@ -144,7 +144,7 @@ pub(super) fn against(
     lines::draw(&mut sheet.scene, &panel, &lines);
     let spot = chosen.and_then(|(place, row)| lines.get(row)?.spots.get(place));
     if let Some((x, y)) = spot.and_then(|spot| Some((spot.x, spot.y?))) {
-        super::sheet::ring(&mut sheet.scene, panel.at(x, y), 9.0, Ink::Chosen);
+        sheet.scene.ring(panel.at(x, y), 9.0, Ink::Chosen);
     }
     let file = format!("{}-by-{}", name::file(&metric), name::file(&axis.label));
     let summary = lines.iter().map(summary(unit)).collect::<Vec<_>>().join("; ");
@@ -324,9 +324,9 @@ fn draw_throughput(
     lines::draw(&mut sheet.scene, &panel, lines);
     if let Some((x, y)) = knee {
         let at = panel.at(x, y);
-        super::sheet::ring(&mut sheet.scene, at, 9.0, Ink::Chosen);
+        sheet.scene.ring(at, 9.0, Ink::Chosen);
         let words = format!("knee {}", figure::plain(Unit::PerSecond, x));
-        sheet.scene.text((at.0 + 12.0, at.1 + 16.0), words, SMALL, Ink::Text, Anchor::Start);
+        sheet.scene.text((at.0 - 12.0, at.1 - 14.0), words, SMALL, Ink::Text, Anchor::End);
     }
     let said = lines.iter().map(summary(Unit::PerSecond)).collect::<Vec<_>>().join("; ");
     let alt = format!("{title}. {subtitle} {said}.");

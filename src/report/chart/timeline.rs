@@ -156,8 +156,10 @@ fn stack(
         .collect();
     let rooms = room.rows(panels.len(), 0.0);
     let last = panels.len() - 1;
-    let x_spec = |index: usize| {
-        AxisSpec::span(Unit::Seconds, 0.0, end, if index == last { "time since the start" } else { "" })
+    let x_spec = |index: usize| match index == last {
+        true => AxisSpec::span(Unit::Seconds, 0.0, end, "time since the start"),
+        // One row of numbers at the bottom serves all panels.
+        false => AxisSpec { ticks: Some(Vec::new()), ..AxisSpec::span(Unit::Seconds, 0.0, end, "") },
     };
     let gutter = specs.iter().zip(&rooms).map(|(spec, room)| Panel::gutter(spec, *room)).fold(0.0, f64::max);
     shade(sheet, point, room, gutter, end, warm_up);
