@@ -8,6 +8,8 @@ pub mod chart;
 pub mod csv;
 pub mod figure;
 pub mod files;
+#[cfg(feature = "chart")]
+pub mod html;
 pub mod markdown;
 pub mod spark;
 pub mod table;

@@ -53,6 +53,12 @@ fn curves(point: &Point) -> (Vec<Shown<'_>>, Vec<String>) {
     (shown, silent)
 }
 
+/// The curves that a picture of a point shows: curve, name, colour, whether dashed.
+pub(in crate::report) fn drawn(point: &Point) -> Vec<(&Curve, String, Ink, bool)> {
+    let (shown, _) = curves(point);
+    shown.into_iter().map(|shown| (shown.curve, shown.name, shown.ink, shown.dashed)).collect()
+}
+
 /// The share within each time.
 fn within(shown: &Shown) -> Line {
     let pairs = shown.curve.p.iter().zip(&shown.curve.value);

@@ -24,6 +24,10 @@ mod timeline;
 pub use paint::{FONT, PaintError, escape, font_faces};
 pub use palette::Theme;
 
+pub(super) use distribution::drawn as drawn_curves;
+pub(super) use paint::base64;
+pub(super) use timeline::{PANELS, band as course, shown as shown_point};
+
 use crate::experiment::record::Record;
 use crate::experiment::{Scope, World};
 use paint::Labels;

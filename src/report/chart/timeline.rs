@@ -13,10 +13,10 @@ use crate::experiment::{Band, Scope, Unit};
 use crate::report::figure;
 
 /// A panel: its words, and its courses with theirs.
-type Courses = (&'static str, &'static [(&'static str, &'static str, Ink)]);
+pub(in crate::report) type Courses = (&'static str, &'static [(&'static str, &'static str, Ink)]);
 
 /// What is drawn, from top to bottom; a panel without courses is left out.
-const PANELS: [Courses; 5] = [
+pub(in crate::report) const PANELS: [Courses; 5] = [
     (
         "offered load and goodput",
         &[
@@ -35,7 +35,7 @@ const PANELS: [Courses; 5] = [
 ];
 
 /// The band of that name for the whole system.
-fn band<'a>(point: &'a Point, name: &str) -> Option<&'a Band> {
+pub(in crate::report) fn band<'a>(point: &'a Point, name: &str) -> Option<&'a Band> {
     let found = point.timelines.iter().find(|band| band.name == name && band.scope == Scope::default())?;
     found.median.iter().any(Option::is_some).then_some(found)
 }
@@ -70,7 +70,7 @@ fn end(points: &[&Point]) -> f64 {
 }
 
 /// The point that a single picture shows: the chosen one, else the first.
-pub(super) fn shown(record: &Record) -> Option<&Point> {
+pub(in crate::report) fn shown(record: &Record) -> Option<&Point> {
     let chosen = record.chosen.and_then(|chosen| simulated(record).find(|point| point.index == chosen));
     chosen.or_else(|| simulated(record).next())
 }
