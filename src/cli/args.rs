@@ -54,6 +54,8 @@ pub enum ColorChoice {
 pub enum RawCommand {
     /// Run a model and judge its objectives
     Run(Box<RawRun>),
+    /// Compare the simulator with exact queueing results or recorded runs
+    Validate(RawValidate),
     /// Print a JSON Schema, for editors that complete and check
     Schema(RawSchema),
 }
@@ -142,6 +144,23 @@ Examples:
 Files: output/NAME/record.json (everything, the input of all other commands), metrics.csv, timeline.csv.
 
 Exit codes: 0 done or all objectives met, 1 an objective is missed, 2 could not, 3 undecided, 130 interrupted.";
+
+/// `poolsim validate`.
+#[derive(Clone, Debug, Args)]
+pub struct RawValidate {
+    /// A file of exact cases (`[[case]]`), or a folder with constants.toml and scenarios/
+    #[arg(value_name = "PATH")]
+    pub path: std::path::PathBuf,
+    /// Only cases or scenarios whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Share of the requests that narrow intervals need
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    pub effort: f64,
+    /// Seed of all random numbers
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
 
 /// `poolsim schema`.
 #[derive(Clone, Debug, Args)]

@@ -14,6 +14,7 @@ pub mod progress;
 pub mod run;
 pub mod schema;
 pub mod terminal;
+pub mod validate;
 
 use args::{RawArgs, RawCommand};
 use clap::Parser;
@@ -43,6 +44,7 @@ fn answer(args: Vec<OsString>) -> u8 {
     terminal::set_color(raw.color);
     let result = match raw.command {
         RawCommand::Run(run) => checked::run(*run).and_then(|run| run::run(&run)),
+        RawCommand::Validate(args) => validate::run(&args),
         RawCommand::Schema(schema) => schema::schema(&schema),
     };
     match result {

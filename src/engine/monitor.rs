@@ -4,7 +4,9 @@ use super::level::Level;
 use crate::model::{Model, Regime, RunLength};
 use crate::outcome::Outcome;
 use crate::policy::WorkerState;
-use crate::stats::{Batches, ClassTally, HostTally, PoolTally, Replication, Segment, Timeline, TimelineBin};
+use crate::stats::{
+    Batches, ClassTally, HostTally, PoolTally, Replication, Sample, Segment, Timeline, TimelineBin,
+};
 use crate::time::{Span, Time};
 
 /// Parts of a steady run: fine enough for a warm-up cut, coarse enough to stay small.
@@ -50,6 +52,8 @@ pub(super) struct Monitor {
     classes: usize,
     /// Class tallies, segment by segment.
     pub(super) cells: Vec<ClassTally>,
+    /// By cell: latencies of requests whose only attempt ended well.
+    once: Vec<Sample>,
     pub(super) pools: Vec<PoolLevels>,
     pub(super) in_flight: Level,
     pub(super) in_backoff: Level,
@@ -93,6 +97,7 @@ impl Monitor {
         let mut monitor = Monitor {
             classes,
             cells: vec![ClassTally::default(); classes],
+            once: vec![Sample::default(); classes],
             pools: vec![PoolLevels::default(); model.pools.len()],
             in_flight: Level::default(),
             in_backoff: Level::default(),
@@ -160,6 +165,41 @@ impl Monitor {
         }
         if self.steady {
             self.batches.push(latency, now);
+        }
+    }
+
+    /// Counts the good end of a request that had one attempt: its sojourn is its latency, recorded once.
+    #[inline(always)]
+    pub(super) fn ended_at_once(&mut self, now: Time, cell: u32, latency: Span) {
+        self.in_flight.down(now);
+        self.bin.outcomes[Outcome::Ok as usize] += 1;
+        self.bin_latency[Timeline::latency_bucket(latency)] += 1;
+        self.once[cell as usize].record(latency);
+        if self.steady {
+            self.batches.push(latency, now);
+        }
+    }
+
+    /// Adds what was recorded once to all that it stands for.
+    fn spread_once(&mut self) {
+        for (tally, once) in self.cells.iter_mut().zip(std::mem::take(&mut self.once)) {
+            tally.outcomes[Outcome::Ok as usize] += once.count;
+            tally.latency_ok.merge(&once);
+            tally.sojourn_served.merge(&once);
+        }
+    }
+
+    /// Derives what need not be added up job by job. `still_there`: by cell, the waits of jobs that were handed
+    /// over and have not left.
+    pub(super) fn book_service(&mut self, still_there: &[u128]) {
+        self.spread_once();
+        for (tally, still_there) in self.cells.iter_mut().zip(still_there) {
+            tally.service = (tally.sojourn_served.sum + still_there).saturating_sub(tally.wait_served.sum);
+            tally.attempts = tally.sent + tally.client_retries + tally.hedges;
+            tally.accepted = tally.wait_served.count + tally.wait_left.count;
+            let before_last = tally.spent_waiting + tally.spent_failed + tally.spent_backoff;
+            tally.delay = before_last - tally.delay;
+            tally.delay_count = tally.outcomes[Outcome::Ok as usize];
         }
     }
 
@@ -243,6 +283,8 @@ impl Monitor {
         let base = std::mem::replace(&mut self.bin_base, (queue, busy, in_flight));
         let mut bin = std::mem::take(&mut self.bin);
         (bin.queue, bin.busy, bin.in_flight) = (queue - base.0, busy - base.1, in_flight - base.2);
+        bin.queue_at_end = self.pools.iter().map(|pool| pool.queue.level()).sum();
+        bin.busy_at_end = self.pools.iter().map(|pool| pool.busy.level()).sum();
         bin.latency = self.bin_latency.to_vec();
         self.bin_latency.fill(0);
         self.timeline.bins.push(bin);
@@ -260,6 +302,7 @@ impl Monitor {
             .map(|pair| {
                 let mut joined = pair[0].clone();
                 if let Some(other) = pair.get(1) {
+                    (joined.queue_at_end, joined.busy_at_end) = (other.queue_at_end, other.busy_at_end);
                     joined.sent += other.sent;
                     joined.queue += other.queue;
                     joined.busy += other.busy;
@@ -295,6 +338,7 @@ impl Monitor {
         self.segment_start = now;
         self.segment_phase = next_phase;
         self.cells.resize_with((self.segment + 1) * self.classes, ClassTally::default);
+        self.once.resize_with((self.segment + 1) * self.classes, Sample::default);
     }
 
     fn find_border(&mut self) {

@@ -1,5 +1,6 @@
 //! What machines do in production: carry jobs to workers, work, answer, die, start. The simulator's driver.
 
+use super::RequestEnd;
 use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
 use super::host::Host;
 use super::job::Jobs;
@@ -16,8 +17,16 @@ use crate::stats::HostTally;
 use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
 
-/// Whether a write to a dying worker failed, by (request, execution): recorded races to be repeated.
+/// Whether a write to a dying worker failed, by (request, retries used): recorded races to be repeated.
 pub(super) type Races = std::collections::BTreeMap<(u64, u32), bool>;
+
+/// How an instance's slots are numbered, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbering {
+    first: u32,
+    stride: u32,
+    pool: u32,
+}
 
 /// The machines: everything that is not a decision.
 pub(super) struct Physics<'m, C> {
@@ -32,19 +41,23 @@ pub(super) struct Physics<'m, C> {
     pub(super) monitor: Monitor,
     /// By instance: the number of its first slot and the distance to its next. Slots of pools without a limit are
     /// interleaved behind all others.
-    numbering: Vec<(u32, u32)>,
+    numbering: Vec<Numbering>,
     /// Attempts that have ended and whose clients have not been told.
     pub(super) inbox: Vec<(JobId, Outcome)>,
     /// Slots on which a write failed and whose pool has not been told.
     pub(super) failed_writes: Vec<u32>,
     /// Recorded races, where they are to be repeated.
     pub(super) races: Option<&'m Races>,
+    /// By instance: spawns so far.
+    spawn_order: Vec<u32>,
     /// Virtual users, all sources together.
     pub(super) users: Vec<User>,
     /// The ring of a think time, by source, where it is a constant.
     pub(super) think_rings: Vec<Option<usize>>,
     /// Requests that have ended.
     pub(super) finished: u64,
+    /// The end of each request, where a caller wants to follow them.
+    pub(super) ends: Option<Vec<RequestEnd>>,
     /// Service counted so far, for the balance check.
     pub(super) service_counted: u128,
     /// Waiting counted so far, for the balance check.
@@ -68,9 +81,11 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             inbox: Vec::with_capacity(16),
             failed_writes: Vec::new(),
             races,
+            spawn_order: vec![0; plan.instances.len()],
             users: Vec::new(),
             think_rings: vec![None; plan.model.sources.len()],
             finished: 0,
+            ends: None,
             service_counted: 0,
             waiting_counted: 0,
         }
@@ -79,13 +94,13 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
     /// The number of a slot over all instances.
     #[inline(always)]
     pub(super) fn slot_number(&self, instance: u32, local: u32) -> u32 {
-        let (first, stride) = self.numbering[instance as usize];
-        first + local * stride
+        let of = &self.numbering[instance as usize];
+        of.first + local * of.stride
     }
 
     #[inline(always)]
     pub(super) fn pool_of(&self, instance: u32) -> usize {
-        self.plan.instances[instance as usize].0
+        self.numbering[instance as usize].pool as usize
     }
 
     /// The host of an instance, if its pool names one.
@@ -130,11 +145,11 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         }
         let nanos = self.now.since(slot.since).nanos();
         slot.since = Time::NEVER;
-        let pool = self.plan.instances[slot.instance as usize].0;
+        let pool = slot.pool as usize;
         self.monitor.served(pool, nanos, how);
         self.service_counted += u128::from(nanos);
-        if !self.slots[number as usize].parts.is_empty() {
-            let parts = std::mem::take(&mut self.slots[number as usize].parts);
+        if !slot.parts.is_empty() {
+            let parts = std::mem::take(&mut slot.parts);
             parts.into_iter().for_each(|(segment, nanos)| self.monitor.served_in(segment, pool, nanos, how));
         }
     }
@@ -211,27 +226,14 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         self.enter_host(number, host, class.cpu_share, work);
     }
 
-    /// Sets the course of an attempt on a live worker.
-    #[inline(always)]
-    fn set_course(&mut self, number: u32, job: JobId) {
-        let instance = self.slots[number as usize].instance;
-        let pool = self.plan.instances[instance as usize].0;
-        let entry = self.jobs.get(job);
-        let plan = &self.plan.pools[pool];
-        if self.hosts.is_empty() && entry.fate == Fate::Ok && entry.remaining.is_never() {
-            if let Some(overhead) = plan.overhead {
-                let at = self.now + overhead + entry.demand;
-                let slot = &mut self.slots[number as usize];
-                (slot.act, slot.act_at) = (Act::Answer, at);
-                return self.schedule(number);
-            }
-        }
-        self.set_long_course(number, job, pool);
-    }
-
+    /// Sets the course of an attempt on a live worker where more than its demand plays a part.
     #[inline(never)]
-    fn set_long_course(&mut self, number: u32, job: JobId, pool: usize) {
+    fn set_long_course(&mut self, number: u32, job: JobId) {
         let plan = self.plan;
+        let pool = self.slots[number as usize].pool as usize;
+        if plan.pools[pool].breakdown.is_some() {
+            self.arm_busy_breakdown(number);
+        }
         let entry = self.jobs.get_mut(job);
         let (demand, fate) = (entry.demand, entry.fate);
         let work = if entry.remaining.is_never() { demand } else { entry.remaining };
@@ -280,11 +282,11 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         self.monitor.pools[pool].tally.starts_on_dying += 1;
         let entry = self.jobs.get(job);
         let fails = match self.races {
-            Some(races) => races.get(&(entry.key, entry.executions)).copied().unwrap_or(false),
+            Some(races) => races.get(&(entry.key, entry.ticket.retries)).copied().unwrap_or(false),
             None if first => {
                 let chance = self.plan.model.pools[pool].life.write_error;
                 let mut stream =
-                    self.streams.keyed(Purpose::WriteError, entry.key, u64::from(entry.executions));
+                    self.streams.keyed(Purpose::WriteError, entry.key, u64::from(entry.ticket.retries));
                 chance > 0.0 && stream.chance(chance)
             }
             None => false,
@@ -330,10 +332,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
 
     /// The worker process is being started: sets when it will be ready. `false` if the start fails for good.
     pub(super) fn start_worker(&mut self, number: u32) -> bool {
-        let (instance, local) = {
-            let slot = &self.slots[number as usize];
-            (slot.instance, slot.local)
-        };
+        let instance = self.slots[number as usize].instance;
         let pool = self.pool_of(instance);
         let life = &self.plan.model.pools[pool].life;
         self.monitor.pools[pool].tally.spawns += 1;
@@ -347,7 +346,9 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             return false;
         }
         let never = chance.chance(life.never_ready);
-        let first = life.first_start_up.get(local as usize).filter(|_| spawn == 1);
+        let order = &mut self.spawn_order[instance as usize];
+        let first = life.first_start_up.get(*order as usize);
+        *order += 1;
         let time = first.copied().unwrap_or_else(|| self.plan.pools[pool].start_up.draw(&mut chance));
         match self.host_of(instance) {
             _ if never => self.plan_act(number, Act::Rest, Time::NEVER),
@@ -391,14 +392,13 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
 
     /// Sets a timer of a job at an instant.
     pub(super) fn job_timer(&mut self, kind: TimerKind, job: JobId, at: Time) {
-        let entry = self.jobs.get(job);
-        let generation = if kind == TimerKind::TotalDeadline { entry.generation } else { entry.stamp };
+        let generation = self.jobs.get(job).stamp;
         self.timers.push(Timer { at, kind, id: job, generation });
     }
 }
 
 /// The slots of pools with a limit, and how slots are numbered.
-fn lay_out(plan: &Plan<'_>) -> (Vec<Slot>, Vec<(u32, u32)>) {
+fn lay_out(plan: &Plan<'_>) -> (Vec<Slot>, Vec<Numbering>) {
     let mut slots = Vec::with_capacity(plan.slots);
     let mut numbering = Vec::with_capacity(plan.instances.len());
     let unlimited =
@@ -407,11 +407,11 @@ fn lay_out(plan: &Plan<'_>) -> (Vec<Slot>, Vec<(u32, u32)>) {
     for (instance, &(pool, _)) in plan.instances.iter().enumerate() {
         match plan.model.pools[pool].settings.slots {
             Slots::Limited(count) => {
-                numbering.push((slots.len() as u32, 1));
-                slots.extend((0..count).map(|local| Slot::new(instance as u32, local)));
+                numbering.push(Numbering { first: slots.len() as u32, stride: 1, pool: pool as u32 });
+                slots.extend((0..count).map(|local| Slot::new(plan, instance as u32, local)));
             }
             Slots::Unlimited => {
-                numbering.push((next_unlimited, unlimited));
+                numbering.push(Numbering { first: next_unlimited, stride: unlimited, pool: pool as u32 });
                 next_unlimited += 1;
             }
         }
@@ -441,20 +441,19 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
     #[inline(always)]
     fn start(&mut self, instance: u32, local: u32, job: JobId, dying: bool) {
         let number = self.slot_number(instance, local);
-        let pool = self.plan.instances[instance as usize].0;
-        self.monitor.pools[pool].tally.starts += 1;
         let now = self.now;
         let entry = self.jobs.get_mut(job);
+        let slot = &mut self.slots[number as usize];
+        let pool = &mut self.monitor.pools[slot.pool as usize];
+        pool.tally.starts += 1;
         entry.book_waiting(now);
         if entry.first_start == Time::NEVER {
             entry.first_start = now;
             let wait = now.since(entry.ticket.arrived);
-            let cell = entry.cell;
-            let tally = self.monitor.cell(cell);
+            let tally = &mut self.monitor.cells[entry.cell as usize];
             tally.wait_served.record(wait);
             tally.delayed += u64::from(wait > Span::ZERO);
         }
-        let slot = &mut self.slots[number as usize];
         slot.job = job;
         if dying || slot.doomed {
             return self.write_to_corpse(number, job);
@@ -462,11 +461,12 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         slot.since = now;
         slot.starts = slot.starts.wrapping_add(1);
         slot.timer_at = Time::NEVER;
-        self.jobs.get_mut(job).executions += 1;
-        if self.plan.pools[pool].breakdown.is_some() {
-            self.arm_busy_breakdown(number);
+        entry.executions += 1;
+        if entry.fate == Fate::Ok && !slot.overhead.is_never() {
+            (slot.act, slot.act_at) = (Act::Answer, now + slot.overhead + entry.demand);
+            return self.schedule(number);
         }
-        self.set_course(number, job);
+        self.set_long_course(number, job);
     }
 
     #[inline(always)]
@@ -536,7 +536,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
 
     #[inline(always)]
     fn queued(&mut self, instance: u32, job: JobId, again: bool) {
-        let pool = self.plan.instances[instance as usize].0;
+        let pool = self.pool_of(instance);
         let now = self.now;
         self.monitor.pools[pool].queue_up(now);
         let entry = self.jobs.get_mut(job);
@@ -552,7 +552,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
 
     #[inline(always)]
     fn unqueued(&mut self, instance: u32, job: JobId) {
-        let pool = self.plan.instances[instance as usize].0;
+        let pool = self.pool_of(instance);
         self.monitor.pools[pool].queue.down(self.now);
         let queued_at = self.jobs.get(job).queued_at;
         self.waiting_counted += u128::from(self.now.since(queued_at).nanos());
@@ -584,41 +584,18 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
 
     #[inline(always)]
     fn ended(&mut self, instance: u32, job: JobId, outcome: Outcome) {
-        let pool = self.plan.instances[instance as usize].0;
+        let pool = self.pool_of(instance);
         self.monitor.pools[pool].tally.outcomes[outcome as usize] += 1;
-        let now = self.now;
         let entry = self.jobs.get(job);
-        let stayed = now.since(entry.ticket.arrived);
-        let started = entry.first_start;
-        let cell = entry.cell;
-        let tally = self.monitor.cell(cell);
-        if started != Time::NEVER {
-            tally.accepted += 1;
-            tally.sojourn_served.record(stayed);
-            tally.service += u128::from(now.since(started).nanos());
-        } else if outcome == Outcome::Rejected && entry.queued_at == Time::NEVER {
-            tally.attempts_rejected += 1;
-            tally.first_rejected += u64::from(entry.attempts == 1);
-        } else {
-            tally.accepted += 1;
-            tally.delayed += u64::from(stayed > Span::ZERO);
-            tally.wait_left.record(stayed);
-        }
         if outcome == Outcome::Ok && entry.ends_at_once() {
-            if self.plan.slowdown {
-                tally.slowdown += stayed.nanos() as f64 / (entry.demand.nanos().max(1)) as f64;
-                tally.slowdown_count += 1;
-            }
-            return self.finish_request(job, outcome);
+            return self.finish_at_once(job);
         }
-        tally.attempts_timed_out += u64::from(outcome == Outcome::Timeout);
-        tally.innocent_failures += u64::from(entry.is_innocent(outcome));
-        self.inbox.push((job, outcome));
+        self.ended_otherwise(job, outcome);
     }
 
     #[inline(always)]
     fn moved(&mut self, instance: u32, local: u32, from: WorkerState, to: WorkerState) {
-        let pool = self.plan.instances[instance as usize].0;
+        let pool = self.pool_of(instance);
         let now = self.now;
         self.monitor.moved(now, pool, from, to);
         match (from, to) {
@@ -629,6 +606,30 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
 }
 
 impl<C: SlotCalendar> Physics<'_, C> {
+    /// Books the end of a job that did not end well at once, and leaves the rest to its client.
+    #[inline(never)]
+    fn ended_otherwise(&mut self, job: JobId, outcome: Outcome) {
+        let entry = self.jobs.get(job);
+        let stayed = self.now.since(entry.ticket.arrived);
+        let tally = &mut self.monitor.cells[entry.cell as usize];
+        if entry.first_start != Time::NEVER {
+            tally.sojourn_served.record(stayed);
+            if outcome == Outcome::Ok && self.plan.slowdown {
+                tally.slowdown += stayed.nanos() as f64 / entry.demand.nanos().max(1) as f64;
+                tally.slowdown_count += 1;
+            }
+        } else if outcome == Outcome::Rejected && entry.queued_at == Time::NEVER {
+            tally.attempts_rejected += 1;
+            tally.first_rejected += u64::from(entry.attempts == 1);
+        } else {
+            tally.delayed += u64::from(stayed > Span::ZERO);
+            tally.wait_left.record(stayed);
+        }
+        tally.attempts_timed_out += u64::from(outcome == Outcome::Timeout);
+        tally.innocent_failures += u64::from(entry.is_innocent(outcome));
+        self.inbox.push((job, outcome));
+    }
+
     /// The transitions that are not a job's start or end.
     #[inline(never)]
     fn moved_rarely(&mut self, instance: u32, local: u32, from: WorkerState, to: WorkerState) {
@@ -659,7 +660,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
         while self.slots.len() <= number as usize {
             let beyond = (self.slots.len() - self.plan.slots) as u32;
             let stride = unlimited.len() as u32;
-            self.slots.push(Slot::new(unlimited[(beyond % stride) as usize], beyond / stride));
+            self.slots.push(Slot::new(self.plan, unlimited[(beyond % stride) as usize], beyond / stride));
         }
     }
 

@@ -1,8 +1,10 @@
 //! Requests: how they are made, what is booked when they end.
 
+use super::RequestEnd;
 use super::calendar::SlotCalendar;
 use super::job::NO_USER;
 use super::physics::{Physics, fate_of};
+use super::plan::Plan;
 use crate::model::Load;
 use crate::outcome::Outcome;
 use crate::policy::JobId;
@@ -12,7 +14,7 @@ use crate::workload::trace::{Fate, TraceRow};
 use crate::workload::{ArrivalSampler, Sampler};
 
 /// The streams and samplers of an open source, and what comes next from it.
-pub(super) struct OpenSource {
+pub(super) struct OpenSource<'m> {
     pub(super) next: Time,
     batch: u32,
     arrivals: Arrivals,
@@ -21,7 +23,17 @@ pub(super) struct OpenSource {
     fates: Stream,
     estimates: Stream,
     /// By entry of the mix.
-    demands: Vec<Stream>,
+    parts: Vec<Part<'m>>,
+}
+
+/// One class of a source's mix.
+struct Part<'m> {
+    class: u16,
+    priority: u8,
+    /// Whether the policy's size estimates are wrong.
+    guesses: bool,
+    sampler: &'m Sampler,
+    demands: Stream,
 }
 
 enum Arrivals {
@@ -30,9 +42,10 @@ enum Arrivals {
     Users,
 }
 
-impl OpenSource {
-    pub(super) fn new(load: &Load, mix: usize, index: u64, streams: &Streams) -> OpenSource {
-        let arrivals = match load {
+impl<'m> OpenSource<'m> {
+    pub(super) fn new(plan: &'m Plan<'m>, index: u64, streams: &Streams) -> OpenSource<'m> {
+        let settings = &plan.model.sources[index as usize];
+        let arrivals = match &settings.load {
             Load::Open(open) => Arrivals::Sampled(Box::new(ArrivalSampler::new(open, streams, index))),
             Load::Trace(trace) => Arrivals::Recorded { rows: trace.rows.clone(), next: 0 },
             Load::Closed(_) | Load::Script(_) => Arrivals::Users,
@@ -46,7 +59,7 @@ impl OpenSource {
             classes: stream(Purpose::Class),
             fates: stream(Purpose::Fate),
             estimates: stream(Purpose::Estimate),
-            demands: (0..mix as u64).map(|part| streams.keyed(Purpose::Demand, index, part)).collect(),
+            parts: settings.mix.iter().map(|&(class, _)| Part::new(plan, index, class, streams)).collect(),
         };
         source.advance();
         source
@@ -76,15 +89,26 @@ impl OpenSource {
         (self.next, self.batch) = (Time::NEVER, 0);
     }
 
-    /// The recorded row that arrives now, and its number.
-    fn row(&mut self) -> Option<TraceRow> {
+    /// The recorded row that arrives now.
+    fn row(&mut self) -> TraceRow {
         match &mut self.arrivals {
             Arrivals::Recorded { rows, next } => {
-                let row = rows.get(*next).copied();
                 *next += 1;
-                row
+                rows[*next - 1]
             }
-            _ => None,
+            _ => unreachable!("only recorded arrivals have rows"),
+        }
+    }
+}
+
+impl<'m> Part<'m> {
+    fn new(plan: &'m Plan<'m>, source: u64, class: usize, streams: &Streams) -> Part<'m> {
+        Part {
+            class: class as u16,
+            priority: plan.model.classes[class].priority,
+            guesses: plan.model.classes[class].estimate_error > 0.0,
+            sampler: &plan.classes[class].demand,
+            demands: streams.keyed(Purpose::Demand, source, class as u64),
         }
     }
 }
@@ -95,26 +119,30 @@ impl<C: SlotCalendar> Physics<'_, C> {
     pub(super) fn open_request(&mut self, index: usize, source: &mut OpenSource) -> JobId {
         let key = (index as u64) << 48 | source.number;
         source.number += 1;
-        if let Some(row) = source.row() {
-            return self.recorded_request(index, key, row, &mut source.fates);
+        if let Arrivals::Recorded { .. } = source.arrivals {
+            return self.recorded_request(index, key, source);
         }
         let plan = &self.plan.sources[index];
-        let mix = &self.plan.model.sources[index].mix;
-        let part = match &plan.choice {
+        let number = match &plan.choice {
             Some(choice) => choice.draw(&mut source.classes),
             None => 0,
         };
-        let class = mix[part].0;
-        let demand = self.plan.classes[class].demand.draw(&mut source.demands[part]);
-        let fate = if plan.fates { self.draw_fate(class, &mut source.fates) } else { Fate::Ok };
-        let job = self.new_request(index, class as u16, demand, fate, key);
-        self.estimate(job, class, &mut source.estimates);
+        let part = &mut source.parts[number];
+        let demand = part.sampler.draw(&mut part.demands);
+        let fate =
+            if plan.fates { self.draw_fate(usize::from(part.class), &mut source.fates) } else { Fate::Ok };
+        let job = self.new_request(index, part.class, part.priority, demand, fate, key);
+        if part.guesses {
+            self.estimate(job, usize::from(part.class), &mut source.estimates);
+        }
         job
     }
 
-    fn recorded_request(&mut self, index: usize, key: u64, row: TraceRow, fates: &mut Stream) -> JobId {
-        let drawn = self.draw_fate(usize::from(row.class), fates);
-        let job = self.new_request(index, row.class, row.demand, row.fate.unwrap_or(drawn), key);
+    fn recorded_request(&mut self, index: usize, key: u64, source: &mut OpenSource<'_>) -> JobId {
+        let row = source.row();
+        let drawn = self.draw_fate(usize::from(row.class), &mut source.fates);
+        let priority = self.plan.model.classes[usize::from(row.class)].priority;
+        let job = self.new_request(index, row.class, priority, row.demand, row.fate.unwrap_or(drawn), key);
         self.jobs.get_mut(job).scripted = row.fate.is_some();
         job
     }
@@ -132,7 +160,8 @@ impl<C: SlotCalendar> Physics<'_, C> {
         let job = match &self.plan.model.sources[index].load {
             Load::Script(script) => {
                 let request = script[user.number as usize].requests[sent];
-                let job = self.new_request(index, request.class, request.demand, request.fate, key);
+                let priority = self.plan.model.classes[usize::from(request.class)].priority;
+                let job = self.new_request(index, request.class, priority, request.demand, request.fate, key);
                 self.jobs.get_mut(job).scripted = true;
                 job
             }
@@ -152,20 +181,29 @@ impl<C: SlotCalendar> Physics<'_, C> {
         let unit = if plan.sources[index].fates { user.fates.unit() } else { 1.0 };
         let fate = plan.classes[class].fates.as_ref().map_or(Fate::Ok, |fates| fate_of(fates, unit));
         let demand = draw(&plan.classes[class].demand, &self.streams, key);
-        let job = self.new_request(index, class as u16, demand, fate, key);
+        let priority = plan.model.classes[class].priority;
+        let job = self.new_request(index, class as u16, priority, demand, fate, key);
         let mut estimates = self.streams.keyed(Purpose::Estimate, key, 0);
         self.estimate(job, class, &mut estimates);
         job
     }
 
     #[inline(always)]
-    fn new_request(&mut self, source: usize, class: u16, demand: Span, fate: Fate, key: u64) -> JobId {
+    fn new_request(
+        &mut self,
+        source: usize,
+        class: u16,
+        priority: u8,
+        demand: Span,
+        fate: Fate,
+        key: u64,
+    ) -> JobId {
         let now = self.now;
         let cell = self.monitor.request(now, class);
         let job = self.jobs.add();
         let entry = self.jobs.get_mut(job);
         entry.ticket.class = class;
-        entry.ticket.priority = self.plan.model.classes[usize::from(class)].priority;
+        entry.ticket.priority = priority;
         entry.ticket.size = demand;
         entry.demand = demand;
         entry.fate = fate;
@@ -193,24 +231,71 @@ impl<C: SlotCalendar> Physics<'_, C> {
         }
     }
 
-    /// Ends a request: books its time, counts its outcome, tells its user.
+    /// Ends a request whose attempt ended well and whose client has nothing to decide.
     #[inline(always)]
-    pub(super) fn finish_request(&mut self, job: JobId, outcome: Outcome) {
+    pub(super) fn finish_at_once(&mut self, job: JobId) {
         let now = self.now;
         self.finished += 1;
         let entry = self.jobs.get(job);
         let latency = now.since(entry.first_sent);
+        let user = entry.user;
+        let tally = &mut self.monitor.cells[entry.cell as usize];
+        tally.spent_waiting += u128::from(entry.waiting.nanos());
+        tally.spent_final += u128::from(now.since(entry.booked).nanos());
+        if entry.failed != Span::ZERO || entry.backoff != Span::ZERO {
+            tally.spent_failed += u128::from(entry.failed.nanos());
+            tally.spent_backoff += u128::from(entry.backoff.nanos());
+        }
+        if self.plan.slowdown {
+            tally.slowdown +=
+                now.since(entry.ticket.arrived).nanos() as f64 / entry.demand.nanos().max(1) as f64;
+            tally.slowdown_count += 1;
+        }
+        if entry.attempts == 1 {
+            self.monitor.ended_at_once(now, entry.cell, latency);
+        } else {
+            tally.sojourn_served.record(now.since(entry.ticket.arrived));
+            self.monitor.ended(now, entry.cell, latency, Outcome::Ok);
+        }
+        self.jobs.remove(job);
+        if self.ends.is_some() {
+            self.note_end(job, Outcome::Ok);
+        }
+        if user != NO_USER {
+            self.user_thinks(user);
+        }
+    }
+
+    /// Keeps the end of a request for a caller who follows them.
+    #[inline(never)]
+    fn note_end(&mut self, job: JobId, outcome: Outcome) {
+        let entry = self.jobs.get(job);
+        let end = RequestEnd {
+            key: entry.key,
+            class: entry.ticket.class,
+            sent: entry.first_sent,
+            end: self.now,
+            outcome,
+            hand_overs: if entry.first_start == Time::NEVER { 0 } else { entry.ticket.retries + 1 },
+            attempts: entry.attempts,
+            waiting: entry.waiting,
+        };
+        self.ends.get_or_insert_default().push(end);
+    }
+
+    /// Ends a request: books its time, counts its outcome, tells its user.
+    pub(super) fn finish_request(&mut self, job: JobId, outcome: Outcome) {
+        let now = self.now;
+        self.finished += 1;
+        let entry = self.jobs.get(job);
         let last = now.since(entry.booked);
         let started = entry.first_start != Time::NEVER && entry.ticket.started >= entry.ticket.arrived;
         let (cell, user) = (entry.cell, entry.user);
-        let (waiting, failed, backoff, booked) = (entry.waiting, entry.failed, entry.backoff, entry.booked);
-        let first_sent = entry.first_sent;
-        let tally = self.monitor.cell(cell);
-        let mut spent = [waiting, failed];
+        let mut spent = [entry.waiting, entry.failed];
+        let backoff = entry.backoff;
+        let tally = &mut self.monitor.cells[cell as usize];
         if outcome == Outcome::Ok {
             tally.spent_final += u128::from(last.nanos());
-            tally.delay += u128::from(booked.since(first_sent).nanos());
-            tally.delay_count += 1;
         } else if started {
             spent[1] += last;
         } else {
@@ -219,8 +304,16 @@ impl<C: SlotCalendar> Physics<'_, C> {
         tally.spent_waiting += u128::from(spent[0].nanos());
         tally.spent_failed += u128::from(spent[1].nanos());
         tally.spent_backoff += u128::from(backoff.nanos());
+        if outcome != Outcome::Ok {
+            // `Monitor::finish` takes this from what all requests spent before their last attempt.
+            tally.delay += u128::from((spent[0] + spent[1] + backoff).nanos());
+        }
+        let latency = now.since(entry.first_sent);
         self.monitor.ended(now, cell, latency, outcome);
         self.jobs.remove(job);
+        if self.ends.is_some() {
+            self.note_end(job, outcome);
+        }
         if user != NO_USER {
             self.user_thinks(user);
         }

@@ -1,5 +1,6 @@
 //! The physical side of a slot: what its worker is about to do, and when.
 
+use super::plan::Plan;
 use crate::policy::{JobId, NO_JOB, SlotTimer};
 use crate::time::{Span, Time};
 
@@ -38,6 +39,11 @@ pub(super) struct Slot {
     pub(super) instance: u32,
     /// Its number within the instance.
     pub(super) local: u32,
+    /// The pool of its instance.
+    pub(super) pool: u32,
+    /// What a good attempt adds to its demand, where nothing else plays a part: constant delays, no host, no
+    /// breakdowns. `NEVER` otherwise.
+    pub(super) overhead: Span,
     pub(super) job: JobId,
     /// What happens next, and when (`NEVER` while a host decides).
     pub(super) act: Act,
@@ -83,10 +89,14 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(instance: u32, local: u32) -> Slot {
+    pub(super) fn new(plan: &Plan<'_>, instance: u32, local: u32) -> Slot {
+        let pool = plan.instances[instance as usize].0;
+        let alone = plan.model.hosts.is_empty() && plan.pools[pool].breakdown.is_none();
         Slot {
             instance,
             local,
+            pool: pool as u32,
+            overhead: plan.pools[pool].overhead.filter(|_| alone).unwrap_or(Span::NEVER),
             job: NO_JOB,
             act: Act::Rest,
             act_at: Time::NEVER,

@@ -1,6 +1,5 @@
 //! One replication: pools, clients, sources and machines, and the loop that plays them out.
 
-use super::Breach;
 use super::calendar::{SlotCalendar, Timer, TimerKind};
 use super::client::Direct;
 use super::monitor::Use;
@@ -9,6 +8,7 @@ use super::plan::Plan;
 use super::request::OpenSource;
 use super::scale::Scaler;
 use super::slot::Act;
+use super::{Breach, RequestEnd};
 use crate::outcome::Outcome;
 use crate::policy::client::Client;
 use crate::policy::route::Router;
@@ -30,7 +30,7 @@ pub(super) struct World<'m, C> {
     pub(super) signals: Vec<Vec<u32>>,
     /// By source.
     pub(super) clients: Vec<Client>,
-    pub(super) sources: Vec<OpenSource>,
+    pub(super) sources: Vec<OpenSource<'m>>,
     /// By source and pool.
     pub(super) waits: Vec<Vec<Wait>>,
     /// By pool.
@@ -79,10 +79,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             let chance = streams.stream(Purpose::Routing, number as u64);
             Router::new(route.settings.routing.clone(), members.len(), chance)
         });
-        let sources =
-            model.sources.iter().enumerate().map(|(number, source)| {
-                OpenSource::new(&source.load, source.mix.len(), number as u64, &streams)
-            });
+        let sources = (0..model.sources.len() as u64).map(|number| OpenSource::new(plan, number, &streams));
         let clients: Vec<Client> =
             model.sources.iter().map(|source| Client::new(source.client.clone())).collect();
         let waits = super::client::wait_rules(plan, &mut phys.timers);
@@ -109,8 +106,9 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         }
     }
 
-    /// Plays the replication to its end.
-    pub(super) fn run(mut self) -> Result<Replication, Breach> {
+    /// Plays the replication to its end; `follow` keeps the end of every request.
+    pub(super) fn run(mut self, follow: bool) -> Result<(Replication, Vec<RequestEnd>), Breach> {
+        self.phys.ends = follow.then(Vec::new);
         self.open();
         loop {
             let (at, next) = self.next();
@@ -127,7 +125,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             if !self.phys.inbox.is_empty() || !self.phys.failed_writes.is_empty() {
                 self.settle();
             }
-            if self.phys.finished >= self.phys.plan.requests && !self.sending {
+            if !self.sending && self.phys.finished >= self.phys.plan.requests {
                 break;
             }
         }
@@ -204,7 +202,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
 
     fn stop_sending(&mut self) {
         if std::mem::replace(&mut self.sending, false) {
-            self.sources.iter_mut().for_each(OpenSource::stop);
+            self.sources.iter_mut().for_each(|source| source.stop());
             self.phys.users.iter_mut().for_each(|user| user.gone = true);
             self.find_arrival();
             let now = self.phys.now;
@@ -296,18 +294,26 @@ impl<'m, C: SlotCalendar> World<'m, C> {
     #[inline(always)]
     fn arrival(&mut self, number: usize) {
         self.stamp(1 << 60 | number as u64);
-        for _ in 0..self.sources[number].batch() {
+        let source = &mut self.sources[number];
+        let batch = source.batch();
+        for left in (0..batch).rev() {
             if self.phys.monitor.sent >= self.phys.monitor.next_cut {
                 self.cut_by_count();
             }
-            let job = self.phys.open_request(number, &mut self.sources[number]);
+            let source = &mut self.sources[number];
+            let job = self.phys.open_request(number, source);
+            if left == 0 {
+                source.advance();
+                self.next_arrival.0 = source.next;
+                if self.sources.len() > 1 {
+                    self.find_arrival();
+                }
+            }
             self.send(job);
             if self.phys.monitor.sent >= self.phys.plan.requests {
                 return self.stop_sending();
             }
         }
-        self.sources[number].advance();
-        self.find_arrival();
     }
 
     #[cold]
@@ -336,14 +342,33 @@ impl<'m, C: SlotCalendar> World<'m, C> {
     #[inline(always)]
     fn slot_event(&mut self, number: u32) {
         self.phys.calendar.pop();
+        let now = self.phys.now;
         let slot = &mut self.phys.slots[number as usize];
         slot.key = Time::NEVER;
-        let (instance, local, now) = (slot.instance, slot.local, self.phys.now);
+        let (instance, local) = (slot.instance, slot.local);
+        if slot.act == Act::Answer && slot.act_at <= now {
+            (slot.act, slot.act_at, slot.timer_at) = (Act::Rest, Time::NEVER, Time::NEVER);
+            let how = if self.phys.jobs.get(slot.job).orphan { Use::Zombie } else { Use::Useful };
+            self.fingerprint ^= 2 << 60 | u64::from(number) << 8 | Act::Answer as u64;
+            self.phys.close_service(number, how);
+            self.pools[instance as usize].answer(now, local, Outcome::Ok, &mut self.phys);
+        } else {
+            self.rare_slot_event(number, instance, local);
+        }
+        if self.phys.slots[number as usize].key == Time::NEVER {
+            self.phys.schedule(number);
+        }
+    }
+
+    #[inline(never)]
+    fn rare_slot_event(&mut self, number: u32, instance: u32, local: u32) {
+        let now = self.phys.now;
+        let slot = &mut self.phys.slots[number as usize];
         if slot.act_at <= now {
             let act = std::mem::replace(&mut slot.act, Act::Rest);
             slot.act_at = Time::NEVER;
             self.fingerprint ^= 2 << 60 | u64::from(number) << 8 | act as u64;
-            self.act(number, instance, local, act);
+            self.rare_act(number, instance, local, act);
         } else if slot.timer_at <= now {
             let timer = slot.timer;
             slot.timer_at = Time::NEVER;
@@ -355,22 +380,6 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             let beat = crate::policy::SlotTimer::Heartbeat;
             self.pools[instance as usize].timer(now, local, beat, &mut self.phys);
         }
-        if self.phys.slots[number as usize].key == Time::NEVER {
-            self.phys.schedule(number);
-        }
-    }
-
-    #[inline(always)]
-    fn act(&mut self, number: u32, instance: u32, local: u32, act: Act) {
-        if act == Act::Answer {
-            self.phys.slots[number as usize].timer_at = Time::NEVER;
-            let job = self.phys.slots[number as usize].job;
-            let how = if self.phys.jobs.get(job).orphan { Use::Zombie } else { Use::Useful };
-            self.phys.close_service(number, how);
-            let now = self.phys.now;
-            return self.pools[instance as usize].answer(now, local, Outcome::Ok, &mut self.phys);
-        }
-        self.rare_act(number, instance, local, act);
     }
 
     #[inline(never)]
@@ -486,7 +495,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
 
     // ---- the end ------------------------------------------------------------------------------------------
 
-    fn close(mut self) -> Result<Replication, Breach> {
+    fn close(mut self) -> Result<(Replication, Vec<RequestEnd>), Breach> {
         let end = match self.phys.plan.requests {
             u64::MAX => self.phys.now.max(self.phys.plan.horizon),
             _ => self.phys.now,
@@ -494,11 +503,12 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         self.cross_borders(end)?;
         self.phys.now = end;
         self.count_unfinished();
+        self.book_service();
         self.check_balances(end)?;
         self.book_open_services(end);
         let hosts = self.phys.host_tallies(end);
         let report = self.phys.monitor.finish(end, self.index, self.fingerprint, self.events, &hosts);
-        Ok(report)
+        Ok((report, self.phys.ends.unwrap_or_default()))
     }
 
     /// Requests still alive are counted as unfinished, each once.
@@ -510,6 +520,19 @@ impl<'m, C: SlotCalendar> World<'m, C> {
                 self.phys.monitor.cell(cell).outcomes[Outcome::Unfinished as usize] += 1;
             }
         }
+    }
+
+    /// Service of jobs that were handed over and have left: their stay less their wait.
+    fn book_service(&mut self) {
+        let mut still_there = vec![0u128; self.phys.monitor.cells.len()];
+        for job in self.phys.jobs.all_alive() {
+            let entry = self.phys.jobs.get(job);
+            if entry.first_start != Time::NEVER && !entry.in_backoff {
+                let wait = entry.first_start.since(entry.ticket.arrived);
+                still_there[entry.cell as usize] += u128::from(wait.nanos());
+            }
+        }
+        self.phys.monitor.book_service(&still_there);
     }
 
     fn is_first_of_siblings(&self, job: JobId) -> bool {

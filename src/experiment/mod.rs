@@ -5,6 +5,7 @@ pub mod metric;
 pub mod record;
 pub mod run;
 pub mod stretch;
+pub mod validate;
 pub mod verdict;
 
 pub use estimate::{Band, Curve, Estimated, RegimeFound};

@@ -97,12 +97,19 @@ impl IdleSet {
         if self.len == 0 {
             return None;
         }
-        Some(match self.order {
+        if self.order == IdleOrder::LowestIndex {
+            return Some(self.lowest());
+        }
+        Some(self.choose_otherwise(chance))
+    }
+
+    fn choose_otherwise(&self, chance: &mut Stream) -> u32 {
+        match self.order {
             IdleOrder::LowestIndex => self.lowest(),
             IdleOrder::MostRecent => self.last,
             IdleOrder::LongestIdle => self.first,
             IdleOrder::Random => self.dense[chance.below(u64::from(self.len)) as usize],
-        })
+        }
     }
 
     #[inline(always)]

@@ -123,6 +123,8 @@ pub struct Pool {
     closed: bool,
     /// No gate, no reserves, no recycling: the checks of the common pool are skipped by one test.
     plain: bool,
+    /// Waiting jobs may make workers appear: a pool without a limit of slots, or a cold one.
+    eager: bool,
 }
 
 const NEW: Worker = Worker {
@@ -161,6 +163,7 @@ impl Pool {
             turn_pending: false,
             closed: false,
             plain,
+            eager: settings.slots == Slots::Unlimited || !settings.worker.idle_shutdown.is_never(),
             settings,
         }
     }
@@ -290,29 +293,38 @@ impl Pool {
         let worker = &mut self.workers[slot as usize];
         worker.answered += 1;
         if worker.state != WorkerState::Busy {
-            if worker.state == WorkerState::Zombie {
-                self.free(now, slot, driver);
-                self.dispatch(now, driver);
-            }
-            return;
+            return self.answer_unheard(now, slot, driver);
         }
         let job = worker.job;
-        if outcome != Outcome::Ok {
-            return self.answer_failed(now, slot, job, outcome, driver);
+        if outcome != Outcome::Ok || !self.plain {
+            return self.answer_with_care(now, slot, job, outcome, driver);
         }
-        self.release(job, slot, driver);
-        if self.plain && !self.queue.is_empty() && self.available.is_empty() && !self.paused {
-            let next = self.queue.next(now, &mut self.chance, driver);
-            self.unqueue(next, driver);
+        if !self.queue.is_empty() && self.available.is_empty() && !self.paused {
+            let next = self.queue.take_next(now, &mut self.chance, driver);
+            driver.unqueued(self.number, next);
             self.hand_over(now, slot, next, driver);
         } else {
-            self.free(now, slot, driver);
+            worker.job = NO_JOB;
+            worker.state = WorkerState::Idle;
+            driver.moved(self.number, slot, WorkerState::Busy, WorkerState::Idle);
+            self.available.insert(slot);
             self.dispatch(now, driver);
         }
         self.leave(now, job, outcome, driver);
     }
 
-    fn answer_failed<D: Driver>(
+    /// The result of work that nobody waits for any more.
+    #[inline(never)]
+    fn answer_unheard<D: Driver>(&mut self, now: Time, slot: u32, driver: &mut D) {
+        if self.workers[slot as usize].state == WorkerState::Zombie {
+            self.free(now, slot, driver);
+            self.dispatch(now, driver);
+        }
+    }
+
+    /// An answer that says "failed", or one to a pool with more rules than most.
+    #[inline(never)]
+    fn answer_with_care<D: Driver>(
         &mut self,
         now: Time,
         slot: u32,
@@ -323,7 +335,11 @@ impl Pool {
         self.release(job, slot, driver);
         self.free(now, slot, driver);
         self.dispatch(now, driver);
-        self.fail(now, job, outcome, driver);
+        if outcome == Outcome::Ok {
+            self.leave(now, job, outcome, driver);
+        } else {
+            self.fail(now, job, outcome, driver);
+        }
     }
 
     /// The exit of the worker in `slot` was noticed, whoever caused it. `crashed`: its own job took it down.
@@ -518,7 +534,7 @@ impl Pool {
     /// Gives waiting jobs to available workers for as long as there are both.
     #[inline(always)]
     fn dispatch<D: Driver>(&mut self, now: Time, driver: &mut D) {
-        if !self.queue.is_empty() {
+        if !self.queue.is_empty() && (self.eager || !self.available.is_empty()) {
             self.dispatch_queue(now, driver);
         }
     }
@@ -610,10 +626,12 @@ impl Pool {
     #[inline(always)]
     fn assign<D: Driver>(&mut self, now: Time, slot: u32, job: JobId, driver: &mut D) {
         self.available.remove(slot);
-        if self.workers[slot as usize].state == WorkerState::Dying {
+        let worker = &mut self.workers[slot as usize];
+        if worker.state == WorkerState::Dying {
             return self.hand_to_dying(now, slot, job, driver);
         }
-        self.enter(slot, WorkerState::Busy, driver);
+        driver.moved(self.number, slot, worker.state, WorkerState::Busy);
+        worker.state = WorkerState::Busy;
         self.hand_over(now, slot, job, driver);
     }
 

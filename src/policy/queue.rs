@@ -78,6 +78,14 @@ impl Queue {
     pub fn push<T: Tickets>(&mut self, job: JobId, table: &mut T) {
         self.len += 1;
         table.ticket(job).place = Place::Queued;
+        if self.discipline == Discipline::Fifo {
+            return self.lanes[0].append(job, table);
+        }
+        self.push_otherwise(job, table);
+    }
+
+    #[inline(never)]
+    fn push_otherwise<T: Tickets>(&mut self, job: JobId, table: &mut T) {
         match self.discipline {
             Discipline::Fifo | Discipline::Lifo | Discipline::AdaptiveLifo { .. } => {
                 self.append(0, job, table)
@@ -144,6 +152,26 @@ impl Queue {
             Discipline::ShortestJob | Discipline::EarliestDeadline => self.array[0].job,
             Discipline::Random => self.array[chance.below(self.array.len() as u64) as usize].job,
         }
+    }
+
+    /// Takes out the job to serve next.
+    #[inline(always)]
+    pub fn take_next<T: Tickets>(&mut self, now: Time, chance: &mut Stream, table: &mut T) -> JobId {
+        if self.discipline != Discipline::Fifo {
+            let job = self.next(now, chance, table);
+            self.remove(job, table);
+            return job;
+        }
+        self.len -= 1;
+        let lane = &mut self.lanes[0];
+        let job = lane.head;
+        let next = table.ticket(job).next;
+        lane.head = next;
+        match next {
+            NO_JOB => lane.tail = NO_JOB,
+            next => table.ticket(next).prev = NO_JOB,
+        }
+        job
     }
 
     /// The first job, in the order of the discipline, whose class may start; a scan, for reserved slots only.

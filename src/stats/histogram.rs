@@ -34,14 +34,14 @@ impl Eq for Histogram {}
 
 /// The bucket of a value in nanoseconds.
 #[inline(always)]
-const fn bucket(nanos: u64) -> usize {
+pub(super) const fn bucket(nanos: u64) -> usize {
     // Setting the bit below the smallest leading bit makes one formula serve small values too.
     let shift = (63 - (nanos | SUB_BUCKETS as u64).leading_zeros()) - MANTISSA_BITS;
     ((shift as usize) << MANTISSA_BITS) + (nanos >> shift) as usize
 }
 
 /// The smallest value of a bucket and the bucket's width, both in nanoseconds.
-const fn bounds(bucket: usize) -> (u64, u64) {
+pub(super) const fn bounds(bucket: usize) -> (u64, u64) {
     if bucket < 2 * SUB_BUCKETS {
         return (bucket as u64, 1);
     }

@@ -2,11 +2,17 @@
 
 #[cfg(feature = "chart")]
 mod charts;
+mod coverage;
+mod diagnostics;
+mod exact;
 mod faces;
 mod front_door;
 mod house;
 #[cfg(feature = "chart")]
+mod pages;
+#[cfg(feature = "chart")]
 mod pictures;
+mod recorded;
 mod records;
 mod sample;
 mod verdicts;
