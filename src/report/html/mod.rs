@@ -22,12 +22,12 @@ const UPLOT: &str = include_str!("vendor/uPlot.iife.min.js");
 const UPLOT_STYLE: &str = include_str!("vendor/uPlot.min.css");
 const UPLOT_LICENCE: &str = include_str!("vendor/uPlot-LICENSE");
 
-/// The page of a record with its charts.
+/// The page of a record with its charts, light or dark as the reader has it, unless told.
 ///
 /// # Errors
 /// [`PaintError`] of a chart.
-pub fn page(record: &Record, charts: &[Chart]) -> Result<String, PaintError> {
-    let mut page = head(record);
+pub fn page(record: &Record, charts: &[Chart], theme: Option<Theme>) -> Result<String, PaintError> {
+    let mut page = head(record, theme);
     let judgement =
         overall(record.points.iter().filter(|one| shown(record, one.index)).flat_map(|p| &p.verdicts));
     let class = judgement.map_or("", words::judgement);
@@ -88,10 +88,15 @@ fn script() -> String {
     in_script(SCRIPT)
 }
 
-fn head(record: &Record) -> String {
+fn head(record: &Record, theme: Option<Theme>) -> String {
+    let scheme = match theme {
+        None => "",
+        Some(Theme::Light) => " data-scheme=\"light\"",
+        Some(Theme::Dark) => " data-scheme=\"dark\"",
+    };
     let hash = |script: &str| crate::report::chart::base64(&Sha256::digest(script.as_bytes()));
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+        "<!DOCTYPE html>\n<html lang=\"en\"{scheme}>\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
          font-src data:; img-src data:; script-src 'sha256-{}' 'sha256-{}'; base-uri 'none'; form-action 'none'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -102,12 +107,12 @@ fn head(record: &Record) -> String {
         escape(&record.poolsim),
         escape(&words::answer(record)),
         font_faces(),
-        colors()
+        colors(theme)
     )
 }
 
 /// The page's colours, and rules that turn light charts dark: by colour, because no two inks share one.
-fn colors() -> String {
+fn colors(theme: Option<Theme>) -> String {
     let names = [
         ("paper", Ink::Paper),
         ("text", Ink::Text),
@@ -126,8 +131,12 @@ fn colors() -> String {
         names.iter().map(one).collect::<String>()
     };
     let mut text = format!(":root{{{}}}\n", variables(Theme::Light));
-    let _ =
-        writeln!(text, "@media screen and (prefers-color-scheme: dark){{:root{{{}}}", variables(Theme::Dark));
+    let reader = match theme {
+        None => "screen and (prefers-color-scheme: dark)",
+        Some(Theme::Light) => return text,
+        Some(Theme::Dark) => "screen",
+    };
+    let _ = writeln!(text, "@media {reader}{{:root{{{}}}", variables(Theme::Dark));
     for ink in Ink::themed() {
         let (light, dark) = (ink.css(Theme::Light), ink.css(Theme::Dark));
         let _ = writeln!(

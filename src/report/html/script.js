@@ -4,7 +4,8 @@
   "use strict";
   const data = JSON.parse(document.getElementById("data").textContent);
   const scheme = matchMedia("(prefers-color-scheme: dark)");
-  const ink = pair => pair[scheme.matches ? 1 : 0];
+  const told = document.documentElement.dataset.scheme;
+  const ink = pair => pair[(told ? told === "dark" : scheme.matches) ? 1 : 0];
   const element = (name, parent, text) => {
     const made = document.createElement(name);
     if (text !== undefined) made.textContent = text;
