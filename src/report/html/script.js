@@ -83,6 +83,15 @@
   const plots = [];
   const rule = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const alpha = (hex, share) => hex + Math.round(share * 255).toString(16).padStart(2, "0");
+  // Steps of time that people count in; decades of a logarithmic axis, with 2 and 5 where there are few.
+  const TIMES = [...[-6, -5, -4, -3, -2, -1].flatMap(e => [1, 2, 5].map(m => Number(m + "e" + e))),
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000];
+  const decades = (u, index, min, max) => {
+    const few = Math.log10(max / min) < 2.5;
+    const all = [];
+    for (let e = -12; e <= 12; e++) for (const m of few ? [1, 2, 5] : [1]) all.push(Number(m + "e" + e));
+    return all.filter(value => value >= min && value <= max);
+  };
   const axis = (unit, extra) => ({
     stroke: rule("--muted"), grid: { stroke: rule("--grid"), width: 1 }, ticks: { stroke: rule("--axis"), width: 1 },
     font: "12px \"poolsim sans\", sans-serif", ...extra,
@@ -94,6 +103,7 @@
     context.beginPath();
     context.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
     context.clip();
+    [context.textAlign, context.textBaseline] = ["left", "alphabetic"];
     context.font = "bold " + 12 * devicePixelRatio + "px \"poolsim sans\", sans-serif";
     phases.forEach(([name, start, end, kind], index) => {
       const [left, right] = [u.valToPos(start, "x", true), u.valToPos(end, "x", true)];
@@ -106,12 +116,15 @@
     });
     context.restore();
   };
-  // Arrow keys move the cursor, plus and minus zoom, 0 shows everything.
-  const keys = (u, holder, whole) => {
+  // Arrow keys move the cursor, plus and minus zoom, 0 shows everything; courses on one time axis zoom together.
+  const keys = (plot, group) => {
+    const { holder } = plot;
+    const zoom = range => plots.filter(other => other === plot || (group && other.group === group)).forEach(other => other.u.setScale("x", range));
     holder.tabIndex = 0;
     holder.className = "plot";
     holder.setAttribute("role", "application");
     holder.addEventListener("keydown", event => {
+      const { u, whole } = plot;
       const { min, max } = u.scales.x;
       const width = u.over.clientWidth;
       const at = u.cursor.left >= 0 ? u.cursor.left : width / 2;
@@ -122,24 +135,24 @@
         const by = event.key === "+" ? 0.6 : 1 / 0.6;
         const log = u.scales.x.distr === 3;
         const near = (end) => log ? middle * Math.pow(end / middle, by) : middle + (end - middle) * by;
-        u.setScale("x", { min: Math.max(whole[0], near(min)), max: Math.min(whole[1], near(max)) });
-      } else if (event.key === "0") u.setScale("x", { min: whole[0], max: whole[1] });
+        zoom({ min: Math.max(whole[0], near(min)), max: Math.min(whole[1], near(max)) });
+      } else if (event.key === "0") zoom({ min: whole[0], max: whole[1] });
       else return;
       event.preventDefault();
     });
   };
-  const draw = (host, label, make) => {
+  const draw = (host, label, make, group) => {
     const holder = element("div", host);
     holder.setAttribute("aria-label", label + ". Arrow keys move the cursor, plus and minus zoom, 0 shows everything.");
-    const plot = { holder, make, u: null };
+    const plot = { holder, group, u: null, whole: null };
     plot.redraw = () => {
       if (plot.u) plot.u.destroy();
       const { options, values, whole } = make(Math.max(240, holder.clientWidth));
+      plot.whole = whole;
       plot.u = new uPlot(options, values, holder);
-      if (!holder.tabIndex || holder.tabIndex < 0) keys({ get scales() { return plot.u.scales; }, get over() { return plot.u.over; }, get cursor() { return plot.u.cursor; },
-        setCursor: at => plot.u.setCursor(at), posToVal: (v, s) => plot.u.posToVal(v, s), setScale: (s, r) => plot.u.setScale(s, r) }, holder, whole);
     };
     plot.redraw();
+    keys(plot, group);
     plots.push(plot);
     return plot;
   };
@@ -168,11 +181,11 @@
         width, height: 190, title: panel.title, series, bands,
         cursor: { sync: { key: group }, drag: { x: true, y: false } },
         scales: { x: { time: false, range: (u, min, max) => min === null || max <= min ? whole : [min, max] }, y: { range: (u, min, max) => [Math.min(0, min || 0), max > 0 ? max * 1.08 : 1] } },
-        axes: [axis("seconds", {}), axis(panel.unit, { size: 70 })],
+        axes: [axis("seconds", { incrs: TIMES }), axis(panel.unit, { size: 70, ...(panel.unit === "seconds" ? { incrs: TIMES } : {}) })],
         hooks: { drawClear: [shade(point.phases)] },
       },
     };
-  }));
+  }, group));
 
   const distribution = (host, point, tail) => {
     const title = tail ? "share of requests beyond a time" : "share of requests within a time";
@@ -197,14 +210,14 @@
         value: (u, v) => percent(v), points: { show: false },
       }));
       const y = tail
-        ? { axis: { size: 70, values: (u, values) => values.map(v => v === null ? "" : percent(v)) }, scale: { distr: 3 } }
+        ? { axis: { size: 70, splits: decades, values: (u, values) => values.map(v => v === null ? "" : percent(v)) }, scale: { distr: 3 } }
         : { axis: { size: 70 }, scale: { range: [0, 1] } };
       return {
         whole, values,
         options: {
           width, height: 300, title, series: [{ label: "time", value: (u, v) => show("seconds", v) }, ...series],
           scales: { x: { time: false, distr: 3 }, y: y.scale },
-          axes: [axis("seconds", {}), axis("ratio", y.axis)],
+          axes: [axis("seconds", { splits: decades }), axis("ratio", y.axis)],
         },
       };
     });
