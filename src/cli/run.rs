@@ -103,7 +103,7 @@ fn save(record: &Record, folder: &Path, args: &Run) -> Result<(), Failure> {
         let drawn = if args.report { draw(record, folder)? } else { Vec::new() };
         let mut paths = report::files::write(record, folder)?;
         // Of the pictures one needs to know the page only.
-        paths.extend(drawn.into_iter().last());
+        paths.extend(drawn.into_iter().next_back());
         paths
     };
     if !args.quiet {

@@ -14,5 +14,7 @@ mod pages;
 mod pictures;
 mod recorded;
 mod records;
+#[cfg(feature = "chart")]
+mod reports;
 mod sample;
 mod verdicts;

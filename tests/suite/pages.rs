@@ -36,10 +36,22 @@ fn a_page_asks_for_nothing() {
 fn a_page_says_everything() {
     let text = page(&pictures::run());
     for word in [
-        "orchestrator", "1 of 3 objectives is missed", "word missed", "word undecided", "word met",
-        "A pool of workers", "chart-timeline", "chart-distribution", "Where time goes", "How sure we are",
-        "What was assumed", "The model as meant", "poolsim run models/orchestrator.toml --seed 7",
-        "0123456789abcdef", "about 79 replications would reach it", "MIT",
+        "orchestrator",
+        "1 of 3 objectives is missed",
+        "word missed",
+        "word undecided",
+        "word met",
+        "A pool of workers",
+        "chart-timeline",
+        "chart-distribution",
+        "Where time goes",
+        "How sure we are",
+        "What was assumed",
+        "The model as meant",
+        "poolsim run models/orchestrator.toml --seed 7",
+        "0123456789abcdef",
+        "about 79 replications would reach it",
+        "MIT",
     ] {
         assert!(text.contains(word), "{word}");
     }

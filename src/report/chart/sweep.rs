@@ -160,7 +160,7 @@ fn said(bound: Option<&Verdict>) -> String {
 pub(super) fn summary(unit: Unit) -> impl Fn(&Line) -> String {
     move |line| {
         let mut known = line.spots.iter().filter_map(|spot| spot.y);
-        match (known.next(), known.last()) {
+        match (known.next(), known.next_back()) {
             (Some(first), Some(last)) => {
                 let (first, last) = (figure::plain(unit, first), figure::plain(unit, last));
                 format!("{}: from {first} to {last}", line.name)
