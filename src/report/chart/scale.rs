@@ -137,7 +137,7 @@ impl Scale {
             } else {
                 all.filter(inside).collect()
             };
-            if values.len() as f64 <= room * 1.3 && values.len() > 1 {
+            if values.len() as f64 <= (room * 1.3).max(4.0) && values.len() > 1 {
                 return values;
             }
         }
