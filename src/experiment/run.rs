@@ -8,7 +8,7 @@
 use super::estimate::{self, EstimateSettings, Estimated, RegimeFound};
 use super::metric::{Metric, Scope, Unit};
 use super::record::{
-    self, GivenModel, Kind, Parts, PhaseSpan, Point, Record, SCHEMA, Setting, Settings, Warning,
+    self, GivenModel, Kind, Parts, PhaseSpan, Point, Record, SCHEMA, Setting, Settings, Warning, World,
 };
 use super::verdict::{self, Evidence, Judgement};
 use crate::engine::{self, Breach};
@@ -90,6 +90,8 @@ pub fn run(model: &Model, given: Given, progress: &dyn Progress) -> Result<Recor
         settings: settings_of(model, given.overrides),
         points,
         warnings: given.warnings,
+        chosen: None,
+        differences: Vec::new(),
     })
 }
 
@@ -125,6 +127,8 @@ pub fn point(
         curves: estimated.curves,
         extremes: Vec::new(),
         warnings: warning.into_iter().collect(),
+        world: World::Simulated,
+        stretch: None,
     })
 }
 
