@@ -76,10 +76,13 @@ impl Span {
     #[inline(always)]
     pub fn from_secs(secs: f64) -> Span {
         // Through `i64`, because processors convert to signed words; `as` saturates. The half rounds half up.
-        match (secs * NANOS + 0.5) as i64 {
-            i64::MAX => Span::NEVER,
-            nanos => Span(nanos.max(0) as u64),
-        }
+        let nanos = (secs * NANOS + 0.5) as i64;
+        if nanos > 0 && nanos < i64::MAX { Span(nanos as u64) } else { Span::at_limit(nanos) }
+    }
+
+    #[cold]
+    const fn at_limit(nanos: i64) -> Span {
+        if nanos <= 0 { Span::ZERO } else { Span::NEVER }
     }
 
     /// Nanoseconds.

@@ -54,6 +54,11 @@ pub enum ColorChoice {
 pub enum RawCommand {
     /// Run a model and judge its objectives
     Run(Box<RawRun>),
+    /// Compare the simulator with exact queueing results or recorded runs
+    Validate(RawValidate),
+    /// Draw a record: a page to read, or its charts
+    #[cfg(feature = "chart")]
+    Report(RawReport),
     /// Print a JSON Schema, for editors that complete and check
     Schema(RawSchema),
 }
@@ -118,8 +123,8 @@ pub struct RawRun {
     /// Folder for record and tables, or `none` [default: output/NAME]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub output: Option<String>,
-    /// Write no report page; there is none yet.
-    #[arg(long, hide = true)]
+    /// Write neither report.html nor charts
+    #[arg(long, help_heading = "Output")]
     pub no_report: bool,
     /// Say nothing on standard error but errors
     #[arg(short, long, help_heading = "Output")]
@@ -139,9 +144,90 @@ Examples:
   poolsim run models/orchestrator.toml --format csv -o figures.csv --output none
       one row per figure, with interval, for a spreadsheet
 
-Files: output/NAME/record.json (everything, the input of all other commands), metrics.csv, timeline.csv.
+Files: output/NAME/record.json (everything, the input of all other commands), metrics.csv, timeline.csv,
+report.html (one page that needs nothing else), charts/*.svg.
 
 Exit codes: 0 done or all objectives met, 1 an objective is missed, 2 could not, 3 undecided, 130 interrupted.";
+
+/// `poolsim validate`.
+#[derive(Clone, Debug, Args)]
+pub struct RawValidate {
+    /// A file of exact cases (`[[case]]`), or a folder with constants.toml and scenarios/
+    #[arg(value_name = "PATH")]
+    pub path: std::path::PathBuf,
+    /// Only cases or scenarios whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Share of the requests that narrow intervals need
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    pub effort: f64,
+    /// Seed of all random numbers
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `poolsim report`.
+#[cfg(feature = "chart")]
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = REPORT_HELP)]
+pub struct RawReport {
+    /// Record, or the folder that has one
+    #[arg(value_name = "RECORD|DIR")]
+    pub record: String,
+    /// What to draw: html (one page), svg or png (a folder of charts)
+    #[arg(long, value_name = "FORMAT", default_value = "html", hide_default_value = true)]
+    #[arg(hide_possible_values = true)]
+    pub format: ReportFormat,
+    /// Paper: light or dark [default: light; a page follows its reader]
+    #[arg(long, value_name = "THEME", hide_possible_values = true)]
+    pub theme: Option<ReportTheme>,
+    /// Size of charts in points [default: 960x540]
+    #[arg(long, value_name = "WxH")]
+    pub size: Option<String>,
+    /// Page to write, `-` for standard output, or folder of charts [default: beside the record]
+    #[arg(short, long = "out", value_name = "FILE|DIR")]
+    pub out: Option<String>,
+    /// Open the page in the browser
+    #[arg(long)]
+    pub open: bool,
+    /// Say nothing on standard error but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// What a report is.
+#[cfg(feature = "chart")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// One page.
+    Html,
+    /// Charts as lines.
+    Svg,
+    /// Charts as pixels.
+    Png,
+}
+
+/// Paper.
+#[cfg(feature = "chart")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportTheme {
+    /// Dark on white.
+    Light,
+    /// Light on near black.
+    Dark,
+}
+
+#[cfg(feature = "chart")]
+const REPORT_HELP: &str = "\
+Examples:
+  poolsim report output/orchestrator --open
+      draw the page anew and open it
+  poolsim report output/orchestrator --format png --theme dark --size 1280x720
+      charts for slides, two pixels a point, in output/orchestrator/charts/
+  poolsim report output/orchestrator/record.json -o review.html
+      the page under another name; it needs no other file and no network
+
+The same record and version give the same bytes.";
 
 /// `poolsim schema`.
 #[derive(Clone, Debug, Args)]

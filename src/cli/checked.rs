@@ -71,6 +71,8 @@ pub struct Run {
     pub sink: Sink,
     /// Where files go.
     pub folder: Folder,
+    /// Whether to draw the report.
+    pub report: bool,
     /// Whether to keep silent.
     pub quiet: bool,
     /// The command that repeats the figures, without its seed.
@@ -125,6 +127,7 @@ pub fn run(raw: RawRun) -> Result<Run, Failure> {
         trace: raw.trace,
         threads: raw.threads,
         format: raw.format,
+        report: !raw.no_report,
         quiet: raw.quiet,
         command,
     })

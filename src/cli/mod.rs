@@ -11,9 +11,12 @@ pub mod interrupt;
 pub mod overrides;
 pub mod printer;
 pub mod progress;
+#[cfg(feature = "chart")]
+pub mod report;
 pub mod run;
 pub mod schema;
 pub mod terminal;
+pub mod validate;
 
 use args::{RawArgs, RawCommand};
 use clap::Parser;
@@ -43,6 +46,9 @@ fn answer(args: Vec<OsString>) -> u8 {
     terminal::set_color(raw.color);
     let result = match raw.command {
         RawCommand::Run(run) => checked::run(*run).and_then(|run| run::run(&run)),
+        RawCommand::Validate(args) => validate::run(&args),
+        #[cfg(feature = "chart")]
+        RawCommand::Report(report) => report::report(&report),
         RawCommand::Schema(schema) => schema::schema(&schema),
     };
     match result {

@@ -29,7 +29,7 @@ pub fn run(args: &Run) -> Result<Answer, Failure> {
         Folder::ByName => Some(Path::new("output").join(report::files::folder_name(&record.name))),
     };
     if let Some(folder) = folder {
-        save(&record, &folder, args.quiet)?;
+        save(&record, &folder, args)?;
     }
     printer::print(&record, args.format, &args.sink)?;
     let worst = overall(record.points.iter().flat_map(|point| &point.verdicts));
@@ -97,15 +97,30 @@ fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T + Send) -> 
     Ok(pool.install(work))
 }
 
-fn save(record: &Record, folder: &Path, quiet: bool) -> Result<(), Failure> {
+fn save(record: &Record, folder: &Path, args: &Run) -> Result<(), Failure> {
     let paths: Vec<PathBuf> = {
         let _guard = interrupt::hold();
-        report::files::write(record, folder)?
+        let drawn = if args.report { draw(record, folder)? } else { Vec::new() };
+        let mut paths = report::files::write(record, folder)?;
+        // Of the pictures one needs to know the page only.
+        paths.extend(drawn.into_iter().next_back());
+        paths
     };
-    if !quiet {
+    if !args.quiet {
         let names: Vec<String> =
             paths.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
         terminal::say(&format!("wrote {}: {}", folder.display(), names.join(", ")));
     }
     Ok(())
+}
+
+#[cfg(feature = "chart")]
+fn draw(record: &Record, folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let style = report::chart::Style::default();
+    Ok(report::files::write_report(record, folder, &style)?)
+}
+
+#[cfg(not(feature = "chart"))]
+fn draw(_: &Record, _: &Path) -> Result<Vec<PathBuf>, Failure> {
+    Ok(Vec::new())
 }

@@ -31,10 +31,13 @@ pub fn stdout_look() -> Look {
     let terminal = stdout.is_terminal();
     Look {
         color: AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
-        width: if terminal { terminal_width() } else { Look::PLAIN.width },
+        width: if terminal { terminal_width() } else { UNBROKEN },
         unicode: !terminal || locale_is_unicode(|name| std::env::var(name).ok()),
     }
 }
+
+/// Width of a text that goes to a file or another program: wide enough that no table breaks its cells.
+const UNBROKEN: u16 = 200;
 
 fn terminal_width() -> u16 {
     terminal_size::terminal_size().map_or(Look::PLAIN.width, |(width, _)| width.0)

@@ -15,6 +15,11 @@ use crate::time::{Span, Time};
 
 /// Pending instants of slots.
 pub(super) trait SlotCalendar {
+    /// Whether all slots are those of the only instance, there is one source and no host: what other models need
+    /// is compiled out.
+    const ALONE: bool;
+    /// Whether slots are numbered below [`SLOTS_PACKED`].
+    const PACKED: bool;
     /// An empty calendar for so many slots.
     fn new(slots: usize) -> Self;
     /// The earliest instant and its slot; an instant beyond `Time::HORIZON_MAX` from an empty calendar.
@@ -23,20 +28,31 @@ pub(super) trait SlotCalendar {
     fn insert(&mut self, at: Time, slot: u32);
     /// Takes out the first.
     fn pop(&mut self);
+    /// Takes out the first and enters a slot.
+    #[inline(always)]
+    fn replace_first(&mut self, at: Time, slot: u32) {
+        self.pop();
+        self.insert(at, slot);
+    }
     /// Takes out a slot that is in the calendar.
     fn remove(&mut self, slot: u32);
 }
 
 /// Bits of a packed key that hold the slot.
 const SLOT_BITS: u32 = 6;
+/// More slots than any packed calendar holds.
+pub(super) const SLOTS_PACKED: usize = 1 << SLOT_BITS;
 
 /// Ascending keys `time << 6 | slot`, shifted into place without a branch. `N` is one more than the slots; the
 /// last key stays at the maximum. Instants are below `Time::HORIZON_MAX` = 2^57, so a key never overflows.
-pub(super) struct Packed<const N: usize>([u64; N]);
+pub(super) struct Packed<const N: usize, const ALONE: bool>([u64; N]);
 
-impl<const N: usize> SlotCalendar for Packed<N> {
+impl<const N: usize, const ALONE: bool> SlotCalendar for Packed<N, ALONE> {
+    const ALONE: bool = ALONE;
+    const PACKED: bool = true;
+
     fn new(slots: usize) -> Self {
-        assert!(slots < N && N <= 1 << SLOT_BITS, "{slots} slots do not fit a calendar of {N}");
+        assert!(slots < N && N <= SLOTS_PACKED, "{slots} slots do not fit a calendar of {N}");
         Packed([u64::MAX; N])
     }
 
@@ -61,6 +77,16 @@ impl<const N: usize> SlotCalendar for Packed<N> {
     fn pop(&mut self) {
         for place in 1..N {
             self.0[place - 1] = self.0[place];
+        }
+    }
+
+    #[inline(always)]
+    fn replace_first(&mut self, at: Time, slot: u32) {
+        let key = at.nanos() << SLOT_BITS | u64::from(slot);
+        self.0[0] = self.0[1].min(key);
+        // The last place holds no slot, before and after.
+        for place in 1..N - 1 {
+            self.0[place] = self.0[place].max(self.0[place + 1].min(key));
         }
     }
 
@@ -130,6 +156,9 @@ impl Indexed {
 }
 
 impl SlotCalendar for Indexed {
+    const ALONE: bool = false;
+    const PACKED: bool = false;
+
     fn new(slots: usize) -> Self {
         Indexed { heap: Vec::with_capacity(slots), place: vec![ABSENT; slots] }
     }
@@ -286,16 +315,16 @@ impl Timers {
     fn find_first(&mut self) {
         let mut first = (Time::NEVER, HEAP);
         for (index, ring) in self.rings.iter().enumerate() {
-            if let Some(timer) = ring.timers.front() {
-                if timer.at < first.0 {
-                    first = (timer.at, index);
-                }
+            if let Some(timer) = ring.timers.front()
+                && timer.at < first.0
+            {
+                first = (timer.at, index);
             }
         }
-        if let Some(&(at, ..)) = self.heap.heap.first() {
-            if at < first.0 {
-                first = (at, HEAP);
-            }
+        if let Some(&(at, ..)) = self.heap.heap.first()
+            && at < first.0
+        {
+            first = (at, HEAP);
         }
         self.first = first;
     }
@@ -359,10 +388,17 @@ mod tests {
                     calendar.remove(slot);
                     list.remove(place);
                 }
-                _ => {
+                (_, choice) => {
                     list.sort_unstable();
-                    assert_eq!(calendar.first(), list.remove(0));
-                    calendar.pop();
+                    let (at, first) = list.remove(0);
+                    assert_eq!(calendar.first(), (at, first));
+                    if choice == 1 {
+                        calendar.pop();
+                    } else {
+                        let later = at + Span::from_nanos(chance.below(50));
+                        calendar.replace_first(later, first);
+                        list.push((later, first));
+                    }
                 }
             }
             match list.iter().min() {
@@ -374,8 +410,8 @@ mod tests {
 
     #[test]
     fn slot_calendars_keep_time_and_slot_order() {
-        agrees_with_a_list::<Packed<9>>(8);
-        agrees_with_a_list::<Packed<33>>(32);
+        agrees_with_a_list::<Packed<9, true>>(8);
+        agrees_with_a_list::<Packed<33, false>>(32);
         agrees_with_a_list::<Indexed>(100);
     }
 

@@ -1,6 +1,7 @@
 //! The client's side: sending, giving up, trying again, hedging.
 
 use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
+use super::first::First;
 use super::job::NO_USER;
 use super::plan::Plan;
 use super::world::{Wait, World};
@@ -44,7 +45,11 @@ pub(super) struct Direct {
 const NOT_DIRECT: u32 = u32::MAX;
 
 /// By source.
-pub(super) fn direct_sends(plan: &Plan<'_>, clients: &[Client], waits: &[Vec<Wait>]) -> Vec<Direct> {
+pub(super) fn direct_sends<C: SlotCalendar>(
+    plan: &Plan<'_>,
+    clients: &First<Client, C>,
+    waits: &[Vec<Wait>],
+) -> First<Direct, C> {
     let direct = |source: usize| {
         let settings = clients[source].settings();
         let plain = clients[source].is_stateless()
@@ -92,6 +97,12 @@ impl<C: SlotCalendar> World<'_, C> {
         self.pools[instance as usize].arrive(now, job, &mut self.phys);
     }
 
+    /// [`World::send`] for all but the commonest place.
+    #[inline(never)]
+    pub(super) fn send_again(&mut self, job: JobId) {
+        self.send(job);
+    }
+
     /// Sends an attempt where the client has rules of its own, or a route chooses.
     #[inline(never)]
     fn send_with_care(&mut self, job: JobId, source: usize) {
@@ -106,7 +117,7 @@ impl<C: SlotCalendar> World<'_, C> {
             if !client.may_send(now) {
                 entry.ticket.place = Place::Outside;
                 entry.unsent = true;
-                return self.phys.inbox.push((job, Outcome::Rejected));
+                return self.phys.tell(job, Outcome::Rejected);
             }
             client.sent(now, retry);
         }
@@ -114,7 +125,7 @@ impl<C: SlotCalendar> World<'_, C> {
         let Some(instance) = self.route(job, source) else {
             let tally = self.phys.monitor.cell(cell);
             tally.attempts_rejected += 1;
-            return self.phys.inbox.push((job, Outcome::Rejected));
+            return self.phys.tell(job, Outcome::Rejected);
         };
         let pool = self.phys.plan.instances[instance as usize].0;
         self.phys.monitor.pools[pool].tally.arrivals += 1;
@@ -160,15 +171,15 @@ impl<C: SlotCalendar> World<'_, C> {
         let hedge = settings.hedge;
         let entry = self.phys.jobs.get_mut(job);
         entry.ticket.deadline = (now + attempt).min(entry.first_sent + total);
-        let first = entry.attempts == 1;
-        let (sent, stamp, generation) = (entry.first_sent, entry.stamp, entry.generation);
+        let (sent, stamp) = (entry.first_sent, entry.stamp);
         if !attempt.is_never() {
             let ring = self.phys.timers.ring(attempt);
             self.phys.timers.push_ring(ring, now, TimerKind::AttemptDeadline, job, stamp);
         }
-        if !total.is_never() && (first || self.phys.jobs.get(job).hedge) {
+        if !total.is_never() {
+            // Each attempt has a timer of its own, because a request that is given up goes on under a new number.
             let at = sent + total;
-            self.phys.timers.push(Timer { at, kind: TimerKind::TotalDeadline, id: job, generation });
+            self.phys.timers.push(Timer { at, kind: TimerKind::TotalDeadline, id: job, generation: stamp });
         }
         if let Some(hedge) = hedge.filter(|_| !self.phys.jobs.get(job).hedge) {
             let timer = Timer { at: now + hedge.after, kind: TimerKind::Hedge, id: job, generation: stamp };
@@ -205,7 +216,8 @@ impl<C: SlotCalendar> World<'_, C> {
         let now = self.phys.now;
         let entry = self.phys.jobs.get(job);
         if entry.orphan {
-            return self.phys.jobs.remove(job);
+            self.phys.jobs.remove(job);
+            return;
         }
         let source = usize::from(entry.source);
         let given_up = entry.given_up;
@@ -288,7 +300,7 @@ impl<C: SlotCalendar> World<'_, C> {
         };
         self.phys.monitor.in_backoff.down(now);
         self.phys.redraw(timer.id);
-        self.send(timer.id);
+        self.send_again(timer.id);
     }
 
     /// The client's patience with an attempt is over.
@@ -302,12 +314,7 @@ impl<C: SlotCalendar> World<'_, C> {
     /// The client's patience with a request is over.
     pub(super) fn total_deadline(&mut self, timer: Timer) {
         let entry = self.phys.jobs.get(timer.id);
-        if entry.generation != timer.generation || entry.orphan {
-            return;
-        }
-        if entry.in_backoff {
-            self.end_in_backoff(timer.id, Outcome::Timeout);
-        } else {
+        if entry.stamp == timer.generation && !entry.orphan && !entry.in_backoff {
             self.withdraw_siblings(timer.id);
             self.give_up(timer.id, Outcome::Timeout);
         }
@@ -345,6 +352,7 @@ impl<C: SlotCalendar> World<'_, C> {
             return self.pools[instance].cancel(now, job, &mut self.phys);
         }
         let twin = self.phys.jobs.split(job);
+        self.phys.orphaned(job);
         let user = self.phys.jobs.get(twin).user;
         if user != NO_USER {
             self.phys.users[user as usize].job = Some(twin);
@@ -369,7 +377,7 @@ impl<C: SlotCalendar> World<'_, C> {
         let cell = self.phys.jobs.get(twin).cell;
         self.phys.monitor.cell(cell).hedges += 1;
         self.phys.timers.push(Timer { at: now + hedge.after, ..timer });
-        self.send(twin);
+        self.send_again(twin);
     }
 
     /// An attempt of several has failed: the others go on.
@@ -392,6 +400,7 @@ impl<C: SlotCalendar> World<'_, C> {
             entry.orphan = true;
             let (source, instance, retry) =
                 (usize::from(entry.source), entry.instance as usize, entry.is_retry);
+            self.phys.orphaned(other);
             self.clients[source].ended(now, Outcome::Cancelled, retry);
             if self.phys.jobs.get(other).ticket.place == Place::Outside {
                 // It has ended, and the news is in the inbox.

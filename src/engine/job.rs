@@ -63,7 +63,6 @@ pub(super) struct Job {
     /// Next attempt of the same request (a circle), or itself.
     pub(super) sibling: JobId,
     pub(super) hedges: u32,
-    pub(super) generation: u32,
 }
 
 /// No virtual user.
@@ -72,7 +71,7 @@ pub(super) const NO_USER: u32 = u32::MAX;
 impl Job {
     fn new() -> Job {
         Job {
-            ticket: Ticket::default(),
+            ticket: Ticket { next: NO_JOB, ..Ticket::default() },
             demand: Span::ZERO,
             remaining: Span::NEVER,
             first_sent: Time::ZERO,
@@ -103,7 +102,6 @@ impl Job {
             stamp: 0,
             sibling: NO_JOB,
             hedges: 0,
-            generation: 0,
         }
     }
 
@@ -149,43 +147,54 @@ impl Job {
 }
 
 /// The table of jobs.
-#[derive(Default)]
 pub(super) struct Jobs {
     jobs: Vec<Job>,
-    free: Vec<JobId>,
+    /// Entries that are free, the last one freed first: a list through `Ticket::next`.
+    free: JobId,
+    free_count: usize,
 }
 
 impl Jobs {
     pub(super) fn new() -> Jobs {
-        Jobs { jobs: Vec::with_capacity(256), free: Vec::with_capacity(256) }
+        Jobs { jobs: Vec::with_capacity(64), free: NO_JOB, free_count: 0 }
     }
 
     /// A fresh job.
-    #[inline(always)]
     pub(super) fn add(&mut self) -> JobId {
-        match self.free.pop() {
-            Some(job) => {
-                self.jobs[job as usize].reset(job);
-                job
-            }
-            None => self.grow(),
+        self.fresh().0
+    }
+
+    /// A fresh job and its entry.
+    #[inline(always)]
+    pub(super) fn fresh(&mut self) -> (JobId, &mut Job) {
+        if self.free == NO_JOB {
+            self.grow();
         }
+        let job = self.free;
+        let entry = &mut self.jobs[job as usize];
+        self.free = entry.ticket.next;
+        self.free_count -= 1;
+        entry.reset(job);
+        (job, entry)
     }
 
     #[cold]
     #[inline(never)]
-    fn grow(&mut self) -> JobId {
-        let job = self.jobs.len() as JobId;
-        self.jobs.push(Job { sibling: job, ..Job::new() });
-        job
+    fn grow(&mut self) {
+        self.free = self.jobs.len() as JobId;
+        self.free_count = 1;
+        self.jobs.push(Job::new());
     }
 
-    /// Ends a job; timers that were set for it become stale.
+    /// Ends a job; timers that were set for it become stale. What it was can be read until the next is made.
     #[inline(always)]
-    pub(super) fn remove(&mut self, job: JobId) {
+    pub(super) fn remove(&mut self, job: JobId) -> &Job {
         let entry = &mut self.jobs[job as usize];
-        entry.generation = entry.generation.wrapping_add(1);
-        self.free.push(job);
+        // No attempt has number 0, so every timer that was set for the job is stale from now on.
+        entry.stamp = 0;
+        entry.ticket.next = std::mem::replace(&mut self.free, job);
+        self.free_count += 1;
+        entry
     }
 
     /// Parts a request from an attempt that works on for nobody: returns the request's new number.
@@ -193,10 +202,8 @@ impl Jobs {
         let twin = self.add();
         let entry = self.get(job).clone();
         let sibling = if entry.sibling == job { twin } else { entry.sibling };
-        let generation = self.get(twin).generation;
         let place = Place::Outside;
-        *self.get_mut(twin) =
-            Job { generation, sibling, ticket: Ticket { place, ..entry.ticket }, ..entry.clone() };
+        *self.get_mut(twin) = Job { sibling, ticket: Ticket { place, ..entry.ticket }, ..entry.clone() };
         if sibling != twin {
             self.relink(job, twin);
         }
@@ -209,7 +216,6 @@ impl Jobs {
     pub(super) fn hedge(&mut self, job: JobId, now: Time) -> JobId {
         let twin = self.add();
         let entry = self.get(job).clone();
-        let generation = self.get(twin).generation;
         let ticket = Ticket {
             class: entry.ticket.class,
             priority: entry.ticket.priority,
@@ -217,7 +223,7 @@ impl Jobs {
             ..Ticket::default()
         };
         *self.get_mut(twin) =
-            Job { generation, ticket, hedge: true, executions: entry.executions + 1000, ..entry.clone() };
+            Job { ticket, hedge: true, executions: entry.executions + 1000, ..entry.clone() };
         let fresh = self.get_mut(twin);
         (fresh.first_start, fresh.remaining, fresh.attempts) = (Time::NEVER, Span::NEVER, entry.attempts - 1);
         fresh.book_waiting(now);
@@ -254,13 +260,17 @@ impl Jobs {
 
     /// Jobs alive.
     pub(super) fn alive(&self) -> usize {
-        self.jobs.len() - self.free.len()
+        self.jobs.len() - self.free_count
     }
 
     /// Every job alive, lowest number first.
     pub(super) fn all_alive(&self) -> Vec<JobId> {
         let mut alive = vec![true; self.jobs.len()];
-        self.free.iter().for_each(|&job| alive[job as usize] = false);
+        let mut free = self.free;
+        while free != NO_JOB {
+            alive[free as usize] = false;
+            free = self.get(free).ticket.next;
+        }
         (0..self.jobs.len() as JobId).filter(|&job| alive[job as usize]).collect()
     }
 }

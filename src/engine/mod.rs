@@ -16,6 +16,7 @@
 mod calendar;
 mod client;
 mod fault;
+mod first;
 mod host;
 mod job;
 mod level;
@@ -120,10 +121,11 @@ impl Prepared<'_> {
         let plan = &self.plan;
         match plan.slots {
             _ if plan.unlimited => World::<Indexed>::new(plan, index, races).run(follow),
-            0..=8 => World::<Packed<9>>::new(plan, index, races).run(follow),
-            9..=12 => World::<Packed<13>>::new(plan, index, races).run(follow),
-            13..=16 => World::<Packed<17>>::new(plan, index, races).run(follow),
-            17..=32 => World::<Packed<33>>::new(plan, index, races).run(follow),
+            0..=8 if plan.alone => World::<Packed<9, true>>::new(plan, index, races).run(follow),
+            9..=12 if plan.alone => World::<Packed<13, true>>::new(plan, index, races).run(follow),
+            13..=32 if plan.alone => World::<Packed<33, true>>::new(plan, index, races).run(follow),
+            0..=12 => World::<Packed<13, false>>::new(plan, index, races).run(follow),
+            13..=32 => World::<Packed<33, false>>::new(plan, index, races).run(follow),
             _ => World::<Indexed>::new(plan, index, races).run(follow),
         }
     }

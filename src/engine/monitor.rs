@@ -1,5 +1,7 @@
 //! From decisions to counts: segments, timeline, levels. Watches the world; never steers it.
 
+use super::calendar::SlotCalendar;
+use super::first::First;
 use super::level::Level;
 use crate::model::{Model, Regime, RunLength};
 use crate::outcome::Outcome;
@@ -48,13 +50,13 @@ enum Cuts {
 }
 
 /// Collects what a replication reports.
-pub(super) struct Monitor {
+pub(super) struct Monitor<C> {
     classes: usize,
     /// Class tallies, segment by segment.
     pub(super) cells: Vec<ClassTally>,
     /// By cell: latencies of requests whose only attempt ended well.
     once: Vec<Sample>,
-    pub(super) pools: Vec<PoolLevels>,
+    pub(super) pools: First<PoolLevels, C>,
     pub(super) in_flight: Level,
     pub(super) in_backoff: Level,
     closed: Vec<Segment>,
@@ -82,8 +84,8 @@ pub(super) struct Monitor {
     sending_ended: Option<Time>,
 }
 
-impl Monitor {
-    pub(super) fn new(model: &Model, expected: Span, horizon: Time) -> Monitor {
+impl<C: SlotCalendar> Monitor<C> {
+    pub(super) fn new(model: &Model, expected: Span, horizon: Time) -> Monitor<C> {
         let classes = model.classes.len();
         let cuts = cuts(model);
         let width = match model.run.bin {
@@ -98,7 +100,7 @@ impl Monitor {
             classes,
             cells: vec![ClassTally::default(); classes],
             once: vec![Sample::default(); classes],
-            pools: vec![PoolLevels::default(); model.pools.len()],
+            pools: model.pools.iter().map(|_| PoolLevels::default()).collect(),
             in_flight: Level::default(),
             in_backoff: Level::default(),
             closed: Vec::new(),
@@ -285,8 +287,9 @@ impl Monitor {
         (bin.queue, bin.busy, bin.in_flight) = (queue - base.0, busy - base.1, in_flight - base.2);
         bin.queue_at_end = self.pools.iter().map(|pool| pool.queue.level()).sum();
         bin.busy_at_end = self.pools.iter().map(|pool| pool.busy.level()).sum();
-        bin.latency = self.bin_latency.to_vec();
-        self.bin_latency.fill(0);
+        if bin.outcomes != [0; Outcome::ALL.len()] {
+            bin.latency = take_filled(&mut self.bin_latency);
+        }
         self.timeline.bins.push(bin);
         if self.timeline.bins.len() >= BINS_MOST {
             self.join_bins();
@@ -308,7 +311,7 @@ impl Monitor {
                     joined.busy += other.busy;
                     joined.in_flight += other.in_flight;
                     joined.outcomes.iter_mut().zip(other.outcomes).for_each(|(a, b)| *a += b);
-                    joined.latency.iter_mut().zip(&other.latency).for_each(|(a, b)| *a += b);
+                    joined.join_latency(other);
                 }
                 joined
             })
@@ -441,6 +444,24 @@ impl PoolLevels {
         slots.idle = slots.capacity.saturating_sub(used);
         tally
     }
+}
+
+/// The filled buckets with their counts, which become zero. Empty stretches are skipped at a time, because a bin
+/// fills few of them.
+fn take_filled(counts: &mut [u32; Timeline::LATENCY_BUCKETS]) -> Vec<(u16, u32)> {
+    const STRETCH: usize = 32;
+    let mut filled = Vec::new();
+    for (number, stretch) in counts.chunks_exact_mut(STRETCH).enumerate() {
+        if stretch.iter().fold(0, |any, count| any | count) == 0 {
+            continue;
+        }
+        for (index, count) in stretch.iter_mut().enumerate() {
+            if *count > 0 {
+                filled.push(((number * STRETCH + index) as u16, std::mem::take(count)));
+            }
+        }
+    }
+    filled
 }
 
 fn add_use(slots: &mut crate::stats::SlotUse, nanos: u64, how: Use) {

@@ -2,20 +2,24 @@
 
 use super::RequestEnd;
 use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
+use super::first::First;
 use super::host::Host;
 use super::job::Jobs;
 use super::monitor::{Monitor, Use};
 use super::plan::Plan;
-use super::slot::{Act, NO_LANE, Slot};
+use super::slot::{Act, NO_LANE, Slot, SlotTable};
 use super::user::User;
 use crate::outcome::Outcome;
 use crate::policy::{
-    CrashRadius, Driver, JobId, NO_JOB, PoolTimer, SlotTimer, Slots, Ticket, Tickets, WorkerState,
+    CrashRadius, Driver, JobId, NO_JOB, Place, PoolTimer, SlotTimer, Slots, Ticket, Tickets, WorkerState,
 };
 use crate::random::{Purpose, Streams};
 use crate::stats::HostTally;
 use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
+
+/// No slot.
+const NO_SLOT: u32 = u32::MAX;
 
 /// Whether a write to a dying worker failed, by (request, retries used): recorded races to be repeated.
 pub(super) type Races = std::collections::BTreeMap<(u64, u32), bool>;
@@ -33,15 +37,19 @@ pub(super) struct Physics<'m, C> {
     pub(super) plan: &'m Plan<'m>,
     pub(super) streams: Streams,
     pub(super) now: Time,
-    pub(super) slots: Vec<Slot>,
+    pub(super) slots: SlotTable<C>,
     pub(super) calendar: C,
+    /// The slot whose entry, the calendar's first, has come due and not been taken out yet.
+    pub(super) due: u32,
     pub(super) timers: Timers,
     pub(super) jobs: Jobs,
     pub(super) hosts: Vec<Host>,
-    pub(super) monitor: Monitor,
+    pub(super) monitor: Monitor<C>,
     /// By instance: the number of its first slot and the distance to its next. Slots of pools without a limit are
     /// interleaved behind all others.
-    numbering: Vec<Numbering>,
+    numbering: First<Numbering, C>,
+    /// Somebody is to be told something, or the run may end: the loop looks only then.
+    pub(super) news: bool,
     /// Attempts that have ended and whose clients have not been told.
     pub(super) inbox: Vec<(JobId, Outcome)>,
     /// Slots on which a write failed and whose pool has not been told.
@@ -72,12 +80,14 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             streams,
             now: Time::ZERO,
             calendar: C::new(slots.len()),
-            slots,
+            due: NO_SLOT,
+            slots: SlotTable::new(plan, slots),
             timers: Timers::new(),
             jobs: Jobs::new(),
             hosts: plan.model.hosts.iter().map(|host| Host::new(host.contention.clone())).collect(),
             monitor: Monitor::new(plan.model, plan.expected_length(), plan.horizon),
-            numbering,
+            numbering: numbering.into_iter().collect(),
+            news: false,
             inbox: Vec::with_capacity(16),
             failed_writes: Vec::new(),
             races,
@@ -94,12 +104,18 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
     /// The number of a slot over all instances.
     #[inline(always)]
     pub(super) fn slot_number(&self, instance: u32, local: u32) -> u32 {
+        if C::ALONE {
+            return local;
+        }
         let of = &self.numbering[instance as usize];
         of.first + local * of.stride
     }
 
     #[inline(always)]
     pub(super) fn pool_of(&self, instance: u32) -> usize {
+        if C::ALONE {
+            return 0;
+        }
         self.numbering[instance as usize].pool as usize
     }
 
@@ -108,6 +124,26 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         let (pool, number) = self.plan.instances[instance as usize];
         let hosts = &self.plan.model.pools[pool].hosts;
         (!hosts.is_empty()).then(|| hosts[number as usize % hosts.len()])
+    }
+
+    /// The host where work is done first, and when.
+    #[inline(always)]
+    pub(super) fn next_host(&self) -> (Time, usize) {
+        let mut first = (Time::NEVER, 0);
+        if !C::ALONE {
+            for (number, host) in self.hosts.iter().enumerate() {
+                if host.next() < first.0 {
+                    first = (host.next(), number);
+                }
+            }
+        }
+        first
+    }
+
+    /// Lets a client know, after the present event, that an attempt has ended.
+    pub(super) fn tell(&mut self, job: JobId, outcome: Outcome) {
+        self.news = true;
+        self.inbox.push((job, outcome));
     }
 
     /// Brings the calendar up to date with a slot.
@@ -124,7 +160,36 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         // What lies beyond every horizon never happens.
         slot.key = if at > Time::HORIZON_MAX { Time::NEVER } else { at };
         if slot.key != Time::NEVER {
-            self.calendar.insert(at, number);
+            self.enter(number, at);
+        }
+    }
+
+    /// Enters a slot in the calendar: in place of the first entry, if that is the slot's own, which has come due.
+    #[inline(always)]
+    fn enter(&mut self, number: u32, at: Time) {
+        if self.due == number {
+            self.due = NO_SLOT;
+            return self.calendar.replace_first(at, number);
+        }
+        self.drop_due();
+        self.calendar.insert(at, number);
+    }
+
+    /// Takes the entry that has come due out of the calendar, if it is still there.
+    #[inline(always)]
+    pub(super) fn drop_due(&mut self) {
+        if self.due != NO_SLOT {
+            self.due = NO_SLOT;
+            self.calendar.pop();
+        }
+    }
+
+    /// Notes that nobody waits any more for a job's result.
+    pub(super) fn orphaned(&mut self, job: JobId) {
+        let entry = self.jobs.get(job);
+        if entry.ticket.place == Place::Running {
+            let number = self.slot_number(entry.instance, entry.ticket.slot);
+            self.slots[number as usize].orphan = true;
         }
     }
 
@@ -293,6 +358,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         };
         if fails {
             self.failed_writes.push(number);
+            self.news = true;
         }
     }
 
@@ -392,8 +458,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
 
     /// Sets a timer of a job at an instant.
     pub(super) fn job_timer(&mut self, kind: TimerKind, job: JobId, at: Time) {
-        let entry = self.jobs.get(job);
-        let generation = if kind == TimerKind::TotalDeadline { entry.generation } else { entry.stamp };
+        let generation = self.jobs.get(job).stamp;
         self.timers.push(Timer { at, kind, id: job, generation });
     }
 }
@@ -441,33 +506,12 @@ impl<C> Tickets for Physics<'_, C> {
 impl<C: SlotCalendar> Driver for Physics<'_, C> {
     #[inline(always)]
     fn start(&mut self, instance: u32, local: u32, job: JobId, dying: bool) {
-        let number = self.slot_number(instance, local);
-        let now = self.now;
-        let entry = self.jobs.get_mut(job);
-        let slot = &mut self.slots[number as usize];
-        let pool = &mut self.monitor.pools[slot.pool as usize];
-        pool.tally.starts += 1;
-        entry.book_waiting(now);
-        if entry.first_start == Time::NEVER {
-            entry.first_start = now;
-            let wait = now.since(entry.ticket.arrived);
-            let tally = &mut self.monitor.cells[entry.cell as usize];
-            tally.wait_served.record(wait);
-            tally.delayed += u64::from(wait > Span::ZERO);
-        }
-        slot.job = job;
-        if dying || slot.doomed {
-            return self.write_to_corpse(number, job);
-        }
-        slot.since = now;
-        slot.starts = slot.starts.wrapping_add(1);
-        slot.timer_at = Time::NEVER;
-        entry.executions += 1;
-        if entry.fate == Fate::Ok && !slot.overhead.is_never() {
-            (slot.act, slot.act_at) = (Act::Answer, now + slot.overhead + entry.demand);
-            return self.schedule(number);
-        }
-        self.set_long_course(number, job);
+        self.hand(instance, local, job, dying, false);
+    }
+
+    #[inline(always)]
+    fn start_next(&mut self, instance: u32, local: u32, job: JobId) {
+        self.hand(instance, local, job, false, true);
     }
 
     #[inline(always)]
@@ -485,10 +529,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
             }
             return;
         }
-        let plan = &self.plan.pools[self.plan.instances[instance as usize].0];
-        let late = match plan.timer_delay {
+        let late = match slot.timer_delay {
             Some(delay) => delay,
-            None => plan.timer_late.draw(&mut self.streams.keyed(
+            None => self.plan.pools[slot.pool as usize].timer_late.draw(&mut self.streams.keyed(
                 Purpose::Transport,
                 u64::from(number) << 32 | 1 << 63,
                 at.nanos(),
@@ -607,10 +650,57 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
 }
 
 impl<C: SlotCalendar> Physics<'_, C> {
+    /// Hands a job to a worker. `waiting`: it comes straight from the queue, and leaves that here.
+    #[inline(always)]
+    fn hand(&mut self, instance: u32, local: u32, job: JobId, dying: bool, waiting: bool) {
+        let number = self.slot_number(instance, local);
+        let now = self.now;
+        let entry = self.jobs.get_mut(job);
+        let slot = &mut self.slots[number as usize];
+        entry.ticket.hand_over(now, local);
+        let levels = &mut self.monitor.pools[slot.pool as usize];
+        levels.tally.starts += 1;
+        if waiting {
+            levels.queue.down(now);
+            self.waiting_counted += u128::from(now.since(entry.queued_at).nanos());
+        }
+        entry.book_waiting(now);
+        if entry.first_start == Time::NEVER {
+            entry.first_start = now;
+            let tally = &mut self.monitor.cells[entry.cell as usize];
+            if entry.ticket.arrived == now {
+                tally.wait_served.record_zero();
+            } else {
+                tally.wait_served.record(now.since(entry.ticket.arrived));
+                tally.delayed += 1;
+            }
+        }
+        (slot.job, slot.orphan) = (job, entry.orphan);
+        if dying || slot.doomed {
+            return self.write_to_corpse(number, job);
+        }
+        slot.since = now;
+        slot.starts = slot.starts.wrapping_add(1);
+        slot.timer_at = Time::NEVER;
+        entry.executions += 1;
+        if entry.fate != Fate::Ok || slot.overhead.is_never() {
+            return self.set_long_course(number, job);
+        }
+        let at = now + slot.overhead + entry.demand;
+        (slot.act, slot.act_at) = (Act::Answer, at);
+        if slot.key == Time::NEVER && slot.beat_at == Time::NEVER && at <= Time::HORIZON_MAX {
+            // What `schedule` would find out.
+            slot.key = at;
+            return self.enter(number, at);
+        }
+        self.schedule(number);
+    }
+
     /// Books the end of a job that did not end well at once, and leaves the rest to its client.
     #[inline(never)]
     fn ended_otherwise(&mut self, job: JobId, outcome: Outcome) {
-        let entry = self.jobs.get(job);
+        let entry = self.jobs.get_mut(job);
+        entry.ticket.place = Place::Outside;
         let stayed = self.now.since(entry.ticket.arrived);
         let tally = &mut self.monitor.cells[entry.cell as usize];
         if entry.first_start != Time::NEVER {
@@ -628,7 +718,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
         }
         tally.attempts_timed_out += u64::from(outcome == Outcome::Timeout);
         tally.innocent_failures += u64::from(entry.is_innocent(outcome));
-        self.inbox.push((job, outcome));
+        self.tell(job, outcome);
     }
 
     /// The transitions that are not a job's start or end.

@@ -22,6 +22,8 @@ pub(super) struct Plan<'m> {
     pub(super) slots: usize,
     /// Whether any pool has no limit of slots.
     pub(super) unlimited: bool,
+    /// Whether there is one instance, one source and no host.
+    pub(super) alone: bool,
     /// Whether slowdowns (sojourn / demand) are to be reported.
     pub(super) slowdown: bool,
     pub(super) horizon: Time,
@@ -89,6 +91,10 @@ impl<'m> Plan<'m> {
             pools: model.pools.iter().map(PoolPlan::new).collect(),
             slots: instances.iter().map(|&(pool, _)| limited(pool)).sum(),
             unlimited: model.pools.iter().any(|pool| pool.settings.slots == Slots::Unlimited),
+            alone: model.sources.len() == 1
+                && instances.len() == 1
+                && model.pools.len() == 1
+                && model.hosts.is_empty(),
             slowdown: !model.hosts.is_empty(),
             horizon: match model.run.length {
                 RunLength::Horizon(horizon) => horizon,

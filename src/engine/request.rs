@@ -11,7 +11,7 @@ use crate::policy::JobId;
 use crate::random::{Purpose, Stream, Streams};
 use crate::time::{Span, Time};
 use crate::workload::trace::{Fate, TraceRow};
-use crate::workload::{ArrivalSampler, Sampler};
+use crate::workload::{ArrivalSampler, Choice, Sampler};
 
 /// The streams and samplers of an open source, and what comes next from it.
 pub(super) struct OpenSource<'m> {
@@ -19,6 +19,10 @@ pub(super) struct OpenSource<'m> {
     batch: u32,
     arrivals: Arrivals,
     number: u64,
+    /// Chooses among `parts`; `None` if there is one.
+    choice: Option<&'m Choice>,
+    /// Whether any class can go wrong.
+    can_fail: bool,
     classes: Stream,
     fates: Stream,
     estimates: Stream,
@@ -56,6 +60,8 @@ impl<'m> OpenSource<'m> {
             batch: 0,
             arrivals,
             number: 0,
+            choice: plan.sources[index as usize].choice.as_ref(),
+            can_fail: plan.sources[index as usize].fates,
             classes: stream(Purpose::Class),
             fates: stream(Purpose::Fate),
             estimates: stream(Purpose::Estimate),
@@ -122,15 +128,17 @@ impl<C: SlotCalendar> Physics<'_, C> {
         if let Arrivals::Recorded { .. } = source.arrivals {
             return self.recorded_request(index, key, source);
         }
-        let plan = &self.plan.sources[index];
-        let number = match &plan.choice {
+        let number = match source.choice {
             Some(choice) => choice.draw(&mut source.classes),
             None => 0,
         };
         let part = &mut source.parts[number];
         let demand = part.sampler.draw(&mut part.demands);
-        let fate =
-            if plan.fates { self.draw_fate(usize::from(part.class), &mut source.fates) } else { Fate::Ok };
+        let fate = if source.can_fail {
+            self.draw_fate(usize::from(part.class), &mut source.fates)
+        } else {
+            Fate::Ok
+        };
         let job = self.new_request(index, part.class, part.priority, demand, fate, key);
         if part.guesses {
             self.estimate(job, usize::from(part.class), &mut source.estimates);
@@ -200,8 +208,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
     ) -> JobId {
         let now = self.now;
         let cell = self.monitor.request(now, class);
-        let job = self.jobs.add();
-        let entry = self.jobs.get_mut(job);
+        let (job, entry) = self.jobs.fresh();
         entry.ticket.class = class;
         entry.ticket.priority = priority;
         entry.ticket.size = demand;
@@ -235,8 +242,8 @@ impl<C: SlotCalendar> Physics<'_, C> {
     #[inline(always)]
     pub(super) fn finish_at_once(&mut self, job: JobId) {
         let now = self.now;
+        let entry = self.jobs.remove(job);
         self.finished += 1;
-        let entry = self.jobs.get(job);
         let latency = now.since(entry.first_sent);
         let user = entry.user;
         let tally = &mut self.monitor.cells[entry.cell as usize];
@@ -257,7 +264,6 @@ impl<C: SlotCalendar> Physics<'_, C> {
             tally.sojourn_served.record(now.since(entry.ticket.arrived));
             self.monitor.ended(now, entry.cell, latency, Outcome::Ok);
         }
-        self.jobs.remove(job);
         if self.ends.is_some() {
             self.note_end(job, Outcome::Ok);
         }

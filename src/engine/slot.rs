@@ -1,8 +1,11 @@
 //! The physical side of a slot: what its worker is about to do, and when.
 
+use super::calendar::{SLOTS_PACKED, SlotCalendar};
 use super::plan::Plan;
 use crate::policy::{JobId, NO_JOB, SlotTimer};
 use crate::time::{Span, Time};
+use std::marker::PhantomData;
+use std::ops::{Index, IndexMut};
 
 /// What happens next in a slot by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +47,11 @@ pub(super) struct Slot {
     /// What a good attempt adds to its demand, where nothing else plays a part: constant delays, no host, no
     /// breakdowns. `NEVER` otherwise.
     pub(super) overhead: Span,
+    /// How late the policy's timers for the slot fire, if a constant.
+    pub(super) timer_delay: Option<Span>,
     pub(super) job: JobId,
+    /// Nobody waits for its result any more.
+    pub(super) orphan: bool,
     /// What happens next, and when (`NEVER` while a host decides).
     pub(super) act: Act,
     pub(super) act_at: Time,
@@ -97,7 +104,9 @@ impl Slot {
             local,
             pool: pool as u32,
             overhead: plan.pools[pool].overhead.filter(|_| alone).unwrap_or(Span::NEVER),
+            timer_delay: plan.pools[pool].timer_delay,
             job: NO_JOB,
+            orphan: false,
             act: Act::Rest,
             act_at: Time::NEVER,
             timer: SlotTimer::Service,
@@ -127,5 +136,59 @@ impl Slot {
     #[inline(always)]
     pub(super) fn earliest(&self) -> Time {
         self.act_at.min(self.timer_at).min(self.beat_at)
+    }
+}
+
+/// The slots of all instances. Few ones lie in a table of fixed length, whose index needs no check.
+pub(super) struct SlotTable<C> {
+    few: Box<[Slot; SLOTS_PACKED]>,
+    many: Vec<Slot>,
+    len: usize,
+    world: PhantomData<C>,
+}
+
+impl<C: SlotCalendar> SlotTable<C> {
+    pub(super) fn new(plan: &Plan<'_>, slots: Vec<Slot>) -> SlotTable<C> {
+        let (len, mut few, many) = match C::PACKED {
+            true => (slots.len(), slots, Vec::new()),
+            false => (slots.len(), Vec::new(), slots),
+        };
+        few.resize_with(SLOTS_PACKED, || Slot::new(plan, 0, 0));
+        let few = few.into_boxed_slice().try_into().expect("the list was made as long as the table");
+        SlotTable { few, many, len, world: PhantomData }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds a slot; only tables of many grow.
+    pub(super) fn push(&mut self, slot: Slot) {
+        self.many.push(slot);
+        self.len += 1;
+    }
+
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Slot> {
+        if C::PACKED { self.few[..self.len].iter() } else { self.many.iter() }
+    }
+
+    pub(super) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Slot> {
+        if C::PACKED { self.few[..self.len].iter_mut() } else { self.many.iter_mut() }
+    }
+}
+
+impl<C: SlotCalendar> Index<usize> for SlotTable<C> {
+    type Output = Slot;
+
+    #[inline(always)]
+    fn index(&self, number: usize) -> &Slot {
+        if C::PACKED { &self.few[number % SLOTS_PACKED] } else { &self.many[number] }
+    }
+}
+
+impl<C: SlotCalendar> IndexMut<usize> for SlotTable<C> {
+    #[inline(always)]
+    fn index_mut(&mut self, number: usize) -> &mut Slot {
+        if C::PACKED { &mut self.few[number % SLOTS_PACKED] } else { &mut self.many[number] }
     }
 }

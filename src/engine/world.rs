@@ -2,6 +2,7 @@
 
 use super::calendar::{SlotCalendar, Timer, TimerKind};
 use super::client::Direct;
+use super::first::First;
 use super::monitor::Use;
 use super::physics::{Physics, Races};
 use super::plan::Plan;
@@ -21,23 +22,23 @@ use crate::time::{Span, Time};
 pub(super) struct World<'m, C> {
     pub(super) phys: Physics<'m, C>,
     /// By instance.
-    pub(super) pools: Vec<Pool>,
+    pub(super) pools: First<Pool, C>,
     /// By instance: whether it takes requests.
-    pub(super) up: Vec<bool>,
+    pub(super) up: First<bool, C>,
     /// By route.
     pub(super) routers: Vec<Router>,
     /// By route: loads as last reported, where reports are late.
     pub(super) signals: Vec<Vec<u32>>,
     /// By source.
-    pub(super) clients: Vec<Client>,
-    pub(super) sources: Vec<OpenSource<'m>>,
+    pub(super) clients: First<Client, C>,
+    pub(super) sources: First<OpenSource<'m>, C>,
     /// By source and pool.
     pub(super) waits: Vec<Vec<Wait>>,
     /// By pool.
     pub(super) scalers: Vec<Option<Scaler>>,
     pub(super) fault_chance: Vec<Stream>,
     /// By source.
-    pub(super) direct: Vec<Direct>,
+    pub(super) direct: First<Direct, C>,
     pub(super) attempt_stamp: u32,
     next_arrival: (Time, usize),
     index: u64,
@@ -53,14 +54,6 @@ pub(super) enum Wait {
     None,
     Constant(Span, u8),
     Drawn,
-}
-
-/// What happens next.
-enum Next {
-    Slot(u32),
-    Host(usize),
-    Timer,
-    Arrival(usize),
 }
 
 /// So many events at one instant mean that the model makes no progress.
@@ -80,7 +73,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             Router::new(route.settings.routing.clone(), members.len(), chance)
         });
         let sources = (0..model.sources.len() as u64).map(|number| OpenSource::new(plan, number, &streams));
-        let clients: Vec<Client> =
+        let clients: First<Client, C> =
             model.sources.iter().map(|source| Client::new(source.client.clone())).collect();
         let waits = super::client::wait_rules(plan, &mut phys.timers);
         let direct = super::client::direct_sends(plan, &clients, &waits);
@@ -111,46 +104,38 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         self.phys.ends = follow.then(Vec::new);
         self.open();
         loop {
-            let (at, next) = self.next();
+            let (slot_at, slot) = self.phys.calendar.first();
+            let (host_at, host) = self.phys.next_host();
+            let timer_at = self.phys.timers.first();
+            let at = slot_at.min(host_at).min(timer_at).min(self.next_arrival.0);
             if at >= self.phys.monitor.border && !self.crosses(at)? {
                 break;
             }
             self.advance(at)?;
-            match next {
-                Next::Slot(number) => self.slot_event(number),
-                Next::Host(host) => self.phys.host_done(host),
-                Next::Timer => self.timer_event(),
-                Next::Arrival(source) => self.arrival(source),
+            // The order of one instant that `calendar` states.
+            if slot_at == at {
+                self.slot_event(slot);
+            } else if host_at == at {
+                self.phys.host_done(host);
+            } else if timer_at == at {
+                self.timer_event();
+            } else {
+                self.arrival(self.next_arrival.1);
             }
-            if !self.phys.inbox.is_empty() || !self.phys.failed_writes.is_empty() {
-                self.settle();
-            }
-            if !self.sending && self.phys.finished >= self.phys.plan.requests {
+            if self.phys.news && self.is_over() {
                 break;
             }
         }
         self.close()
     }
 
-    /// The first event of all calendars, in the order of one instant that `calendar` states.
-    #[inline(always)]
-    fn next(&self) -> (Time, Next) {
-        let (mut at, slot) = self.phys.calendar.first();
-        let mut next = Next::Slot(slot);
-        if !self.phys.hosts.is_empty() {
-            for (number, host) in self.phys.hosts.iter().enumerate() {
-                if host.next() < at {
-                    (at, next) = (host.next(), Next::Host(number));
-                }
-            }
-        }
-        if self.phys.timers.first() < at {
-            (at, next) = (self.phys.timers.first(), Next::Timer);
-        }
-        if self.next_arrival.0 < at {
-            (at, next) = (self.next_arrival.0, Next::Arrival(self.next_arrival.1));
-        }
-        (at, next)
+    /// Spreads the news of an event; says whether the last request has ended.
+    #[inline(never)]
+    fn is_over(&mut self) -> bool {
+        self.settle();
+        // Once no more is sent, every event may be the last.
+        self.phys.news = !self.sending;
+        !self.sending && self.phys.finished >= self.phys.plan.requests
     }
 
     /// Moves the clock and notes the event in the fingerprint.
@@ -202,6 +187,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
 
     fn stop_sending(&mut self) {
         if std::mem::replace(&mut self.sending, false) {
+            self.phys.news = true;
             self.sources.iter_mut().for_each(|source| source.stop());
             self.phys.users.iter_mut().for_each(|user| user.gone = true);
             self.find_arrival();
@@ -241,7 +227,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
 
     /// No worker is idle while a job that may start is waiting.
     fn check_work_conserving(&self, now: Time) -> Result<(), Breach> {
-        match self.pools.iter().position(Pool::idles_while_jobs_wait) {
+        match self.pools.iter().position(|pool| pool.idles_while_jobs_wait()) {
             Some(instance) => {
                 let pool = &self.phys.plan.model.pools[self.phys.pool_of(instance as u32)].name;
                 Err(self.breach(format!("a worker of pool `{pool}` is idle at {now:?} while jobs wait")))
@@ -294,9 +280,9 @@ impl<'m, C: SlotCalendar> World<'m, C> {
     #[inline(always)]
     fn arrival(&mut self, number: usize) {
         self.stamp(1 << 60 | number as u64);
-        let source = &mut self.sources[number];
-        let batch = source.batch();
-        for left in (0..batch).rev() {
+        let mut left = self.sources[number].batch();
+        while left > 0 {
+            left -= 1;
             if self.phys.monitor.sent >= self.phys.monitor.next_cut {
                 self.cut_by_count();
             }
@@ -333,7 +319,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             self.cut_by_count();
         }
         let job = self.phys.user_request(id);
-        self.send(job);
+        self.send_again(job);
         if self.phys.monitor.sent >= self.phys.plan.requests {
             self.stop_sending();
         }
@@ -341,14 +327,14 @@ impl<'m, C: SlotCalendar> World<'m, C> {
 
     #[inline(always)]
     fn slot_event(&mut self, number: u32) {
-        self.phys.calendar.pop();
+        self.phys.due = number;
         let now = self.phys.now;
         let slot = &mut self.phys.slots[number as usize];
         slot.key = Time::NEVER;
         let (instance, local) = (slot.instance, slot.local);
         if slot.act == Act::Answer && slot.act_at <= now {
             (slot.act, slot.act_at, slot.timer_at) = (Act::Rest, Time::NEVER, Time::NEVER);
-            let how = if self.phys.jobs.get(slot.job).orphan { Use::Zombie } else { Use::Useful };
+            let how = if slot.orphan { Use::Zombie } else { Use::Useful };
             self.fingerprint ^= 2 << 60 | u64::from(number) << 8 | Act::Answer as u64;
             self.phys.close_service(number, how);
             self.pools[instance as usize].answer(now, local, Outcome::Ok, &mut self.phys);
@@ -358,6 +344,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         if self.phys.slots[number as usize].key == Time::NEVER {
             self.phys.schedule(number);
         }
+        self.phys.drop_due();
     }
 
     #[inline(never)]

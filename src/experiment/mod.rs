@@ -4,11 +4,13 @@ pub mod estimate;
 pub mod metric;
 pub mod record;
 pub mod run;
+pub mod stretch;
 pub mod validate;
 pub mod verdict;
 
 pub use estimate::{Band, Curve, Estimated, RegimeFound};
 pub use metric::{Metric, Scope, Unit};
-pub use record::{Point, Record, RecordError};
+pub use record::{Difference, Point, Record, RecordError, World};
 pub use run::{Given, Progress, RunError};
+pub use stretch::{Activity, SlotSpan, Stretch};
 pub use verdict::{Judgement, Verdict};

@@ -7,8 +7,10 @@
 //! poolsim reads what a newer one of the same major wrote; another major is refused by name.
 
 use super::estimate::{Band, Curve, RegimeFound};
-use super::metric::{Metric, Scope};
+use super::metric::{Metric, Scope, Unit};
+use super::stretch::Stretch;
 use super::verdict::Verdict;
+use crate::stats::Estimate;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -119,6 +121,43 @@ pub struct Extreme {
     pub story: Vec<String>,
 }
 
+/// Where the figures of a point come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum World {
+    /// The simulator.
+    #[default]
+    Simulated,
+    /// A real scheduler.
+    Real,
+}
+
+impl World {
+    /// Whether it is the simulator, which needs no mention.
+    pub fn is_simulated(&self) -> bool {
+        *self == World::Simulated
+    }
+}
+
+/// How much two things differ in one figure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// What is compared with what, such as "8 slots against 6".
+    pub label: String,
+    /// Metric name.
+    pub metric: String,
+    /// Of what.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// Unit of the difference.
+    pub unit: Unit,
+    /// The difference, with its interval.
+    pub estimate: Estimate,
+    /// A difference of at most this size does not matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<f64>,
+}
+
 /// A setting of a point: path and value as in the model file.
 pub type Setting = (String, serde_json::Value);
 
@@ -160,6 +199,12 @@ pub struct Point {
     /// What to know about it.
     #[serde(default)]
     pub warnings: Vec<Warning>,
+    /// Where its figures come from.
+    #[serde(default, skip_serializing_if = "World::is_simulated")]
+    pub world: World,
+    /// What every slot did for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stretch: Option<Stretch>,
 }
 
 impl Point {
@@ -197,6 +242,12 @@ pub struct Record {
     pub settings: Settings,
     /// Results.
     pub points: Vec<Point>,
+    /// Index of the point that is recommended, in a sweep or a sizing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<u64>,
+    /// Differences between points, records or worlds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
     /// What to know about the whole.
     #[serde(default)]
     pub warnings: Vec<Warning>,

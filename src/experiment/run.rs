@@ -8,7 +8,7 @@
 use super::estimate::{self, EstimateSettings, Estimated, RegimeFound};
 use super::metric::{Metric, Scope, Unit};
 use super::record::{
-    self, GivenModel, Kind, Parts, PhaseSpan, Point, Record, SCHEMA, Setting, Settings, Warning,
+    self, GivenModel, Kind, Parts, PhaseSpan, Point, Record, SCHEMA, Setting, Settings, Warning, World,
 };
 use super::verdict::{self, Evidence, Judgement};
 use crate::engine::{self, Breach};
@@ -90,6 +90,8 @@ pub fn run(model: &Model, given: Given, progress: &dyn Progress) -> Result<Recor
         settings: settings_of(model, given.overrides),
         points,
         warnings: given.warnings,
+        chosen: None,
+        differences: Vec::new(),
     })
 }
 
@@ -125,6 +127,8 @@ pub fn point(
         curves: estimated.curves,
         extremes: Vec::new(),
         warnings: warning.into_iter().collect(),
+        world: World::Simulated,
+        stretch: None,
     })
 }
 
@@ -176,7 +180,8 @@ fn rounds(model: &Model, progress: &dyn Progress, simulate: Simulate<'_>) -> Res
             (Some(relative), u64::from(min.max(2)), u64::from(max.max(min).max(2)))
         }
     };
-    let everything = EstimateSettings::new(model.run.confidence);
+    let overloaded = model.offered_load().into_iter().flatten().any(|load| load >= 1.0);
+    let everything = EstimateSettings { overloaded, ..EstimateSettings::new(model.run.confidence) };
     // Courses and curves are wanted once, at the end.
     let figures = EstimateSettings { timelines: false, curves: false, ..everything };
     let mut replications = Vec::new();

@@ -9,6 +9,7 @@ pub mod document;
 mod grammar;
 pub mod metrics;
 mod nearest;
+mod offered;
 pub mod presets;
 
 pub use check::{Files, Loaded, NoFiles, check, load};

@@ -1,5 +1,7 @@
 //! One pool: its workers, its queue, and every decision about them.
 
+#[cfg(doc)]
+use super::Ticket;
 use super::admission::Gate;
 use super::idle::IdleSet;
 use super::queue::Queue;
@@ -64,8 +66,15 @@ pub enum PoolTimer {
 
 /// Carries out what a pool decides. `pool` is the number that the pool was given.
 pub trait Driver: Tickets {
-    /// Hands `job` to the worker in `slot`. `dying`: the worker is being killed and will never work on it.
+    /// Hands `job` to the worker in `slot`, and notes so in its ticket by [`Ticket::hand_over`]. `dying`: the
+    /// worker is being killed and will never work on it.
     fn start(&mut self, pool: u32, slot: u32, job: JobId, dying: bool);
+    /// The job leaves the queue and starts on a live worker.
+    #[inline(always)]
+    fn start_next(&mut self, pool: u32, slot: u32, job: JobId) {
+        self.unqueued(pool, job);
+        self.start(pool, slot, job, false);
+    }
     /// Wants [`Pool::timer`] called at `at`.
     fn arm(&mut self, pool: u32, slot: u32, timer: SlotTimer, at: Time);
     /// Kills the worker; [`Pool::exited`] follows.
@@ -84,7 +93,8 @@ pub trait Driver: Tickets {
     fn later(&mut self, pool: u32, timer: PoolTimer, delay: Span);
     /// An attempt has failed with `outcome` and the pool will try the job again.
     fn retried(&mut self, pool: u32, job: JobId, outcome: Outcome);
-    /// The job has left the pool. The policy never touches its ticket again.
+    /// The job has left the pool: its place is [`Place::Outside`] from now on, which the driver writes. The policy
+    /// never touches its ticket again.
     fn ended(&mut self, pool: u32, job: JobId, outcome: Outcome);
     /// The worker in `slot` went from one state to another.
     fn moved(&mut self, pool: u32, slot: u32, from: WorkerState, to: WorkerState);
@@ -123,8 +133,10 @@ pub struct Pool {
     paused: bool,
     turn_pending: bool,
     closed: bool,
-    /// No gate, no reserves, no recycling: the checks of the common pool are skipped by one test.
+    /// No gate, no reserves, no shares, no recycling: the checks of the common pool are skipped by one test.
     plain: bool,
+    /// `plain`, and neither paused nor closed.
+    swift: bool,
     /// Waiting jobs may make workers appear: a pool without a limit of slots, or a cold one.
     eager: bool,
 }
@@ -149,8 +161,11 @@ impl Pool {
         let reserves = settings.reserved.iter().any(|&slots| slots > 0);
         let gate = Gate::new(&settings.admission);
         let worker = &settings.worker;
-        let plain =
-            gate.is_open() && !reserves && worker.recycle_after == 0 && worker.idle_shutdown.is_never();
+        let plain = gate.is_open()
+            && !reserves
+            && worker.recycle_after == 0
+            && worker.idle_shutdown.is_never()
+            && settings.discipline != Discipline::FairShare;
         Pool {
             number,
             workers: vec![NEW; slots as usize],
@@ -166,6 +181,7 @@ impl Pool {
             turn_pending: false,
             closed: false,
             plain,
+            swift: plain,
             eager: settings.slots == Slots::Unlimited || !settings.worker.idle_shutdown.is_never(),
             settings,
         }
@@ -224,17 +240,18 @@ impl Pool {
     // ---- jobs -------------------------------------------------------------------------------------------
 
     /// A job arrives. Its ticket holds class, priority, deadline and size; the rest is written here.
-    #[inline]
+    #[inline(always)]
     pub fn arrive<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
         let ticket = driver.ticket(job);
         ticket.arrived = now;
         ticket.retries = 0;
         ticket.served = Span::ZERO;
-        if self.plain && self.queue.is_empty() && !self.paused && !self.closed {
-            if let Some(slot) = self.choose_slot(now, driver) {
-                self.in_pool += 1;
-                return self.assign(now, slot, job, driver);
-            }
+        if self.swift
+            && self.queue.is_empty()
+            && let Some(slot) = self.choose_slot(now, driver)
+        {
+            self.in_pool += 1;
+            return self.assign(now, slot, job, driver);
         }
         self.arrive_to_queue(now, job, driver);
     }
@@ -300,13 +317,14 @@ impl Pool {
             return self.answer_unheard(now, slot, driver);
         }
         let job = worker.job;
-        if outcome != Outcome::Ok || !self.plain {
+        if outcome != Outcome::Ok || !self.swift {
             return self.answer_with_care(now, slot, job, outcome, driver);
         }
-        if !self.queue.is_empty() && self.available.is_empty() && !self.paused {
+        if !self.queue.is_empty() && self.available.is_empty() {
             let next = self.queue.take_next(now, &mut self.chance, driver);
-            driver.unqueued(self.number, next);
-            self.hand_over(now, slot, next, driver);
+            worker.job = next;
+            driver.start_next(self.number, slot, next);
+            self.set_timeout(now, slot, next, driver);
         } else {
             worker.job = NO_JOB;
             worker.state = WorkerState::Idle;
@@ -314,7 +332,8 @@ impl Pool {
             self.available.insert(slot);
             self.dispatch(now, driver);
         }
-        self.leave(now, job, outcome, driver);
+        self.in_pool -= 1;
+        driver.ended(self.number, job, outcome);
     }
 
     /// The result of work that nobody waits for any more.
@@ -543,19 +562,21 @@ impl Pool {
     /// Stops or resumes dispatching.
     pub fn pause<D: Driver>(&mut self, now: Time, paused: bool, driver: &mut D) {
         self.paused = paused;
+        self.swift = self.plain && !self.paused && !self.closed;
         self.dispatch(now, driver);
     }
 
     /// Refuses new jobs from now on (`closed`), or takes them again. Those inside go on, without retries.
     pub fn close(&mut self, closed: bool) {
         self.closed = closed;
+        self.swift = self.plain && !self.paused && !self.closed;
     }
 
     /// The whole instance goes down: all its jobs crash, without retries, and all its slots are down. It comes
     /// back by `close(false)` and [`Pool::recover`] for each slot. Jobs that wait for their retry delay stay: the
     /// driver, who keeps the table, ends them by [`Pool::lose`].
     pub fn collapse<D: Driver>(&mut self, now: Time, driver: &mut D) {
-        self.closed = true;
+        self.close(true);
         for slot in 0..self.workers.len() as u32 {
             self.break_down(now, slot, false, driver);
             self.workers[slot as usize].ready = false;
@@ -694,7 +715,7 @@ impl Pool {
         self.available.remove(slot);
         let worker = &mut self.workers[slot as usize];
         if worker.state == WorkerState::Dying {
-            return self.hand_to_dying(now, slot, job, driver);
+            return self.hand_to_dying(slot, job, driver);
         }
         driver.moved(self.number, slot, worker.state, WorkerState::Busy);
         worker.state = WorkerState::Busy;
@@ -702,10 +723,8 @@ impl Pool {
     }
 
     #[cold]
-    fn hand_to_dying<D: Driver>(&mut self, now: Time, slot: u32, job: JobId, driver: &mut D) {
+    fn hand_to_dying<D: Driver>(&mut self, slot: u32, job: JobId, driver: &mut D) {
         self.workers[slot as usize].job = job;
-        let ticket = driver.ticket(job);
-        (ticket.place, ticket.slot, ticket.started) = (Place::Running, slot, now);
         driver.start(self.number, slot, job, true);
     }
 
@@ -713,23 +732,27 @@ impl Pool {
     #[inline(always)]
     fn hand_over<D: Driver>(&mut self, now: Time, slot: u32, job: JobId, driver: &mut D) {
         self.workers[slot as usize].job = job;
-        let ticket = driver.ticket(job);
-        (ticket.place, ticket.slot, ticket.started) = (Place::Running, slot, now);
-        let (class, size) = (ticket.class, ticket.size);
-        let (arrived, served) = (ticket.arrived, ticket.served);
-        if self.reserves {
-            self.running[usize::from(class)] += 1;
-            self.workers[slot as usize].counted = true;
-        }
-        if self.settings.discipline == Discipline::FairShare {
+        if !self.plain {
+            let ticket = driver.ticket(job);
+            let (class, size) = (ticket.class, ticket.size);
+            if self.reserves {
+                self.running[usize::from(class)] += 1;
+                self.workers[slot as usize].counted = true;
+            }
             self.queue.charge(class, size);
         }
         driver.start(self.number, slot, job, false);
+        self.set_timeout(now, slot, job, driver);
+    }
+
+    /// Arms the service time-out of a job that starts now.
+    #[inline(always)]
+    fn set_timeout<D: Driver>(&mut self, now: Time, slot: u32, job: JobId, driver: &mut D) {
         if let Some(timeout) = self.settings.service_timeout {
             let at = match timeout.origin {
                 TimeoutOrigin::Dispatch => now + timeout.span,
-                TimeoutOrigin::Arrival => (arrived + timeout.span).max(now),
-                TimeoutOrigin::TotalService => now + (timeout.span - served),
+                TimeoutOrigin::Arrival => (driver.ticket(job).arrived + timeout.span).max(now),
+                TimeoutOrigin::TotalService => now + (timeout.span - driver.ticket(job).served),
             };
             self.arm(at, slot, SlotTimer::Service, driver);
         }
@@ -882,10 +905,8 @@ impl Pool {
     #[inline(always)]
     fn leave<D: Driver>(&mut self, now: Time, job: JobId, outcome: Outcome, driver: &mut D) {
         self.in_pool -= 1;
-        let ticket = driver.ticket(job);
-        ticket.place = Place::Outside;
         if !self.gate.is_open() {
-            let sojourn = now.since(ticket.arrived);
+            let sojourn = now.since(driver.ticket(job).arrived);
             self.gate.left(sojourn, outcome == Outcome::Ok, self.in_pool + 1);
         }
         driver.ended(self.number, job, outcome);

@@ -77,10 +77,10 @@ impl Queue {
     #[inline(always)]
     pub fn push<T: Tickets>(&mut self, job: JobId, table: &mut T) {
         self.len += 1;
-        table.ticket(job).place = Place::Queued;
         if self.discipline == Discipline::Fifo {
             return self.lanes[0].append(job, table);
         }
+        table.ticket(job).place = Place::Queued;
         self.push_otherwise(job, table);
     }
 
@@ -416,7 +416,7 @@ impl Lane {
     #[inline(always)]
     fn append<T: Tickets>(&mut self, job: JobId, table: &mut T) {
         let ticket = table.ticket(job);
-        (ticket.next, ticket.prev) = (NO_JOB, self.tail);
+        (ticket.place, ticket.next, ticket.prev) = (Place::Queued, NO_JOB, self.tail);
         match self.tail {
             NO_JOB => self.head = job,
             tail => table.ticket(tail).next = job,

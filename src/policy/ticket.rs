@@ -54,6 +54,14 @@ pub struct Ticket {
     pub prev: u32,
 }
 
+impl Ticket {
+    /// Notes that the worker in `slot` has the job. Drivers call it when they carry a hand-over out.
+    #[inline(always)]
+    pub fn hand_over(&mut self, now: Time, slot: u32) {
+        (self.place, self.slot, self.started) = (Place::Running, slot, now);
+    }
+}
+
 /// A table of tickets, kept by the driver.
 pub trait Tickets {
     /// The ticket of a job.

@@ -54,6 +54,12 @@ pub fn plain(unit: Unit, value: f64) -> String {
     format!("{}{}", quantity::significant(value * scale.factor), scale.word)
 }
 
+/// A value in the unit that fits another one: the marks of an axis, which share the unit of its end.
+pub fn plain_like(unit: Unit, value: f64, like: f64) -> String {
+    let scale = scale(unit, like.abs());
+    format!("{}{}", quantity::significant(value * scale.factor), scale.word)
+}
+
 /// A value with its interval.
 pub fn with_interval(unit: Unit, estimate: &Estimate) -> String {
     if !estimate.value.is_finite() {

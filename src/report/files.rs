@@ -2,11 +2,31 @@
 
 use super::csv;
 use crate::experiment::record::{Record, RecordError, write_whole};
+#[cfg(feature = "chart")]
+use super::{
+    chart::{self, Style, Theme},
+    html,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The name of the record in its folder.
 pub const RECORD: &str = "record.json";
+
+/// The name of the page in its folder.
+pub const REPORT: &str = "report.html";
+
+/// The name of the folder of pictures.
+pub const CHARTS: &str = "charts";
+
+/// How a picture is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Picture {
+    /// Lines: crisp at any size.
+    Svg,
+    /// Pixels: two per point.
+    Png,
+}
 
 /// A folder name made from a record's name: letters, digits, `-`, `_` and `.`, never hidden and never empty.
 pub fn folder_name(name: &str) -> String {
@@ -35,6 +55,50 @@ pub fn write(record: &Record, folder: &Path) -> Result<Vec<PathBuf>, RecordError
             write_whole(&path, text.as_bytes()).map(|()| path)
         })
         .collect()
+}
+
+/// Writes `charts/*.svg` and `report.html` into a folder, which is made if need be, and returns their paths.
+///
+/// # Errors
+/// [`RecordError::Io`] with the path that could not be made; a chart that cannot be painted is one of them.
+#[cfg(feature = "chart")]
+pub fn write_report(record: &Record, folder: &Path, style: &Style) -> Result<Vec<PathBuf>, RecordError> {
+    let charts = chart::all(record, style);
+    let mut paths = write_charts(&charts, &folder.join(CHARTS), Picture::Svg, style.theme)?;
+    let path = folder.join(REPORT);
+    let page = html::page(record, &charts, None).map_err(|error| unpainted(&path, &error))?;
+    write_whole(&path, page.as_bytes())?;
+    paths.push(path);
+    Ok(paths)
+}
+
+/// Writes each chart into a folder, which is made if need be, and returns their paths.
+///
+/// # Errors
+/// As [`write_report`].
+#[cfg(feature = "chart")]
+pub fn write_charts(
+    charts: &[chart::Chart],
+    folder: &Path,
+    picture: Picture,
+    theme: Theme,
+) -> Result<Vec<PathBuf>, RecordError> {
+    fs::create_dir_all(folder).map_err(|source| RecordError::Io { path: folder.to_owned(), source })?;
+    let one = |chart: &chart::Chart| {
+        let (ending, bytes) = match picture {
+            Picture::Svg => ("svg", chart.svg(theme).map(String::into_bytes)),
+            Picture::Png => ("png", chart.png(theme)),
+        };
+        let path = folder.join(format!("{}.{ending}", chart.file));
+        let bytes = bytes.map_err(|error| unpainted(&path, &error))?;
+        write_whole(&path, &bytes).map(|()| path)
+    };
+    charts.iter().map(one).collect()
+}
+
+#[cfg(feature = "chart")]
+fn unpainted(path: &Path, error: &chart::PaintError) -> RecordError {
+    RecordError::Io { path: path.to_owned(), source: std::io::Error::other(error.to_string()) }
 }
 
 #[cfg(test)]

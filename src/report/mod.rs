@@ -3,9 +3,13 @@
 //! [`table`] turns a point's figures into tables of text, which [`text`] draws for a terminal and [`markdown`] for
 //! a document. [`csv`] has one row per figure. [`files`] puts a record and its tables into a folder.
 
+#[cfg(feature = "chart")]
+pub mod chart;
 pub mod csv;
 pub mod figure;
 pub mod files;
+#[cfg(feature = "chart")]
+pub mod html;
 pub mod markdown;
 pub mod spark;
 pub mod table;

@@ -25,12 +25,16 @@ pub fn scope(scope: &Scope) -> String {
 
 /// "latency_p95 of generation ≤ 75 s".
 pub fn objective(verdict: &Verdict) -> String {
+    format!("{}{} {}", verdict.metric, scope(&verdict.scope), bound(verdict))
+}
+
+/// "≤ 75 s".
+pub fn bound(verdict: &Verdict) -> String {
     let side = match verdict.side {
         Side::AtMost => "≤",
         Side::AtLeast => "≥",
     };
-    let bound = figure::plain(verdict.unit, verdict.bound);
-    format!("{}{} {side} {bound}", verdict.metric, scope(&verdict.scope))
+    format!("{side} {}", figure::plain(verdict.unit, verdict.bound))
 }
 
 /// The estimate of a verdict with its interval.
@@ -43,20 +47,38 @@ pub fn found(verdict: &Verdict) -> String {
 
 /// The answer in one sentence.
 pub fn answer(record: &Record) -> String {
-    let [point] = record.points.as_slice() else {
-        return format!("{}: {} points", record.name, record.points.len());
-    };
+    let chosen = record.chosen.and_then(|chosen| record.points.iter().find(|point| point.index == chosen));
+    match (chosen, record.points.as_slice()) {
+        (Some(point), [_, _, ..]) => {
+            let setting = |(path, value): &crate::experiment::record::Setting| {
+                format!("{path} = {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            };
+            let settings: Vec<String> = point.settings.iter().map(setting).collect();
+            answer_of(&format!("{} at {}", record.name, settings.join(", ")), point)
+        }
+        (_, [point]) => answer_of(&record.name, point),
+        (_, points) => {
+            let judged = points.iter().filter(|point| !point.verdicts.is_empty()).count();
+            let met = points.iter().filter(|point| overall(&point.verdicts) == Some(Judgement::Met)).count();
+            let met = if judged > 0 { format!(", {met} meet all objectives") } else { String::new() };
+            format!("{}: {} points{met}", record.name, points.len())
+        }
+    }
+}
+
+/// The answer of one point, under its name.
+fn answer_of(name: &str, point: &Point) -> String {
     if let RegimeFound::Unstable { growth_per_second } = &point.regime {
         let growth = figure::with_interval(Unit::PerSecond, growth_per_second);
         return format!(
             "{}: unstable: work comes in faster than it can be done; the number in flight grows by {growth}",
-            record.name
+            name
         );
     }
     match overall(&point.verdicts) {
-        None => without_objectives(record, point),
+        None => without_objectives(name, point),
         Some(Judgement::Met) => {
-            format!("{}: {} met", record.name, objectives(point.verdicts.len(), point.verdicts.len()))
+            format!("{}: {} met", name, objectives(point.verdicts.len(), point.verdicts.len()))
         }
         Some(worst) => {
             let which = |verdict: &&Verdict| verdict.judgement == worst;
@@ -65,7 +87,7 @@ pub fn answer(record: &Record) -> String {
             let first =
                 first.map_or_else(String::new, |one| format!(": {} is {}", objective(one), found(one)));
             let count = objectives(count, point.verdicts.len());
-            format!("{}: {count} {}{first}", record.name, judgement(worst))
+            format!("{}: {count} {}{first}", name, judgement(worst))
         }
     }
 }
@@ -79,7 +101,7 @@ fn objectives(count: usize, of: usize) -> String {
     }
 }
 
-fn without_objectives(record: &Record, point: &Point) -> String {
+fn without_objectives(name: &str, point: &Point) -> String {
     let all = Scope::default();
     let figure = |name: &str, words: &str| {
         let metric = point.metric(name, &all)?;
@@ -93,7 +115,7 @@ fn without_objectives(record: &Record, point: &Point) -> String {
     .into_iter()
     .flatten()
     .collect();
-    if parts.is_empty() { record.name.clone() } else { format!("{}: {}", record.name, parts.join(", ")) }
+    if parts.is_empty() { name.to_owned() } else { format!("{}: {}", name, parts.join(", ")) }
 }
 
 /// What the figures are valid for.

@@ -10,15 +10,20 @@ use crate::time::Span;
 /// Bits of a value that are kept below its leading one.
 const MANTISSA_BITS: u32 = 9;
 const SUB_BUCKETS: usize = 1 << MANTISSA_BITS;
+/// So many values are kept singly before `counts` is laid out.
+const FEW: usize = 256;
 /// Largest relative distance of a quantile from the true value.
 pub const RELATIVE_ERROR: f64 = 1.0 / (1u64 << (MANTISSA_BITS + 1)) as f64;
 
 /// Counts of durations by size. Only the octaves between the smallest and the largest value take memory.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
-    /// Zeros that came while `counts` did not reach down to them: a queue's many zero waits shall not make it span
+    /// Zeros that `counts` does not hold: a queue's many zero waits shall not make it span
     /// every octave below a microsecond.
     zeros: u64,
+    /// Buckets of the first values but zeros, as they came, as long as `counts` is empty: a short run has many
+    /// histograms of few values.
+    few: Vec<u32>,
     /// Bucket number of `counts[0]`, a multiple of an octave.
     base: usize,
     counts: Vec<u64>,
@@ -58,31 +63,59 @@ pub(super) const fn bucket_middle(bucket: usize) -> Span {
 impl Histogram {
     /// An empty histogram.
     pub const fn new() -> Histogram {
-        Histogram { zeros: 0, base: 0, counts: Vec::new() }
+        Histogram { zeros: 0, few: Vec::new(), base: 0, counts: Vec::new() }
     }
 
     /// Counts one value.
     #[inline(always)]
     pub fn record(&mut self, value: Span) {
-        let bucket = bucket(value.nanos());
+        self.record_bucket(bucket(value.nanos()));
+    }
+
+    #[inline(always)]
+    fn record_bucket(&mut self, bucket: usize) {
         match self.counts.get_mut(bucket.wrapping_sub(self.base)) {
             Some(count) => *count += 1,
             None => self.record_outside(bucket),
         }
     }
 
+    /// Counts a zero.
+    #[inline(always)]
+    fn record_zero(&mut self) {
+        self.zeros += 1;
+    }
+
     #[inline(never)]
     fn record_outside(&mut self, bucket: usize) {
         if bucket == 0 {
             self.zeros += 1;
+        } else if self.counts.is_empty() && self.few.len() < FEW {
+            self.few.push(bucket as u32);
         } else {
             self.cover(bucket, bucket + 1);
             self.counts[bucket - self.base] += 1;
         }
     }
 
-    /// Makes room for buckets `low..high`, in whole octaves.
+    /// The values that are kept singly: (bucket, count) in ascending order.
+    fn few(&self) -> Vec<(usize, u64)> {
+        let mut buckets = self.few.clone();
+        buckets.sort_unstable();
+        buckets.chunk_by(|a, b| a == b).map(|same| (same[0] as usize, same.len() as u64)).collect()
+    }
+
+    /// Makes room for buckets `low..high`, in whole octaves; no value is kept singly any more.
     fn cover(&mut self, low: usize, high: usize) {
+        let few = std::mem::take(&mut self.few);
+        let (least, most) = few.iter().fold((low, high - 1), |(least, most), &bucket| {
+            (least.min(bucket as usize), most.max(bucket as usize))
+        });
+        self.lay_out(least, most + 1);
+        few.into_iter().for_each(|bucket| self.counts[bucket as usize - self.base] += 1);
+    }
+
+    fn lay_out(&mut self, low: usize, high: usize) {
         let low = low / SUB_BUCKETS * SUB_BUCKETS;
         let high = high.div_ceil(SUB_BUCKETS) * SUB_BUCKETS;
         if self.counts.is_empty() {
@@ -102,6 +135,7 @@ impl Histogram {
     pub fn merge(&mut self, other: &Histogram) {
         self.zeros += other.zeros;
         if other.counts.is_empty() {
+            other.few.iter().for_each(|&bucket| self.record_bucket(bucket as usize));
             return;
         }
         self.cover(other.base, other.base + other.counts.len());
@@ -138,6 +172,7 @@ impl Histogram {
         if zeros > 0 {
             see(0, zeros);
         }
+        self.few().into_iter().for_each(|(bucket, count)| see(bucket, count));
         // Whole octaves are kept, so nothing is left over at either step.
         for (coarse, stretch) in self.counts.chunks_exact(64).enumerate() {
             if stretch == NONE {
@@ -174,12 +209,12 @@ impl Histogram {
 
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
-        self.zeros == 0 && self.counts.iter().all(|&count| count == 0)
+        self.zeros == 0 && self.few.is_empty() && self.counts.iter().all(|&count| count == 0)
     }
 
     /// How many values were counted.
     pub fn count(&self) -> u64 {
-        self.zeros + self.counts.iter().sum::<u64>()
+        self.zeros + self.few.len() as u64 + self.counts.iter().sum::<u64>()
     }
 
     /// The non-empty buckets in ascending order: (smallest value, width, count), nanoseconds.
@@ -187,7 +222,8 @@ impl Histogram {
         let (zeros, from) = self.zeros();
         let rest =
             self.counts.iter().enumerate().skip(from).map(|(index, &count)| (self.base + index, count));
-        let filled = std::iter::once((0, zeros)).chain(rest).filter(|&(_, count)| count > 0);
+        let filled =
+            std::iter::once((0, zeros)).chain(self.few()).chain(rest).filter(|&(_, count)| count > 0);
         filled.map(|(bucket, count)| {
             let (low, width) = bounds(bucket);
             (low, width, count)
@@ -259,6 +295,13 @@ impl Sample {
         self.count += 1;
     }
 
+    /// Counts a value of zero.
+    #[inline(always)]
+    pub fn record_zero(&mut self) {
+        self.histogram.record_zero();
+        self.count += 1;
+    }
+
     /// Adds another sample's values.
     pub fn merge(&mut self, other: &Sample) {
         if other.count == 0 {
@@ -325,6 +368,7 @@ mod tests {
         for nanos in [0, 1 << 40, 0, 0] {
             histogram.record(Span::from_nanos(nanos));
         }
+        histogram.cover(bucket(1 << 40), bucket(1 << 40) + 1);
         assert_eq!(histogram.counts.len(), SUB_BUCKETS, "one octave, not thirty");
         assert_eq!(histogram.count(), 4);
         assert_eq!(histogram.quantile(0.75), Some(Span::ZERO));
@@ -339,6 +383,21 @@ mod tests {
         merged.merge(&small);
         merged.merge(&histogram);
         assert_eq!((merged.count(), merged.buckets().next()), (10, Some((0, 1, 6))));
+    }
+
+    #[test]
+    fn few_values_are_the_same_as_many() {
+        let value = |n: u64| Span::from_nanos(n * n * 7919);
+        let (mut few, mut many) = (Histogram::new(), Histogram::new());
+        (0..FEW as u64).for_each(|n| few.record(value(n)));
+        many.cover(bucket(1), bucket(2));
+        (0..FEW as u64).for_each(|n| many.record(value(n)));
+        assert!(few.counts.is_empty() && few == many && few.count() == FEW as u64);
+        assert_eq!(few.quantile(0.3), many.quantile(0.3));
+        let mut twice = few.clone();
+        twice.merge(&few);
+        many.merge(&few);
+        assert!(twice == many && !twice.counts.is_empty());
     }
 
     #[test]

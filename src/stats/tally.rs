@@ -144,6 +144,21 @@ pub struct Segment {
     pub in_backoff: u128,
 }
 
+impl TimelineBin {
+    /// Takes in the latencies of the bin after this one.
+    pub fn join_latency(&mut self, other: &TimelineBin) {
+        self.latency.extend_from_slice(&other.latency);
+        self.latency.sort_unstable();
+        self.latency.dedup_by(|later, first| {
+            let same = later.0 == first.0;
+            if same {
+                first.1 += later.1;
+            }
+            same
+        });
+    }
+}
+
 /// One bin of a timeline.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TimelineBin {
@@ -161,8 +176,9 @@ pub struct TimelineBin {
     pub queue_at_end: u32,
     /// Jobs in service as the bin ends.
     pub busy_at_end: u32,
-    /// Latencies of the requests that ended, in buckets of 1/16 octave: see [`Timeline::LATENCY_BUCKETS`].
-    pub latency: Vec<u32>,
+    /// Latencies of the requests that ended, in buckets of 1/16 octave (see [`Timeline::LATENCY_BUCKETS`]): the
+    /// filled ones in ascending order, each with its count.
+    pub latency: Vec<(u16, u32)>,
 }
 
 /// The course of a run in bins of equal width.
@@ -195,16 +211,14 @@ impl Timeline {
     /// A latency quantile over one bin; `None` where nothing ended.
     pub fn latency_quantile(&self, bin: usize, p: f64) -> Option<Span> {
         let counts = &self.bins.get(bin)?.latency;
-        let n: u64 = counts.iter().map(|&c| u64::from(c)).sum();
+        let n: u64 = counts.iter().map(|&(_, count)| u64::from(count)).sum();
         let rank = ((p * n as f64).ceil() as u64).clamp(1, n.max(1));
         let mut seen = 0;
-        counts
-            .iter()
-            .position(|&c| {
-                seen += u64::from(c);
-                n > 0 && seen >= rank
-            })
-            .map(Self::latency_value)
+        let holds_rank = |&&(_, count): &&(u16, u32)| {
+            seen += u64::from(count);
+            seen >= rank
+        };
+        counts.iter().find(holds_rank).map(|&(bucket, _)| Self::latency_value(usize::from(bucket)))
     }
 }
 

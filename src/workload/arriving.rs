@@ -95,8 +95,25 @@ impl Iterator for ArrivalSampler {
     type Item = (Time, u32);
 
     /// The next instant and the number of requests that arrive then.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<(Time, u32)> {
+        // The commonest source stands before the table of all.
+        if let (Gaps::Poisson { now, mean }, Batch::Fixed(size)) = (&mut self.gaps, &self.batch) {
+            let at = *now + Span::from_secs(*mean * self.gap_stream.exp1());
+            if at < self.stop {
+                *now = at;
+                return Some((at, *size));
+            }
+            self.gaps = Gaps::Ended;
+            return None;
+        }
+        self.next_otherwise()
+    }
+}
+
+impl ArrivalSampler {
+    #[inline(never)]
+    fn next_otherwise(&mut self) -> Option<(Time, u32)> {
         let stream = &mut self.gap_stream;
         let at = match &mut self.gaps {
             Gaps::Poisson { now, mean } => {

@@ -1,9 +1,20 @@
 //! One binary for all integration tests, a module per theme.
 
+#[cfg(feature = "chart")]
+mod charts;
+mod coverage;
 mod diagnostics;
+mod exact;
 mod faces;
 mod front_door;
 mod house;
+#[cfg(feature = "chart")]
+mod pages;
+#[cfg(feature = "chart")]
+mod pictures;
+mod recorded;
 mod records;
+#[cfg(feature = "chart")]
+mod reports;
 mod sample;
 mod verdicts;

@@ -1,6 +1,6 @@
 //! A record made by hand: two classes, two phases, every kind of verdict.
 
-use poolsim::experiment::record::{GivenModel, Kind, Parts, PhaseSpan, SCHEMA, Settings, Warning};
+use poolsim::experiment::record::{GivenModel, Kind, Parts, PhaseSpan, SCHEMA, Settings, Warning, World};
 use poolsim::experiment::verdict::Side;
 use poolsim::experiment::{Band, Judgement, Metric, Point, Record, RegimeFound, Scope, Unit, Verdict};
 use poolsim::stats::Estimate;
@@ -144,6 +144,8 @@ fn point() -> Point {
                 .into(),
             advice: "about 79 replications would reach it; or ask for less with --precision".into(),
         }],
+        world: World::Simulated,
+        stretch: None,
     }
 }
 
@@ -173,5 +175,7 @@ pub(crate) fn record() -> Record {
         },
         points: vec![point()],
         warnings: Vec::new(),
+        chosen: None,
+        differences: Vec::new(),
     }
 }

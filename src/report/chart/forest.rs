@@ -1,0 +1,182 @@
+//! Estimates below each other with their intervals: paired differences, and the outcomes of a single run.
+
+use super::paint::text_width;
+use super::palette::Ink;
+use super::scale::range;
+use super::scene::Anchor;
+use super::sheet::{AxisSpec, Key, Panel, Room, SMALL, Sheet, Swatch, fit};
+use super::{Chart, Draft, Style, name};
+use crate::experiment::record::{Difference, Point, Record};
+use crate::experiment::{Metric, Scope, Unit};
+use crate::report::figure;
+use crate::stats::Estimate;
+
+/// Height of a row.
+const ROW: f64 = 24.0;
+
+/// One row.
+struct Row {
+    words: String,
+    estimate: Estimate,
+    unit: Unit,
+    ink: Ink,
+    bound: Option<f64>,
+}
+
+/// Paired differences, one panel per unit.
+pub(super) fn differences(record: &Record, style: &Style) -> Option<Chart> {
+    let known: Vec<&Difference> =
+        record.differences.iter().filter(|one| one.estimate.value.is_finite()).collect();
+    let row = |one: &&Difference| Row {
+        words: format!("{}: {}", one.label, name::of(&one.metric, &one.scope)),
+        estimate: one.estimate,
+        unit: one.unit,
+        ink: verdict_ink(one),
+        bound: one.bound,
+    };
+    let rows: Vec<Row> = known.iter().map(row).collect();
+    let bounded = rows.iter().any(|row| row.bound.is_some());
+    let keys = [
+        Key(Swatch::Line(Ink::Bad, Some(1)), String::from("higher")),
+        Key(Swatch::Line(Ink::Good, Some(1)), String::from("lower")),
+        Key(Swatch::Line(Ink::Axis, Some(1)), String::from("no difference shown")),
+        Key(Swatch::Fill(Ink::Shade, 1.0), String::from("too small to matter")),
+    ];
+    let keys = &keys[..if bounded { 4 } else { 3 }];
+    let title = "Differences, paired by common random numbers";
+    let subtitle = "An interval that crosses zero shows no difference.";
+    draw(record, style, ("differences", title, subtitle), keys, &rows)
+}
+
+/// Green where it is lower for sure, red where it is higher, grey where the interval crosses zero.
+fn verdict_ink(one: &Difference) -> Ink {
+    let matters = |end: f64| one.bound.is_none_or(|bound| end.abs() > bound);
+    if one.estimate.low > 0.0 && matters(one.estimate.high) {
+        Ink::Bad
+    } else if one.estimate.high < 0.0 && matters(one.estimate.low) {
+        Ink::Good
+    } else {
+        Ink::Axis
+    }
+}
+
+/// Shares of bad ends of a single run, by class.
+const ENDS: [(&str, &str); 6] = [
+    ("prob_timeout", "timed out"),
+    ("prob_block", "rejected"),
+    ("prob_abandon", "gave up waiting"),
+    ("prob_fail", "failed in any way"),
+    ("prob_retry", "retries per request"),
+    ("prob_unfinished", "unfinished"),
+];
+
+/// Outcomes of one point by class, with intervals that bound even what was never seen.
+pub(super) fn outcomes(record: &Record, style: &Style, point: &Point) -> Option<Chart> {
+    let classes = &point.parts.classes;
+    let ink = |class: usize| Ink::Series((class % 12) as u8);
+    let mut rows = Vec::new();
+    for (metric, words) in ENDS {
+        for (index, class) in classes.iter().enumerate() {
+            let scope = Scope { class: Some(class.clone()), ..Scope::default() };
+            let seen = |metric: &&Metric| metric.estimate.value.is_finite();
+            let Some(found) = point.metric(metric, &scope).filter(seen) else { continue };
+            let words = format!("{words}, {class}");
+            rows.push(Row {
+                words,
+                estimate: found.estimate,
+                unit: Unit::Ratio,
+                ink: ink(index),
+                bound: None,
+            });
+        }
+    }
+    let keys: Vec<Key> = classes
+        .iter()
+        .enumerate()
+        .map(|(index, class)| Key(Swatch::Line(ink(index), Some(1)), class.clone()))
+        .collect();
+    let keys = if keys.len() > 1 { &keys[..] } else { &[] };
+    let subtitle =
+        "Shares of requests with intervals; of what was never seen, the interval says how rare it must be.";
+    draw(record, style, ("outcomes", "How requests end badly", subtitle), keys, &rows)
+}
+
+/// Rows of one unit share an axis; several units are panels below each other.
+fn draw(
+    record: &Record,
+    style: &Style,
+    (file, title, subtitle): (&str, &str, &str),
+    keys: &[Key],
+    rows: &[Row],
+) -> Option<Chart> {
+    let mut units: Vec<Unit> = Vec::new();
+    for row in rows {
+        if !units.contains(&row.unit) {
+            units.push(row.unit);
+        }
+    }
+    if units.is_empty() {
+        return None;
+    }
+    let width = style.size.points().0;
+    let height =
+        130.0 + 18.0 * keys.len().div_ceil(4) as f64 + rows.len() as f64 * ROW + units.len() as f64 * 52.0;
+    let mut sheet = Sheet::new(record, (width, height.max(240.0)), title, subtitle);
+    sheet.legend(keys);
+    let mut top = sheet.top;
+    let spare = sheet.bottom - top - rows.len() as f64 * ROW - units.len() as f64 * 42.0;
+    for unit in units {
+        let own: Vec<&Row> = rows.iter().filter(|row| row.unit == unit).collect();
+        let bottom =
+            top + own.len() as f64 * ROW + 42.0 + spare.max(0.0) * own.len() as f64 / rows.len() as f64;
+        let room = Room { left: sheet.left, right: sheet.right, top, bottom };
+        panel(&mut sheet, room, unit, &own);
+        top = bottom;
+    }
+    let said: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{} {}", row.words, figure::with_interval(row.unit, &row.estimate)))
+        .collect();
+    let alt = format!("{title}. {}.", said.join("; "));
+    Some(Draft { file: file.to_owned(), title: title.to_owned(), alt, scene: sheet.scene }.done())
+}
+
+fn panel(sheet: &mut Sheet, room: Room, unit: Unit, rows: &[&Row]) {
+    let words = |row: &Row| fit(&row.words, (room.right - room.left) * 0.42, SMALL, false);
+    let figures = |row: &Row| figure::with_interval(unit, &row.estimate);
+    let widest = |of: &dyn Fn(&Row) -> String| {
+        rows.iter().map(|row| text_width(&of(row), SMALL, false)).fold(0.0, f64::max)
+    };
+    let (left, right) = (widest(&words), widest(&figures));
+    let ends = rows.iter().flat_map(|row| [row.estimate.value, row.estimate.low, row.estimate.high]);
+    let values = ends.chain(rows.iter().filter_map(|row| row.bound)).chain([0.0]).collect();
+    let x = AxisSpec::linear(unit, values, "");
+    let y = AxisSpec { ticks: Some(Vec::new()), ..AxisSpec::span(Unit::Number, 0.0, rows.len() as f64, "") };
+    let inner = Room { right: room.right - right - 14.0, ..room };
+    let panel = Panel::draw(&mut sheet.scene, inner, &x, &y, left + 12.0);
+    let scene = &mut sheet.scene;
+    let bound = range(rows.iter().filter_map(|row| row.bound));
+    if let Some((_, bound)) = bound.filter(|(low, high)| low == high) {
+        let low = panel.x.at((-bound).max(panel.x.low));
+        scene.rect((low, panel.y.to), (panel.x.at(bound), panel.y.from), Ink::Shade, 1.0);
+    }
+    for tick in panel.x.ticks() {
+        let at = panel.x.at(tick.value);
+        let ink = if tick.value == 0.0 { Ink::Axis } else { Ink::Grid };
+        scene.line(&[(at, panel.y.to), (at, panel.y.from)], ink, 1.0);
+    }
+    for (index, row) in rows.iter().enumerate() {
+        let y = panel.y.at(rows.len() as f64 - index as f64 - 0.5);
+        scene.text((panel.x.from - 10.0, y), words(row), SMALL, Ink::Text, Anchor::End);
+        scene.text((room.right, y), figures(row), SMALL, Ink::Text, Anchor::End);
+        let [value, low, high] =
+            [row.estimate.value, row.estimate.low, row.estimate.high].map(|v| panel.x.at(v));
+        scene.line(&[(low, y), (high, y)], row.ink, 2.0);
+        for end in [low, high] {
+            scene.line(&[(end, y - 4.0), (end, y + 4.0)], row.ink, 1.5);
+        }
+        scene.marker((value, y), 1, 4.5, row.ink);
+        let text = format!("{}\n{} (n = {})", row.words, figures(row), row.estimate.n);
+        scene.say((room.left, y - ROW / 2.0), (room.right, y + ROW / 2.0), text, None);
+    }
+}

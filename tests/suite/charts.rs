@@ -1,0 +1,195 @@
+//! Every chart of the hand-made records is as looked at: `tests/data/charts/`.
+//! `POOLSIM_BLESS=1 cargo test charts` rewrites them; `POOLSIM_PICTURES=DIR` writes PNGs to look at.
+
+use super::pictures;
+use poolsim::experiment::{Band, Record};
+use poolsim::report::chart::{self, Chart, Size, Style, Theme};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn records() -> Vec<(&'static str, Record)> {
+    vec![
+        ("run", pictures::run()),
+        ("sweep", pictures::sweep(&[2, 4, 5, 6, 8, 10], &[30, 60, 120, 300], Some(9))),
+        ("load", pictures::load_sweep()),
+        ("check", pictures::check()),
+        ("replay", pictures::replay()),
+    ]
+}
+
+/// The picture without the font, which is the same in all.
+fn golden(chart: &Chart) -> String {
+    let svg = chart.svg(Theme::Light).unwrap();
+    let (before, after) = svg.split_once("<style>").unwrap();
+    format!("{before}{}", after.split_once("</style>\n").unwrap().1)
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/charts")
+}
+
+#[test]
+fn every_picture_is_as_looked_at() {
+    let bless = std::env::var_os("POOLSIM_BLESS").is_some_and(|value| value == "1");
+    let mut changed = Vec::new();
+    for (name, record) in records() {
+        // The run's pictures come again in the comparison: they are kept once.
+        let mut charts = chart::all(&record, &Style::default());
+        charts.retain(|one| name != "check" || one.file == "differences");
+        for chart in charts {
+            let path = folder().join(format!("{name}-{}.svg", chart.file));
+            let found = golden(&chart);
+            if bless {
+                std::fs::write(&path, &found).unwrap();
+            } else if std::fs::read_to_string(&path).unwrap_or_default() != found {
+                changed.push(path.file_name().unwrap().to_string_lossy().into_owned());
+            }
+        }
+    }
+    assert!(changed.is_empty(), "look at these, then rewrite them with POOLSIM_BLESS=1: {changed:?}");
+}
+
+#[test]
+fn pictures_are_written_where_asked() {
+    let Some(folder) = std::env::var_os("POOLSIM_PICTURES") else { return };
+    let edges = [
+        ("one", pictures::sweep(&[8], &[60], None)),
+        ("three", pictures::sweep(&[4, 6, 8], &[30, 60, 120], None)),
+        (
+            "twelve",
+            pictures::sweep(&[2, 4, 6, 8, 10], &[10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120], None),
+        ),
+        ("tall", pictures::sweep(&[4, 6, 8], &[60], None)),
+    ];
+    for (name, record) in records().into_iter().chain(edges) {
+        for chart in chart::all(&record, &Style::default()) {
+            for (theme, word) in [(Theme::Light, "light"), (Theme::Dark, "dark")] {
+                let path = Path::new(&folder).join(format!("{name}-{}-{word}.png", chart.file));
+                std::fs::write(path, chart.png(theme).unwrap()).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_record_gives_the_same_bytes() {
+    for (name, record) in records() {
+        let twin = Record::from_json(&record.to_json()).unwrap();
+        let (one, two) = (chart::all(&record, &Style::default()), chart::all(&twin, &Style::default()));
+        assert_eq!(one.len(), two.len(), "{name}");
+        for (one, two) in one.iter().zip(&two) {
+            assert_eq!(one.svg(Theme::Dark), two.svg(Theme::Dark), "{name} {}", one.file);
+        }
+        assert_eq!(one[0].png(Theme::Light), two[0].png(Theme::Light), "{name}");
+    }
+}
+
+/// A picture that parses, says what it is, and has no mark outside of its paper.
+#[track_caller]
+fn sound(name: &str, chart: &Chart) {
+    let svg = chart.svg(Theme::Light).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{name} {}", chart.file);
+    assert!(!svg.contains("NaN") && !svg.contains("inf\""), "{name} {}", chart.file);
+    assert!(chart.title.len() > 5 && chart.alt.starts_with(&chart.title), "{name} {}", chart.file);
+    assert!(svg.contains("seed 7") && svg.contains("0123456789abcdef"), "{name} {}", chart.file);
+    let opened = svg.matches("<text ").count();
+    assert_eq!(opened, svg.matches("</text>").count(), "{name} {}", chart.file);
+    for part in svg.split("points=\"").skip(1) {
+        let points = part.split('"').next().unwrap();
+        for pair in points.split_whitespace() {
+            let (x, y) = pair.split_once(',').unwrap();
+            let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());
+            let inside = (-8.0..=chart.scene.width * 4.0 + 8.0).contains(&x)
+                && (-8.0..=chart.scene.height * 4.0 + 8.0).contains(&y);
+            assert!(inside, "{name} {}: {x}, {y}", chart.file);
+        }
+    }
+}
+
+#[test]
+fn odd_records_make_sound_pictures() {
+    let mut not_a_number = pictures::run();
+    for metric in &mut not_a_number.points[0].metrics {
+        metric.estimate.value = f64::NAN;
+    }
+    for band in &mut not_a_number.points[0].timelines {
+        band.median[3] = None;
+        band.high[5] = Some(f64::INFINITY);
+    }
+    let mut endless = pictures::sweep(&[4, 6, 8], &[30, 60], None);
+    for metric in &mut endless.points[1].metrics {
+        (metric.estimate.low, metric.estimate.high) = (f64::NEG_INFINITY, f64::INFINITY);
+    }
+    let mut names = pictures::run();
+    names.name =
+        "<script>alert('x')</script> & a name that is far too long for any title of any chart".repeat(2);
+    names.points[0].parts.classes[0] = String::from("\"<&>\u{7}");
+    names.points[0].parts.phases[0].name = "phase".repeat(60);
+    let mut crowd = pictures::run();
+    crowd.points[0].parts.classes = (0..40).map(|n| format!("class-{n}")).collect();
+    let rows = [
+        ("one point", pictures::sweep(&[8], &[60], None)),
+        ("all unstable", pictures::sweep(&[2, 3], &[30, 60], None)),
+        ("one row", pictures::sweep(&[2, 4, 6, 8], &[60], None)),
+        ("one column", pictures::sweep(&[6], &[30, 60, 90], None)),
+        (
+            "twelve lines",
+            pictures::sweep(&[2, 4, 6], &[5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60], Some(5)),
+        ),
+        ("no number", not_a_number),
+        ("endless", endless),
+        ("names", names),
+        ("crowd", crowd),
+    ];
+    for (name, record) in &rows {
+        let sizes =
+            [Size::default(), Size::LEAST, Size { width: 1, height: 1 }, Size { width: 1600, height: 400 }];
+        for size in sizes {
+            let charts = chart::all(record, &Style { size, ..Style::default() });
+            assert!(!charts.is_empty() || *name == "no number", "{name}");
+            for chart in charts.iter().filter(|_| *name != "names") {
+                sound(name, chart);
+            }
+            for chart in &charts {
+                assert!(!chart.svg(Theme::Light).unwrap().contains("<script"), "{name}");
+            }
+        }
+    }
+    assert_eq!(chart::all(&pictures::empty(), &Style::default()), []);
+    let mut none = pictures::run();
+    none.points.clear();
+    assert_eq!(chart::all(&none, &Style::default()), []);
+}
+
+#[test]
+fn nothing_is_drawn_twice_and_every_picture_has_its_own_file() {
+    for (name, record) in records() {
+        let charts = chart::all(&record, &Style::default());
+        let files: BTreeSet<&str> = charts.iter().map(|chart| chart.file.as_str()).collect();
+        let titles: BTreeSet<&str> = charts.iter().map(|chart| chart.title.as_str()).collect();
+        assert_eq!((files.len(), titles.len()), (charts.len(), charts.len()), "{name}: {files:?}");
+    }
+}
+
+#[test]
+fn a_record_draws_what_it_has_data_for() {
+    let files = |record: &Record| -> Vec<String> {
+        chart::all(record, &Style::default()).into_iter().map(|chart| chart.file).collect()
+    };
+    assert_eq!(files(&pictures::run()), ["timeline", "distribution", "where-time-goes", "outcomes", "slots"]);
+    let sweep = files(&pictures::sweep(&[4, 6, 8], &[30, 60], None));
+    for wanted in
+        ["heatmap-latency-p95", "cost", "outcomes", "timeline", "latency-p95-by-slots-of-generation"]
+    {
+        assert!(sweep.iter().any(|file| file == wanted), "{wanted} in {sweep:?}");
+    }
+    assert!(files(&pictures::load_sweep()).contains(&String::from("goodput")));
+    let replay = files(&pictures::replay());
+    assert!(
+        replay.contains(&String::from("real-distribution"))
+            && replay.contains(&String::from("real-timeline"))
+    );
+    let mut quiet = pictures::run();
+    quiet.points[0].timelines = Vec::<Band>::new();
+    assert!(!files(&quiet).contains(&String::from("timeline")));
+}
