@@ -6,7 +6,7 @@ use super::job::NO_USER;
 use super::plan::Plan;
 use super::world::{Wait, World};
 use crate::outcome::Outcome;
-use crate::policy::client::{Client, History};
+use crate::policy::client::{Attempt, Client, History};
 use crate::policy::{JobId, Place, Ticket};
 use crate::random::Purpose;
 use crate::time::{Span, Time};
@@ -110,16 +110,19 @@ impl<C: SlotCalendar> World<'_, C> {
         self.attempt_stamp = self.attempt_stamp.wrapping_add(1);
         let entry = self.phys.jobs.get_mut(job);
         entry.stamp = self.attempt_stamp;
-        let (cell, retry) = (entry.cell, entry.is_retry);
+        let (cell, kind) = (entry.cell, entry.kind());
         let client = &mut self.clients[source];
         entry.simple = client.is_stateless() && client.settings().hedge.is_none();
         if !entry.simple {
             if !client.may_send(now) {
                 entry.ticket.place = Place::Outside;
                 entry.unsent = true;
+                if matches!(kind, Attempt::Retry { .. }) {
+                    client.retry_dropped();
+                }
                 return self.phys.tell(job, Outcome::Rejected);
             }
-            client.sent(now, retry);
+            client.sent(now, kind);
         }
         self.arm_deadlines(job, source);
         let Some(instance) = self.route(job, source) else {
@@ -223,8 +226,8 @@ impl<C: SlotCalendar> World<'_, C> {
         let given_up = entry.given_up;
         let outcome = given_up.unwrap_or(outcome);
         if !entry.simple && !entry.unsent {
-            let retry = entry.is_retry;
-            self.clients[source].ended(now, outcome, retry);
+            let kind = entry.kind();
+            self.clients[source].ended(now, outcome, kind);
         }
         self.phys.jobs.get_mut(job).unsent = false;
         if self.phys.jobs.get(job).sibling != job {
@@ -265,12 +268,13 @@ impl<C: SlotCalendar> World<'_, C> {
             deadline: entry.first_sent + total,
         };
         let Some(delay) = client.retry(now, outcome, history, drawn, &mut chance) else { return false };
-        if entry.first_start == Time::NEVER {
+        if entry.was_waiting() {
             entry.book_waiting(now);
         } else {
             entry.failed += now.since(entry.booked);
             entry.booked = now;
         }
+        entry.after = outcome;
         entry.last_delay = delay;
         entry.ticket.place = Place::Outside;
         // Timers of the attempt that has ended are stale from now on.
@@ -290,12 +294,14 @@ impl<C: SlotCalendar> World<'_, C> {
             return;
         }
         entry.leave_backoff(now);
-        entry.is_retry = true;
+        // A hedge that outlived its first attempt is an ordinary attempt from now on.
+        (entry.is_retry, entry.hedge) = (true, false);
         entry.given_up = None;
         entry.ticket = Ticket {
             class: entry.ticket.class,
             priority: entry.ticket.priority,
             size: entry.ticket.size,
+            deadline: Time::NEVER,
             ..Ticket::default()
         };
         self.phys.monitor.in_backoff.down(now);
@@ -337,7 +343,9 @@ impl<C: SlotCalendar> World<'_, C> {
 
     fn end_in_backoff(&mut self, job: JobId, outcome: Outcome) {
         let now = self.phys.now;
-        self.phys.jobs.get_mut(job).leave_backoff(now);
+        let entry = self.phys.jobs.get_mut(job);
+        entry.leave_backoff(now);
+        self.clients[usize::from(entry.source)].retry_dropped();
         self.phys.monitor.in_backoff.down(now);
         self.phys.finish_request(job, outcome);
     }
@@ -398,10 +406,12 @@ impl<C: SlotCalendar> World<'_, C> {
             self.phys.jobs.unlink(other);
             let entry = self.phys.jobs.get_mut(other);
             entry.orphan = true;
-            let (source, instance, retry) =
-                (usize::from(entry.source), entry.instance as usize, entry.is_retry);
+            let (source, instance) = (usize::from(entry.source), entry.instance as usize);
+            if !entry.unsent {
+                let kind = entry.kind();
+                self.clients[source].ended(now, Outcome::Cancelled, kind);
+            }
             self.phys.orphaned(other);
-            self.clients[source].ended(now, Outcome::Cancelled, retry);
             if self.phys.jobs.get(other).ticket.place == Place::Outside {
                 // It has ended, and the news is in the inbox.
                 continue;

@@ -52,6 +52,14 @@ impl<C: SlotCalendar> World<'_, C> {
         let pool = self.phys.pool_of(instance);
         let Some(rule) = &self.phys.plan.model.pools[pool].breakdown else { return };
         let (while_idle, job) = (rule.while_idle, rule.job);
+        let standing = self.standing[instance as usize];
+        if !standing.open && !slot.broken {
+            // Nobody works there: only the clock goes on.
+            self.phys.slots[number as usize].breakdowns += 1;
+            let cycle = self.phys.slots[number as usize].breakdowns;
+            let up = self.breakdown_draw(number, cycle, true);
+            return self.breakdown_timer(number, up, 0);
+        }
         if slot.broken {
             self.phys.slots[number as usize].broken = false;
             let cycle = self.phys.slots[number as usize].breakdowns;
@@ -61,7 +69,10 @@ impl<C: SlotCalendar> World<'_, C> {
             } else {
                 self.phys.slots[number as usize].up_left = up;
             }
-            return self.pools[instance as usize].recover(now, local, &mut self.phys);
+            if !standing.crashed {
+                self.pools[instance as usize].recover(now, local, &mut self.phys);
+            }
+            return;
         }
         if !while_idle && (slot.starts != timer.generation || slot.since == Time::NEVER) {
             return;
@@ -125,13 +136,11 @@ impl<C: SlotCalendar> World<'_, C> {
             FaultKind::KillInstance { pool, instance, down } => {
                 let Some(instance) = self.pick_instance(id, pool, instance) else { return };
                 self.crash_instance(instance);
-                self.up[instance as usize] = false;
                 self.fault_end_at(id, down, instance);
             }
             FaultKind::SlowHost { host, factor, duration } => {
-                let now = self.phys.now;
-                self.phys.hosts[host].set_factor(now, factor);
-                self.phys.settle_host(host);
+                self.slowed[host].push(factor);
+                self.set_speed(host);
                 self.fault_end_at(id, duration, 0);
             }
             FaultKind::PausePool { pool, duration } => {
@@ -139,6 +148,14 @@ impl<C: SlotCalendar> World<'_, C> {
                 self.fault_end_at(id, duration, 0);
             }
         }
+    }
+
+    /// Slow-downs of a host multiply.
+    fn set_speed(&mut self, host: usize) {
+        let now = self.phys.now;
+        let factor = self.slowed[host].iter().product();
+        self.phys.hosts[host].set_factor(now, factor);
+        self.phys.settle_host(host);
     }
 
     fn fault_end_at(&mut self, id: usize, after: Span, what: u32) {
@@ -154,13 +171,20 @@ impl<C: SlotCalendar> World<'_, C> {
             FaultKind::KillInstance { .. } => {
                 let instance = timer.generation;
                 self.up[instance as usize] = true;
+                self.standing[instance as usize].crashed = false;
+                self.pools[instance as usize].close(false);
                 for local in 0..self.pools[instance as usize].slots() {
-                    self.pools[instance as usize].recover(now, local, &mut self.phys);
+                    let number = self.phys.slot_number(instance, local);
+                    if !self.phys.slots[number as usize].broken {
+                        self.pools[instance as usize].recover(now, local, &mut self.phys);
+                    }
                 }
             }
-            FaultKind::SlowHost { host, .. } => {
-                self.phys.hosts[host].set_factor(now, 1.0);
-                self.phys.settle_host(host);
+            FaultKind::SlowHost { host, factor, .. } => {
+                if let Some(one) = self.slowed[host].iter().position(|&slowed| slowed == factor) {
+                    self.slowed[host].swap_remove(one);
+                }
+                self.set_speed(host);
             }
             FaultKind::PausePool { pool, .. } => self.pause(pool, false),
         }
@@ -168,9 +192,15 @@ impl<C: SlotCalendar> World<'_, C> {
 
     fn pause(&mut self, pool: usize, paused: bool) {
         let now = self.phys.now;
+        // Pauses may overlap.
+        if paused {
+            self.pauses[pool] += 1;
+        } else {
+            self.pauses[pool] -= 1;
+        }
         for instance in 0..self.pools.len() {
             if self.phys.pool_of(instance as u32) == pool {
-                self.pools[instance].pause(now, paused, &mut self.phys);
+                self.pools[instance].pause(now, self.pauses[pool] > 0, &mut self.phys);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The jobs that are alive, in a slab that grows to the most that were ever alive at once.
 
 use crate::outcome::Outcome;
+use crate::policy::client::Attempt;
 use crate::policy::{JobId, NO_JOB, Place, Ticket, Tickets};
 use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
@@ -44,6 +45,8 @@ pub(super) struct Job {
     pub(super) hedge: bool,
     /// The present client attempt is a retry.
     pub(super) is_retry: bool,
+    /// The outcome after which it is one.
+    pub(super) after: Outcome,
     /// Its fate and demand were recorded, and are not drawn anew.
     pub(super) scripted: bool,
     /// Its end needs no decision of the client if it is a good one.
@@ -92,6 +95,7 @@ impl Job {
             orphan: false,
             hedge: false,
             is_retry: false,
+            after: Outcome::Ok,
             scripted: false,
             simple: false,
             queued_at: Time::NEVER,
@@ -109,7 +113,7 @@ impl Job {
     #[inline(always)]
     fn reset(&mut self, job: JobId) {
         let Job { ticket, .. } = self;
-        (ticket.place, ticket.deadline) = (Place::Outside, Time::ZERO);
+        (ticket.place, ticket.deadline) = (Place::Outside, Time::NEVER);
         self.remaining = Span::NEVER;
         self.first_start = Time::NEVER;
         (self.waiting, self.failed, self.backoff, self.last_delay) = Default::default();
@@ -136,7 +140,28 @@ impl Job {
     /// Whether an attempt that ended so was spoilt by others: nothing was wrong with the job.
     pub(super) fn is_innocent(&self, outcome: Outcome) -> bool {
         matches!(outcome, Outcome::Crash | Outcome::WriteError)
-            && !matches!(self.fate, Fate::Crash | Fate::CrashOnce | Fate::Freeze)
+            && !matches!(self.present_fate(), Fate::Crash | Fate::CrashOnce | Fate::Freeze)
+    }
+
+    /// The fate of the present execution: a crash that comes once comes with the first.
+    pub(super) fn present_fate(&self) -> Fate {
+        if self.fate == Fate::CrashOnce && self.executions != 1 { Fate::Ok } else { self.fate }
+    }
+
+    /// What the present attempt is to its client.
+    pub(super) fn kind(&self) -> Attempt {
+        match (self.hedge, self.is_retry) {
+            (true, _) => Attempt::Hedge,
+            (_, true) => Attempt::Retry { after: self.after },
+            _ => Attempt::First,
+        }
+    }
+
+    /// Whether the time since the last booking was spent waiting (in a queue, or for a pool's retry), rather than
+    /// with a worker.
+    pub(super) fn was_waiting(&self) -> bool {
+        let again = self.queued_at != Time::NEVER && self.queued_at > self.ticket.started;
+        self.first_start == Time::NEVER || again
     }
 
     /// Whether a good end of this attempt ends the request without a decision.

@@ -210,6 +210,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         }
         let nanos = self.now.since(slot.since).nanos();
         slot.since = Time::NEVER;
+        slot.wear(nanos);
         let pool = slot.pool as usize;
         self.monitor.served(pool, nanos, how);
         self.service_counted += u128::from(nanos);
@@ -226,6 +227,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             let nanos = now.since(slot.since).nanos();
             slot.parts.push((segment, nanos));
             slot.since = now;
+            slot.wear(nanos);
             self.service_counted += u128::from(nanos);
         }
     }
@@ -300,16 +302,13 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             self.arm_busy_breakdown(number);
         }
         let entry = self.jobs.get_mut(job);
-        let (demand, fate) = (entry.demand, entry.fate);
+        let (demand, fate) = (entry.demand, entry.present_fate());
         let work = if entry.remaining.is_never() { demand } else { entry.remaining };
         let (key, execution, share) = (
             entry.key,
             u64::from(entry.executions),
             plan.model.classes[usize::from(entry.ticket.class)].cpu_share,
         );
-        if fate == Fate::CrashOnce {
-            entry.fate = Fate::Ok;
-        }
         let mut chance = self.streams.keyed(Purpose::Transport, key, execution);
         let parts = &plan.pools[pool];
         let dispatch = parts.dispatch.draw(&mut chance);
@@ -338,6 +337,19 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         }
     }
 
+    /// A job was handed to a worker that is dying, or is dead or frozen without its pool's knowing (then the pool
+    /// takes it for served).
+    #[cold]
+    fn hand_to_no_one(&mut self, number: u32, job: JobId, dying: bool) {
+        let slot = &mut self.slots[number as usize];
+        if !dying {
+            slot.since = self.now;
+        }
+        if dying || slot.doomed {
+            self.write_to_corpse(number, job);
+        }
+    }
+
     /// A job was handed to a worker that will not work on it: either the write fails at once, or the exit of the
     /// worker, which is on its way, will be noticed.
     fn write_to_corpse(&mut self, number: u32, job: JobId) {
@@ -362,23 +374,33 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         }
     }
 
-    /// Ends the worker: `delay` until the pool notices.
+    /// Ends the worker by its pool's will: `delay` until the pool notices.
     fn doom(&mut self, number: u32, delay: Span) {
         self.close_service(number, Use::Wasted);
-        self.leave_host(number);
         let slot = &mut self.slots[number as usize];
         slot.timer_at = Time::NEVER;
         slot.beat_at = Time::NEVER;
-        (slot.doomed, slot.first_write) = (true, true);
-        self.plan_act(number, Act::Exit, self.now + delay);
+        self.die(number, Act::Exit, delay);
     }
 
-    /// Kills a worker from outside: its pool learns of it when it notices the exit.
+    /// Kills a worker from outside: its pool takes it for alive, and its job for served, until it notices the exit.
     pub(super) fn kill_from_outside(&mut self, number: u32) {
         if !self.slots[number as usize].doomed {
             let delay = self.life_draw(number, |pool| &pool.crash_exit);
-            self.doom(number, delay);
+            self.die(number, Act::CrashExit, delay);
         }
+    }
+
+    fn die(&mut self, number: u32, exit: Act, delay: Span) {
+        self.leave_host(number);
+        let slot = &mut self.slots[number as usize];
+        (slot.doomed, slot.first_write) = (true, true);
+        let mut at = self.now + delay;
+        if slot.act == Act::CrashExit {
+            // It was about to go by itself.
+            at = at.min(slot.act_at);
+        }
+        self.plan_act(number, exit, at);
     }
 
     /// Draws a delay of a worker's life, keyed by slot and spawn.
@@ -447,8 +469,12 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         let attempt = u64::from(entry.executions);
         entry.remaining = Span::NEVER;
         if settings.redraw_demand {
-            entry.demand =
-                plan.demand.draw(&mut self.streams.keyed(Purpose::RetryDemand, entry.key, attempt));
+            let mut chance = self.streams.keyed(Purpose::RetryDemand, entry.key, attempt);
+            entry.demand = plan.demand.draw(&mut chance);
+            entry.ticket.size = match settings.estimate_error {
+                0.0 => entry.demand,
+                sigma => entry.demand.scaled(libm::exp(sigma * chance.normal())),
+            };
         }
         if let (Some(fates), false, false) = (&plan.fates, settings.fates.sticky, entry.scripted) {
             let unit = self.streams.keyed(Purpose::RetryFate, entry.key, attempt).unit();
@@ -518,9 +544,6 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
     fn arm(&mut self, instance: u32, local: u32, timer: SlotTimer, at: Time) {
         let number = self.slot_number(instance, local);
         let slot = &mut self.slots[number as usize];
-        if slot.doomed {
-            return;
-        }
         if timer == SlotTimer::Heartbeat {
             // A live worker beats in time; only a silent one, or one whose beats are too rare, is timed.
             if slot.silent || self.beats_too_rarely(number) {
@@ -567,6 +590,10 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         self.leave_host(number);
         let slot = &mut self.slots[number as usize];
         slot.timer_at = Time::NEVER;
+        if slot.doomed {
+            // It is dead already: the exit is still to be noticed.
+            return self.schedule(number);
+        }
         self.plan_act(number, Act::Rest, Time::NEVER);
     }
 
@@ -616,7 +643,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         let now = self.now;
         let entry = self.jobs.get_mut(job);
         entry.failed += now.since(entry.booked);
-        entry.booked = now;
+        (entry.booked, entry.queued_at) = (now, now);
         let innocent = entry.is_innocent(outcome);
         let cell = entry.cell;
         let tally = self.monitor.cell(cell);
@@ -676,12 +703,12 @@ impl<C: SlotCalendar> Physics<'_, C> {
             }
         }
         (slot.job, slot.orphan) = (job, entry.orphan);
-        if dying || slot.doomed {
-            return self.write_to_corpse(number, job);
+        slot.timer_at = Time::NEVER;
+        if dying || slot.doomed || slot.silent {
+            return self.hand_to_no_one(number, job, dying);
         }
         slot.since = now;
         slot.starts = slot.starts.wrapping_add(1);
-        slot.timer_at = Time::NEVER;
         entry.executions += 1;
         if entry.fate != Fate::Ok || slot.overhead.is_never() {
             return self.set_long_course(number, job);
@@ -735,6 +762,10 @@ impl<C: SlotCalendar> Physics<'_, C> {
                 self.slots[number as usize].timer_at = Time::NEVER;
             }
             (WorkerState::Busy, _) => self.close_service(number, Use::Wasted),
+            (WorkerState::Down, _) => {
+                let slot = &mut self.slots[number as usize];
+                (slot.doomed, slot.silent) = (false, false);
+            }
             (_, WorkerState::Gone) => {
                 let pool = self.pool_of(instance);
                 self.monitor.pools[pool].tally.exits += 1;

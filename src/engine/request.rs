@@ -152,6 +152,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
         let priority = self.plan.model.classes[usize::from(row.class)].priority;
         let job = self.new_request(index, row.class, priority, row.demand, row.fate.unwrap_or(drawn), key);
         self.jobs.get_mut(job).scripted = row.fate.is_some();
+        self.estimate(job, usize::from(row.class), &mut source.estimates);
         job
     }
 
@@ -295,17 +296,17 @@ impl<C: SlotCalendar> Physics<'_, C> {
         self.finished += 1;
         let entry = self.jobs.get(job);
         let last = now.since(entry.booked);
-        let started = entry.first_start != Time::NEVER && entry.ticket.started >= entry.ticket.arrived;
+        let waited = entry.was_waiting();
         let (cell, user) = (entry.cell, entry.user);
         let mut spent = [entry.waiting, entry.failed];
         let backoff = entry.backoff;
         let tally = &mut self.monitor.cells[cell as usize];
         if outcome == Outcome::Ok {
             tally.spent_final += u128::from(last.nanos());
-        } else if started {
-            spent[1] += last;
-        } else {
+        } else if waited {
             spent[0] += last;
+        } else {
+            spent[1] += last;
         }
         tally.spent_waiting += u128::from(spent[0].nanos());
         tally.spent_failed += u128::from(spent[1].nanos());

@@ -1,8 +1,7 @@
 //! Autoscaling and late load signals: the periodic side of a fleet.
 
 use super::calendar::{SlotCalendar, Timer, TimerKind};
-use super::world::World;
-use crate::outcome::Outcome;
+use super::world::{Standing, World};
 use crate::policy::Autoscaler;
 use crate::time::{Span, Time};
 use std::collections::VecDeque;
@@ -13,8 +12,10 @@ pub(super) struct Scaler {
     /// (when it will be seen, share of busy slots).
     seen: VecDeque<(Time, f64)>,
     busy_before: u128,
-    /// Instances on their way.
-    booting: u32,
+    /// Instances on their way, by the numbers of their boots.
+    booting: VecDeque<u32>,
+    /// Boots so far.
+    boots: u32,
 }
 
 impl Scaler {
@@ -23,7 +24,8 @@ impl Scaler {
             policy: crate::policy::scale::Scaler::new(settings),
             seen: VecDeque::new(),
             busy_before: 0,
-            booting: 0,
+            booting: VecDeque::new(),
+            boots: 0,
         }
     }
 }
@@ -72,18 +74,39 @@ impl<C: SlotCalendar> World<'_, C> {
         let Some(scaler) = &mut self.scalers[pool] else { return };
         let settings = *scaler.policy.settings();
         let done = busy - std::mem::replace(&mut scaler.busy_before, busy);
-        let capacity = u128::from(active.max(1) * slots) * u128::from(settings.interval.nanos().max(1));
+        let capacity =
+            u128::from(active.max(1)) * u128::from(slots) * u128::from(settings.interval.nanos().max(1));
         scaler.seen.push_back((now + settings.metric_lag, done as f64 / capacity as f64));
         let mut visible = None;
         while scaler.seen.front().is_some_and(|&(at, _)| at <= now) {
             visible = scaler.seen.pop_front().map(|(_, utilization)| utilization);
         }
         if let Some(utilization) = visible {
-            let current = active + scaler.booting;
+            let current = active + scaler.booting.len() as u32;
             let wanted = scaler.policy.decide(now, current, utilization);
             self.resize_fleet(pool, current, wanted, settings.boot);
         }
+        self.shut_drained(pool);
         self.periodic(TimerKind::Scale, pool, settings.interval);
+    }
+
+    /// Instances that were taken down are gone, and no longer paid for, once the last of their jobs has ended and
+    /// the autoscaler looks again.
+    fn shut_drained(&mut self, pool: usize) {
+        let now = self.phys.now;
+        for instance in self.members(pool).collect::<Vec<_>>() {
+            let Standing { open, crashed } = self.standing[instance];
+            if self.up[instance] || !open || crashed || self.pools[instance].load() > 0 {
+                continue;
+            }
+            let slots = self.pools[instance].slots();
+            for local in 0..slots {
+                self.stop_slot(self.phys.slot_number(instance as u32, local));
+            }
+            self.pools[instance].shut(&mut self.phys);
+            self.standing[instance].open = false;
+            self.phys.monitor.resize(now, pool, slots, false);
+        }
     }
 
     fn members(&self, pool: usize) -> impl Iterator<Item = usize> + '_ {
@@ -93,12 +116,17 @@ impl<C: SlotCalendar> World<'_, C> {
 
     fn resize_fleet(&mut self, pool: usize, current: u32, wanted: u32, boot: Span) {
         for _ in current..wanted {
-            if let Some(scaler) = &mut self.scalers[pool] {
-                scaler.booting += 1;
-            }
-            self.periodic(TimerKind::Boot, pool, boot);
+            let Some(scaler) = &mut self.scalers[pool] else { return };
+            scaler.boots += 1;
+            scaler.booting.push_back(scaler.boots);
+            let (at, generation) = (self.phys.now + boot, scaler.boots);
+            self.phys.timers.push(Timer { at, kind: TimerKind::Boot, id: pool as u32, generation });
         }
         for _ in wanted..current {
+            // What is not up yet is called off first.
+            if self.scalers[pool].as_mut().is_some_and(|scaler| scaler.booting.pop_back().is_some()) {
+                continue;
+            }
             let last = self.members(pool).filter(|&instance| self.up[instance]).last();
             if let Some(instance) = last {
                 self.take_down(instance as u32);
@@ -106,42 +134,41 @@ impl<C: SlotCalendar> World<'_, C> {
         }
     }
 
-    /// A new instance is up.
-    pub(super) fn boot(&mut self, pool: u32) {
-        let now = self.phys.now;
-        if let Some(scaler) = &mut self.scalers[pool as usize] {
-            scaler.booting -= 1;
-        }
-        let down = self.members(pool as usize).find(|&instance| !self.up[instance]);
-        let Some(instance) = down else { return };
+    /// A new instance is up, unless it was called off.
+    pub(super) fn boot(&mut self, timer: Timer) {
+        let (now, pool) = (self.phys.now, timer.id as usize);
+        let Some(scaler) = &mut self.scalers[pool] else { return };
+        let Some(place) = scaler.booting.iter().position(|&boot| boot == timer.generation) else { return };
+        scaler.booting.remove(place);
+        let free = |instance: &usize| !self.up[*instance] && !self.standing[*instance].crashed;
+        // One that still finishes its jobs is as good as a new one.
+        let draining = self.members(pool).filter(free).find(|&instance| self.standing[instance].open);
+        let Some(instance) = draining.or_else(|| self.members(pool).find(free)) else { return };
         self.up[instance] = true;
-        let opened = self.pools[instance].slots() > 0
-            && self.pools[instance].state(0) == crate::policy::WorkerState::Cold;
-        if opened {
+        if !self.standing[instance].open {
             self.open_instance(instance as u32, now);
-        } else {
-            let slots = self.pools[instance].slots();
-            self.phys.monitor.resize(now, pool as usize, slots, true);
         }
-        self.settle();
     }
 
     /// An instance takes no more requests; those it has are finished.
     fn take_down(&mut self, instance: u32) {
-        let (now, pool) = (self.phys.now, self.phys.pool_of(instance));
         self.up[instance as usize] = false;
-        let slots = self.pools[instance as usize].slots();
-        self.phys.monitor.resize(now, pool, slots, false);
     }
 
     /// Ends what an instance has at once.
     pub(super) fn crash_instance(&mut self, instance: u32) {
         let now = self.phys.now;
+        self.up[instance as usize] = false;
+        self.standing[instance as usize].crashed = true;
         for local in 0..self.pools[instance as usize].slots() {
             let number = self.phys.slot_number(instance, local);
             self.stop_slot(number);
-            self.pools[instance as usize].break_down(now, local, false, &mut self.phys);
         }
-        self.pools[instance as usize].flush(now, Outcome::Crash, &mut self.phys);
+        self.pools[instance as usize].collapse(now, &mut self.phys);
+        for job in self.phys.jobs.all_alive() {
+            if self.phys.jobs.get(job).instance == instance {
+                self.pools[instance as usize].lose(now, job, &mut self.phys);
+            }
+        }
     }
 }

@@ -132,6 +132,14 @@ impl Slot {
         }
     }
 
+    /// Counts busy time towards the slot's next breakdown.
+    #[inline(always)]
+    pub(super) fn wear(&mut self, nanos: u64) {
+        if self.up_left != Span::NEVER {
+            self.up_left = self.up_left - Span::from_nanos(nanos);
+        }
+    }
+
     /// The earliest of what may happen in the slot.
     #[inline(always)]
     pub(super) fn earliest(&self) -> Time {

@@ -40,12 +40,27 @@ pub(super) struct World<'m, C> {
     /// By source.
     pub(super) direct: First<Direct, C>,
     pub(super) attempt_stamp: u32,
+    /// By instance.
+    pub(super) standing: Vec<Standing>,
+    /// By pool: pauses under way.
+    pub(super) pauses: Vec<u32>,
+    /// By host: the factors of slow-downs under way.
+    pub(super) slowed: Vec<Vec<f64>>,
     next_arrival: (Time, usize),
     index: u64,
     fingerprint: u64,
     events: u64,
     stuck: u32,
     sending: bool,
+}
+
+/// How an instance stands, beside whether it takes requests.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Standing {
+    /// It has workers, and its slots count as capacity.
+    pub(super) open: bool,
+    /// A fault has taken it down.
+    pub(super) crashed: bool,
 }
 
 /// The waiting limit of a source's jobs at a pool.
@@ -89,6 +104,9 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             fault_chance: (0..model.faults.len() as u64).map(|f| streams.stream(Purpose::Fault, f)).collect(),
             direct,
             attempt_stamp: 0,
+            standing: vec![Standing::default(); plan.instances.len()],
+            pauses: vec![0; model.pools.len()],
+            slowed: vec![Vec::new(); model.hosts.len()],
             next_arrival: (Time::NEVER, 0),
             index,
             fingerprint: 0xcbf2_9ce4_8422_2325,
@@ -259,9 +277,12 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         for local in 0..slots {
             let before = settings.life.ready_before.get(local as usize).copied().unwrap_or(Span::ZERO);
             let number = self.phys.slot_number(instance, local);
+            (self.phys.slots[number as usize].doomed, self.phys.slots[number as usize].silent) =
+                (false, false);
             self.phys.slots[number as usize].ready_at = i128::from(now.nanos()) - i128::from(before.nanos());
         }
         if self.up[instance as usize] {
+            self.standing[instance as usize].open = true;
             self.phys.monitor.resize(now, pool, slots, true);
             self.pools[instance as usize].open(now, settings.life.warm_start, &mut self.phys);
         }
@@ -455,7 +476,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             TimerKind::Fault => self.fault(timer),
             TimerKind::FaultEnd => self.fault_end(timer),
             TimerKind::Scale => self.scale(timer.id as usize),
-            TimerKind::Boot => self.boot(timer.id),
+            TimerKind::Boot => self.boot(timer),
             TimerKind::Signal => self.renew_signal(timer.id as usize),
         }
     }
@@ -470,6 +491,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
                     (slot.instance, slot.local)
                 };
                 let now = self.phys.now;
+                self.phys.close_service(number, Use::Wasted);
                 self.pools[instance as usize].write_failed(now, local, &mut self.phys);
             } else if !self.phys.inbox.is_empty() {
                 let (job, outcome) = self.phys.inbox.remove(0);

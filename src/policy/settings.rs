@@ -158,7 +158,8 @@ impl PoolRetry {
             return self.delay;
         }
         let earlier = f64::from(number) - 1.0;
-        let full = self.delay.secs() * libm::pow(factor, earlier) + step.secs() * libm::pow(earlier, exponent);
+        let full =
+            self.delay.secs() * libm::pow(factor, earlier) + step.secs() * libm::pow(earlier, exponent);
         let delay = Span::from_secs(full).min(cap);
         if spread == Span::ZERO { delay } else { delay + spread.scaled(f64::from(number) * chance.unit()) }
     }

@@ -7,7 +7,7 @@ use super::Checker;
 use super::client::outcomes;
 use super::view::{self, View};
 use crate::policy::{
-    Autoscaler, CrashRadius, Discipline, IdleOrder, OnTimeout, PoolRetry, PoolSettings, RetryPlace,
+    Autoscaler, CrashRadius, DelayGrowth, Discipline, IdleOrder, OnTimeout, PoolRetry, PoolSettings, RetryPlace,
     ServiceTimeout, Slots, TimeoutOrigin, WhenFull, WorkerSettings,
 };
 use crate::time::Span;
@@ -287,6 +287,13 @@ fn retry(view: View<'_>) -> Option<PoolRetry> {
         on: outcomes(view, "on"),
         place: if view.word("place") == Some("tail") { RetryPlace::Tail } else { RetryPlace::Head },
         delay: view.span("delay")?,
+        growth: DelayGrowth {
+            factor: view.number("factor")?,
+            step: view.span("step")?,
+            exponent: view.number("exponent")?,
+            spread: view.span("spread")?,
+            cap: view.limit("cap"),
+        },
         turn: view.span("turn")?,
     })
 }

@@ -23,7 +23,17 @@ pub struct Unsupported {
 }
 
 /// Every feature that is refused.
-pub const UNSUPPORTED: &[Unsupported] = &[];
+pub const UNSUPPORTED: &[Unsupported] = &[Unsupported {
+    feature: "breakdowns of a pool without a limit of slots",
+    asked: Asked::Model(fails_without_limit),
+}];
+
+fn fails_without_limit(model: &Model) -> Option<String> {
+    let unlimited = crate::policy::Slots::Unlimited;
+    let pool =
+        model.pools.iter().find(|pool| pool.breakdown.is_some() && pool.settings.slots == unlimited)?;
+    Some(format!("pool.{}.breakdown", pool.name))
+}
 
 impl Unsupported {
     /// Adds a fault for each place that asks for the feature.

@@ -29,6 +29,7 @@ impl Checker<'_> {
             recycle_after: view.count("recycle_after").unwrap_or(0),
             crash_radius: match view.word("crash_radius") {
                 Some("job") => CrashRadius::Job,
+                Some("running") => CrashRadius::Running,
                 Some("pool") => CrashRadius::Pool,
                 _ => CrashRadius::Worker,
             },

@@ -196,6 +196,30 @@ pub(in crate::model) static POOL_RETRY: Table = Table {
         .default("\"head\""),
         key("delay", DURATION_OR_ZERO, "Time until the job is back in the queue.", "\"1s\"")
             .default("\"0s\""),
+        key(
+            "factor",
+            Kind::Number { min: 1.0, max: 1000.0, open: false },
+            "Growth of `delay` with each further retry.",
+            "2.0",
+        )
+        .default("1.0"),
+        key(
+            "step",
+            DURATION_OR_ZERO,
+            "Added to it: so much times the number of earlier retries to the `exponent`.",
+            "\"1s\"",
+        )
+        .default("\"0s\""),
+        key("exponent", Kind::Number { min: 0.0, max: 20.0, open: false }, "Exponent of that part.", "4.0")
+            .default("1.0"),
+        key(
+            "spread",
+            DURATION_OR_ZERO,
+            "A uniform part on top, up to so much times the retry's number.",
+            "\"10s\"",
+        )
+        .default("\"0s\""),
+        key("cap", DURATION, "Largest delay, the spread not counted. Default: none.", "\"6m\""),
         key("turn", DURATION_OR_ZERO, "Time from then until the pool looks for a worker again.", "\"1ms\"")
             .default("\"0s\""),
     ],
@@ -240,6 +264,7 @@ pub(in crate::model) static WORKER: Table = Table {
             Kind::Word(&[
                 choice("worker", "the job and its worker"),
                 choice("job", "the job alone"),
+                choice("running", "every running job and every worker of the pool; waiting jobs stay"),
                 choice("pool", "every job and every worker of the pool"),
             ]),
             "How far a crash reaches.",
@@ -274,7 +299,7 @@ pub(in crate::model) static WORKER: Table = Table {
         key(
             "idle_shutdown",
             DURATION,
-            "Workers start with the first job and leave after this idle time. Default: they stay.",
+            "Workers leave after this idle time and start again with the next job. Without `warm_start` the first ones start with the first job, too. Default: they stay.",
             "\"10s\"",
         ),
     ],
