@@ -283,8 +283,8 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         let mut left = self.sources[number].batch();
         while left > 0 {
             left -= 1;
-            if self.phys.monitor.sent >= self.phys.monitor.next_cut {
-                self.cut_by_count();
+            if self.phys.monitor.sent >= self.phys.monitor.next_cut && self.cut_by_count() {
+                return;
             }
             let source = &mut self.sources[number];
             let job = self.phys.open_request(number, source);
@@ -296,18 +296,22 @@ impl<'m, C: SlotCalendar> World<'m, C> {
                 }
             }
             self.send(job);
-            if self.phys.monitor.sent >= self.phys.plan.requests {
-                return self.stop_sending();
-            }
         }
     }
 
+    /// Enough requests have been sent for a segment, or for the run: says whether for the run. A run ends when its
+    /// next request would be sent, so that the time before that request counts too.
     #[cold]
-    fn cut_by_count(&mut self) {
+    fn cut_by_count(&mut self) -> bool {
+        if self.phys.monitor.sent >= self.phys.plan.requests {
+            self.stop_sending();
+            return true;
+        }
         let now = self.phys.now;
         self.phys.split_services(now);
         let hosts = self.phys.host_tallies(now);
-        self.phys.monitor.cut_by_count(now, &hosts);
+        self.phys.monitor.cut_by_count(now, self.phys.plan.requests, &hosts);
+        false
     }
 
     /// A user sends, if it still may.
@@ -315,14 +319,11 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         if !self.phys.user_may_send(id) {
             return;
         }
-        if self.phys.monitor.sent >= self.phys.monitor.next_cut {
-            self.cut_by_count();
+        if self.phys.monitor.sent >= self.phys.monitor.next_cut && self.cut_by_count() {
+            return;
         }
         let job = self.phys.user_request(id);
         self.send_again(job);
-        if self.phys.monitor.sent >= self.phys.plan.requests {
-            self.stop_sending();
-        }
     }
 
     #[inline(always)]

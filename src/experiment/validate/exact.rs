@@ -39,8 +39,9 @@ pub struct Check {
 impl Check {
     /// Whether the interval holds the exact value. A histogram's quantile may be off by its resolution.
     pub fn holds(&self) -> bool {
-        let slack =
-            if self.is_quantile() { crate::stats::histogram::RELATIVE_ERROR * self.exact.abs() } else { 0.0 };
+        let resolution = if self.is_quantile() { crate::stats::histogram::RELATIVE_ERROR } else { 0.0 };
+        // The exact values are stated to eight digits at least.
+        let slack = (resolution + 1e-8) * self.exact.abs();
         self.estimate.low - slack <= self.exact && self.exact <= self.estimate.high + slack
     }
 
