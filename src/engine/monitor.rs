@@ -133,7 +133,7 @@ impl<C: SlotCalendar> Monitor<C> {
         &mut self.cells[cell as usize]
     }
 
-    /// Counts a new request; returns its cell. At `next_cut` requests, [`Monitor::cut_by_count`] comes first.
+    /// Counts a new request; returns its cell. After `next_cut` requests, [`Monitor::cut_by_count`] follows.
     #[inline(always)]
     pub(super) fn request(&mut self, now: Time, class: u16) -> u32 {
         self.sent += 1;

@@ -283,9 +283,6 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         let mut left = self.sources[number].batch();
         while left > 0 {
             left -= 1;
-            if self.phys.monitor.sent >= self.phys.monitor.next_cut && self.cut_by_count() {
-                return;
-            }
             let source = &mut self.sources[number];
             let job = self.phys.open_request(number, source);
             if left == 0 {
@@ -296,11 +293,14 @@ impl<'m, C: SlotCalendar> World<'m, C> {
                 }
             }
             self.send(job);
+            if self.phys.monitor.sent >= self.phys.monitor.next_cut && self.cut_by_count() {
+                return;
+            }
         }
     }
 
-    /// Enough requests have been sent for a segment, or for the run: says whether for the run. A run ends when its
-    /// next request would be sent, so that the time before that request counts too.
+    /// Enough requests have been sent for a segment, or for the run: says whether for the run. A segment ends with its
+    /// last request, so it holds as many gaps as requests and its rates are right.
     #[cold]
     fn cut_by_count(&mut self) -> bool {
         if self.phys.monitor.sent >= self.phys.plan.requests {
@@ -319,11 +319,11 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         if !self.phys.user_may_send(id) {
             return;
         }
-        if self.phys.monitor.sent >= self.phys.monitor.next_cut && self.cut_by_count() {
-            return;
-        }
         let job = self.phys.user_request(id);
         self.send_again(job);
+        if self.phys.monitor.sent >= self.phys.monitor.next_cut {
+            self.cut_by_count();
+        }
     }
 
     #[inline(always)]
