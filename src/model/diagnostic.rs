@@ -1,0 +1,220 @@
+//! What is wrong with a file: place, cause, hint; and how it is shown.
+//!
+//! A diagnostic carries the text of the source it points into, so that it can be rendered anywhere. The look is
+//! that of `rustc` (crate `annotate-snippets`): file, line, column, and the source line underlined.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The file cannot be used.
+    Error,
+    /// The file can be used, but probably does not say what was meant.
+    Warning,
+}
+
+/// A text that diagnostics point into: a file, a preset, or a value given from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceText {
+    /// What it is called.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// A stretch of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// Which source.
+    pub source: Arc<SourceText>,
+    /// Bytes of its text.
+    pub span: Range<usize>,
+}
+
+impl Location {
+    /// Line and column (in characters) of the beginning, both from 1.
+    pub fn line_column(&self) -> (usize, usize) {
+        let before = self.source.text.get(..self.span.start).unwrap_or(&self.source.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        (line, column)
+    }
+}
+
+/// One fault or warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, in one sentence without a full stop.
+    pub message: String,
+    /// Where.
+    pub location: Option<Location>,
+    /// A few words beside the underline.
+    pub label: String,
+    /// A second place that has to do with it, and why.
+    pub related: Option<(Location, String)>,
+    /// What would help.
+    pub hint: Option<String>,
+}
+
+impl Diagnostic {
+    /// The text that people read, with the source line underlined; colours are ANSI escapes.
+    pub fn render(&self, color: bool) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = Group::with_title(level.primary_title(self.message.as_str()));
+        for (location, label, kind) in self.marks() {
+            let (text, first_line, span) = excerpt(location);
+            let mark = kind.span(span);
+            let mark = if label.is_empty() { mark } else { mark.label(label) };
+            let snippet = Snippet::source(text).line_start(first_line).path(location.source.name.as_str());
+            group = group.element(snippet.annotation(mark));
+        }
+        if let Some(hint) = &self.hint {
+            group = group.element(Level::HELP.message(hint.as_str()));
+        }
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        renderer.render(&[group])
+    }
+
+    fn marks(&self) -> impl Iterator<Item = (&Location, &str, AnnotationKind)> {
+        let first = self.location.iter().map(|place| (place, self.label.as_str(), AnnotationKind::Primary));
+        let second = self.related.iter().map(|(place, why)| (place, why.as_str(), AnnotationKind::Context));
+        first.chain(second)
+    }
+
+    /// Order of reports: by source, then place, errors first, then text.
+    fn order(&self) -> (String, usize, usize, Severity, &str) {
+        let (name, start, end) = match &self.location {
+            Some(place) => (place.source.name.clone(), place.span.start, place.span.end),
+            None => (String::new(), 0, 0),
+        };
+        (name, start, end, self.severity, self.message.as_str())
+    }
+}
+
+/// The lines that a location touches, the number of the first, and the span within them. Spans that do not fit
+/// the text (they never should) are clipped rather than trusted.
+fn excerpt(location: &Location) -> (&str, usize, Range<usize>) {
+    let text = location.source.text.as_str();
+    let clip = |at: usize| {
+        let mut at = at.min(text.len());
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let start = clip(location.span.start);
+    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    // One line is enough: a table that spans many is shown by its first.
+    let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+    let line_end = if text[..line_end].ends_with('\r') { (line_end - 1).max(start) } else { line_end };
+    let end = clip(location.span.end).clamp(start, line_end);
+    let number = text[..line_start].matches('\n').count() + 1;
+    (&text[line_start..line_end], number, start - line_start..end - line_start)
+}
+
+/// All that is wrong with a file, in order of place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnostics {
+    /// Every diagnostic.
+    pub list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Sorts by place and drops repetitions.
+    pub fn new(mut list: Vec<Diagnostic>) -> Diagnostics {
+        list.sort_by(|a, b| a.order().cmp(&b.order()));
+        list.dedup();
+        Diagnostics { list }
+    }
+
+    /// One diagnostic that has no place in a file.
+    pub fn plain(message: impl Into<String>, hint: Option<String>) -> Diagnostics {
+        let message = message.into();
+        let severity = Severity::Error;
+        Diagnostics {
+            list: vec![Diagnostic { severity, message, location: None, label: String::new(), related: None, hint }],
+        }
+    }
+
+    /// Whether any is an error.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|one| one.severity == Severity::Error)
+    }
+
+    /// The text that people read: every diagnostic, one blank line between.
+    pub fn render(&self, color: bool) -> String {
+        let mut text = String::new();
+        for (index, one) in self.list.iter().enumerate() {
+            if index > 0 {
+                text.push('\n');
+            }
+            text.push_str(one.render(color).trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(span: Range<usize>) -> Diagnostic {
+        let text = String::from("[pool.main]\r\nslots = \"zwölf\"\r\n");
+        let source = Arc::new(SourceText { name: String::from("model.toml"), text });
+        Diagnostic {
+            severity: Severity::Error,
+            message: String::from("`slots` is not a whole number"),
+            location: Some(Location { source, span }),
+            label: String::from("this is text"),
+            related: None,
+            hint: Some(String::from("write 12")),
+        }
+    }
+
+    #[test]
+    fn the_line_is_shown_and_underlined() {
+        let text = sample(21..29).render(false);
+        assert!(text.contains("model.toml:2:9"), "{text}");
+        assert!(text.contains("slots = \"zwölf\""), "{text}");
+        assert!(text.contains("^^^^^^^ this is text"), "{text}");
+        assert!(text.contains("help: write 12"), "{text}");
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        assert_eq!(sample(21..29).location.unwrap().line_column(), (2, 9));
+    }
+
+    #[test]
+    fn spans_outside_the_text_do_no_harm() {
+        for span in [0..500, 25..26, 26..25, 900..901] {
+            assert!(!sample(span).render(true).is_empty());
+        }
+    }
+
+    #[test]
+    fn diagnostics_come_in_order_and_once() {
+        let list = vec![sample(21..29), sample(0..4), sample(21..29)];
+        let all = Diagnostics::new(list);
+        assert_eq!(all.list.len(), 2);
+        assert_eq!(all.list[0].location.as_ref().unwrap().span, 0..4);
+    }
+}
