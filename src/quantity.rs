@@ -29,7 +29,7 @@ impl std::fmt::Display for QuantityError {
 
 impl std::error::Error for QuantityError {}
 
-/// A unit of time: its word, and how many make a second (negative: how many seconds it has).
+/// A unit of time: its word, and how many make a second, or how many seconds it has.
 struct Unit {
     word: &'static str,
     per_second: f64,
@@ -37,7 +37,7 @@ struct Unit {
 }
 
 /// The units of time; sub-second ones divide, because `1 / 1e9` is exact to the last bit and `* 1e-9` is not.
-const UNITS: [Unit; 7] = [
+static UNITS: [Unit; 7] = [
     Unit { word: "ns", per_second: 1e9, seconds: 1.0 },
     Unit { word: "us", per_second: 1e6, seconds: 1.0 },
     Unit { word: "ms", per_second: 1e3, seconds: 1.0 },
@@ -78,7 +78,9 @@ pub fn parse_duration(text: &str) -> Result<f64, QuantityError> {
         let after = after.trim_start();
         let letters = after.find(|c: char| !c.is_alphabetic() && c != 'µ').unwrap_or(after.len());
         let (word, next) = after.split_at(letters);
-        total += amount * unit_of(word, text, number)?;
+        let unit = unit_of(word, text, number)?;
+        // One of the two is 1, and both are whole, so there is one rounding.
+        total += amount * unit.seconds / unit.per_second;
         rest = next.trim_start();
     }
     if total > Time::HORIZON_MAX.secs() {
@@ -90,8 +92,8 @@ pub fn parse_duration(text: &str) -> Result<f64, QuantityError> {
     Ok(total)
 }
 
-/// Seconds in the unit `word`.
-fn unit_of(word: &str, text: &str, number: &str) -> Result<f64, QuantityError> {
+/// The unit that `word` names.
+fn unit_of(word: &str, text: &str, number: &str) -> Result<&'static Unit, QuantityError> {
     if word.is_empty() {
         let message = format!("`{text}` has no unit");
         return Err(QuantityError::new(
@@ -100,8 +102,7 @@ fn unit_of(word: &str, text: &str, number: &str) -> Result<f64, QuantityError> {
         ));
     }
     if let Some(unit) = UNITS.iter().find(|unit| unit.word == word) {
-        // Exactly one of the two differs from 1, and both are whole.
-        return Ok(unit.seconds / unit.per_second);
+        return Ok(unit);
     }
     let meant = match word {
         "µs" | "usec" | "micros" => "us",
@@ -218,7 +219,9 @@ pub fn format_duration(seconds: f64) -> String {
     }
     let size = rounded.abs();
     let (_, unit, word) = STEPS.into_iter().find(|step| size >= step.0).unwrap_or(STEPS[6]);
-    let scaled = if unit < 1.0 { seconds * (1.0 / unit) } else { seconds / unit };
+    let scale = |value: f64| if unit < 1.0 { value * (1.0 / unit) } else { value / unit };
+    // What rounding has lifted over a unit's edge is shown as that unit, not as a little less of it.
+    let scaled = if scale(seconds).abs() < 1.0 { scale(rounded) } else { scale(seconds) };
     format!("{} {word}", significant(scaled))
 }
 

@@ -8,7 +8,7 @@ use super::{interrupt, overrides, printer, terminal};
 use crate::experiment::record::{GivenModel, Record, Warning};
 use crate::experiment::verdict::overall;
 use crate::experiment::{self, Given};
-use crate::model::{self, Loaded, Model, Replications, RunLength};
+use crate::model::{self, Diagnostic, Loaded, Model, Replications, RunLength};
 use crate::report;
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,7 @@ fn load(args: &Run) -> Result<(Model, Given), Failure> {
         loaded.map_err(|faults| Failure::Rendered(faults.render(terminal::stderr_color())))?;
     apply(&mut model, args);
     let given = Given {
-        model: GivenModel { file: name, text: document },
+        model: GivenModel { file: name, text: document.text().to_owned() },
         overrides: args.set.iter().map(|(path, value)| format!("{path}={value}")).collect(),
         command: args.command(model.run.seed),
         warnings: warnings.into_iter().map(model_warning).collect(),
@@ -55,8 +55,8 @@ fn load(args: &Run) -> Result<(Model, Given), Failure> {
     Ok((model, given))
 }
 
-fn model_warning(text: String) -> Warning {
-    Warning { code: String::from("model"), text, advice: String::new() }
+fn model_warning(warning: Diagnostic) -> Warning {
+    Warning { code: String::from("model"), text: warning.message, advice: warning.hint.unwrap_or_default() }
 }
 
 /// Puts what the command line says about the run in place of what the model says.

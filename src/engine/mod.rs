@@ -29,7 +29,9 @@ mod user;
 mod world;
 
 use crate::model::Model;
+use crate::outcome::Outcome;
 use crate::stats::Replication;
+use crate::time::{Span, Time};
 use calendar::{Indexed, Packed};
 use plan::Plan;
 use world::World;
@@ -53,9 +55,30 @@ impl std::fmt::Display for Breach {
 
 impl std::error::Error for Breach {}
 
-/// Recorded outcomes of writes to dying workers, to be repeated instead of drawn: (request key, executions so
-/// far) to whether the write failed. The key of request `n` of open source `s` is `s << 48 | n`.
+/// Recorded outcomes of writes to dying workers, to be repeated instead of drawn: (request key, retries used) to
+/// whether the write failed. The key of request `n` of open source `s` is `s << 48 | n`.
 pub type Races = physics::Races;
+
+/// The end of one request, for callers who follow single requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestEnd {
+    /// Names the request: see [`Races`]; request `m` of user `u` of source `s` is `s << 48 | 1 << 47 | u << 24 | m`.
+    pub key: u64,
+    /// Index of its class.
+    pub class: u16,
+    /// First sent.
+    pub sent: Time,
+    /// Final outcome.
+    pub end: Time,
+    /// Which.
+    pub outcome: Outcome,
+    /// Hand-overs to workers by the pool that had it last.
+    pub hand_overs: u32,
+    /// Attempts by its client.
+    pub attempts: u32,
+    /// Time in queues.
+    pub waiting: Span,
+}
 
 /// A model laid out for simulation; runs any number of replications.
 pub struct Prepared<'m> {
@@ -73,22 +96,35 @@ impl Prepared<'_> {
     /// # Errors
     /// A [`Breach`] when one of the run's self-checks fails.
     pub fn run(&self, index: u64) -> Result<Replication, Breach> {
-        self.run_with(index, None)
+        self.play(index, None, false).map(|(report, _)| report)
     }
 
-    /// Like [`Prepared::run`], with recorded races repeated.
+    /// Like [`Prepared::run`], with the end of every request, in order of ending; recorded races are repeated.
     ///
     /// # Errors
     /// A [`Breach`] when one of the run's self-checks fails.
-    pub fn run_with(&self, index: u64, races: Option<&Races>) -> Result<Replication, Breach> {
+    pub fn follow(
+        &self,
+        index: u64,
+        races: Option<&Races>,
+    ) -> Result<(Replication, Vec<RequestEnd>), Breach> {
+        self.play(index, races, true)
+    }
+
+    fn play(
+        &self,
+        index: u64,
+        races: Option<&Races>,
+        follow: bool,
+    ) -> Result<(Replication, Vec<RequestEnd>), Breach> {
         let plan = &self.plan;
         match plan.slots {
-            _ if plan.unlimited => World::<Indexed>::new(plan, index, races).run(),
-            0..=8 => World::<Packed<9>>::new(plan, index, races).run(),
-            9..=12 => World::<Packed<13>>::new(plan, index, races).run(),
-            13..=16 => World::<Packed<17>>::new(plan, index, races).run(),
-            17..=32 => World::<Packed<33>>::new(plan, index, races).run(),
-            _ => World::<Indexed>::new(plan, index, races).run(),
+            _ if plan.unlimited => World::<Indexed>::new(plan, index, races).run(follow),
+            0..=8 => World::<Packed<9>>::new(plan, index, races).run(follow),
+            9..=12 => World::<Packed<13>>::new(plan, index, races).run(follow),
+            13..=16 => World::<Packed<17>>::new(plan, index, races).run(follow),
+            17..=32 => World::<Packed<33>>::new(plan, index, races).run(follow),
+            _ => World::<Indexed>::new(plan, index, races).run(follow),
         }
     }
 }

@@ -283,6 +283,8 @@ impl Monitor {
         let base = std::mem::replace(&mut self.bin_base, (queue, busy, in_flight));
         let mut bin = std::mem::take(&mut self.bin);
         (bin.queue, bin.busy, bin.in_flight) = (queue - base.0, busy - base.1, in_flight - base.2);
+        bin.queue_at_end = self.pools.iter().map(|pool| pool.queue.level()).sum();
+        bin.busy_at_end = self.pools.iter().map(|pool| pool.busy.level()).sum();
         bin.latency = self.bin_latency.to_vec();
         self.bin_latency.fill(0);
         self.timeline.bins.push(bin);
@@ -300,6 +302,7 @@ impl Monitor {
             .map(|pair| {
                 let mut joined = pair[0].clone();
                 if let Some(other) = pair.get(1) {
+                    (joined.queue_at_end, joined.busy_at_end) = (other.queue_at_end, other.busy_at_end);
                     joined.sent += other.sent;
                     joined.queue += other.queue;
                     joined.busy += other.busy;

@@ -1,5 +1,6 @@
 //! What machines do in production: carry jobs to workers, work, answer, die, start. The simulator's driver.
 
+use super::RequestEnd;
 use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
 use super::host::Host;
 use super::job::Jobs;
@@ -16,7 +17,7 @@ use crate::stats::HostTally;
 use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
 
-/// Whether a write to a dying worker failed, by (request, execution): recorded races to be repeated.
+/// Whether a write to a dying worker failed, by (request, retries used): recorded races to be repeated.
 pub(super) type Races = std::collections::BTreeMap<(u64, u32), bool>;
 
 /// How an instance's slots are numbered, and whose it is.
@@ -47,12 +48,16 @@ pub(super) struct Physics<'m, C> {
     pub(super) failed_writes: Vec<u32>,
     /// Recorded races, where they are to be repeated.
     pub(super) races: Option<&'m Races>,
+    /// By instance: spawns so far.
+    spawn_order: Vec<u32>,
     /// Virtual users, all sources together.
     pub(super) users: Vec<User>,
     /// The ring of a think time, by source, where it is a constant.
     pub(super) think_rings: Vec<Option<usize>>,
     /// Requests that have ended.
     pub(super) finished: u64,
+    /// The end of each request, where a caller wants to follow them.
+    pub(super) ends: Option<Vec<RequestEnd>>,
     /// Service counted so far, for the balance check.
     pub(super) service_counted: u128,
     /// Waiting counted so far, for the balance check.
@@ -76,9 +81,11 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             inbox: Vec::with_capacity(16),
             failed_writes: Vec::new(),
             races,
+            spawn_order: vec![0; plan.instances.len()],
             users: Vec::new(),
             think_rings: vec![None; plan.model.sources.len()],
             finished: 0,
+            ends: None,
             service_counted: 0,
             waiting_counted: 0,
         }
@@ -275,11 +282,11 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         self.monitor.pools[pool].tally.starts_on_dying += 1;
         let entry = self.jobs.get(job);
         let fails = match self.races {
-            Some(races) => races.get(&(entry.key, entry.executions)).copied().unwrap_or(false),
+            Some(races) => races.get(&(entry.key, entry.ticket.retries)).copied().unwrap_or(false),
             None if first => {
                 let chance = self.plan.model.pools[pool].life.write_error;
                 let mut stream =
-                    self.streams.keyed(Purpose::WriteError, entry.key, u64::from(entry.executions));
+                    self.streams.keyed(Purpose::WriteError, entry.key, u64::from(entry.ticket.retries));
                 chance > 0.0 && stream.chance(chance)
             }
             None => false,
@@ -325,10 +332,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
 
     /// The worker process is being started: sets when it will be ready. `false` if the start fails for good.
     pub(super) fn start_worker(&mut self, number: u32) -> bool {
-        let (instance, local) = {
-            let slot = &self.slots[number as usize];
-            (slot.instance, slot.local)
-        };
+        let instance = self.slots[number as usize].instance;
         let pool = self.pool_of(instance);
         let life = &self.plan.model.pools[pool].life;
         self.monitor.pools[pool].tally.spawns += 1;
@@ -342,7 +346,9 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             return false;
         }
         let never = chance.chance(life.never_ready);
-        let first = life.first_start_up.get(local as usize).filter(|_| spawn == 1);
+        let order = &mut self.spawn_order[instance as usize];
+        let first = life.first_start_up.get(*order as usize);
+        *order += 1;
         let time = first.copied().unwrap_or_else(|| self.plan.pools[pool].start_up.draw(&mut chance));
         match self.host_of(instance) {
             _ if never => self.plan_act(number, Act::Rest, Time::NEVER),

@@ -1,5 +1,6 @@
 //! Requests: how they are made, what is booked when they end.
 
+use super::RequestEnd;
 use super::calendar::SlotCalendar;
 use super::job::NO_USER;
 use super::physics::{Physics, fate_of};
@@ -257,9 +258,29 @@ impl<C: SlotCalendar> Physics<'_, C> {
             self.monitor.ended(now, entry.cell, latency, Outcome::Ok);
         }
         self.jobs.remove(job);
+        if self.ends.is_some() {
+            self.note_end(job, Outcome::Ok);
+        }
         if user != NO_USER {
             self.user_thinks(user);
         }
+    }
+
+    /// Keeps the end of a request for a caller who follows them.
+    #[inline(never)]
+    fn note_end(&mut self, job: JobId, outcome: Outcome) {
+        let entry = self.jobs.get(job);
+        let end = RequestEnd {
+            key: entry.key,
+            class: entry.ticket.class,
+            sent: entry.first_sent,
+            end: self.now,
+            outcome,
+            hand_overs: if entry.first_start == Time::NEVER { 0 } else { entry.ticket.retries + 1 },
+            attempts: entry.attempts,
+            waiting: entry.waiting,
+        };
+        self.ends.get_or_insert_default().push(end);
     }
 
     /// Ends a request: books its time, counts its outcome, tells its user.
@@ -290,6 +311,9 @@ impl<C: SlotCalendar> Physics<'_, C> {
         let latency = now.since(entry.first_sent);
         self.monitor.ended(now, cell, latency, outcome);
         self.jobs.remove(job);
+        if self.ends.is_some() {
+            self.note_end(job, outcome);
+        }
         if user != NO_USER {
             self.user_thinks(user);
         }

@@ -1,6 +1,5 @@
 //! One replication: pools, clients, sources and machines, and the loop that plays them out.
 
-use super::Breach;
 use super::calendar::{SlotCalendar, Timer, TimerKind};
 use super::client::Direct;
 use super::monitor::Use;
@@ -9,6 +8,7 @@ use super::plan::Plan;
 use super::request::OpenSource;
 use super::scale::Scaler;
 use super::slot::Act;
+use super::{Breach, RequestEnd};
 use crate::outcome::Outcome;
 use crate::policy::client::Client;
 use crate::policy::route::Router;
@@ -106,8 +106,9 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         }
     }
 
-    /// Plays the replication to its end.
-    pub(super) fn run(mut self) -> Result<Replication, Breach> {
+    /// Plays the replication to its end; `follow` keeps the end of every request.
+    pub(super) fn run(mut self, follow: bool) -> Result<(Replication, Vec<RequestEnd>), Breach> {
+        self.phys.ends = follow.then(Vec::new);
         self.open();
         loop {
             let (at, next) = self.next();
@@ -494,7 +495,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
 
     // ---- the end ------------------------------------------------------------------------------------------
 
-    fn close(mut self) -> Result<Replication, Breach> {
+    fn close(mut self) -> Result<(Replication, Vec<RequestEnd>), Breach> {
         let end = match self.phys.plan.requests {
             u64::MAX => self.phys.now.max(self.phys.plan.horizon),
             _ => self.phys.now,
@@ -507,7 +508,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         self.book_open_services(end);
         let hosts = self.phys.host_tallies(end);
         let report = self.phys.monitor.finish(end, self.index, self.fingerprint, self.events, &hosts);
-        Ok(report)
+        Ok((report, self.phys.ends.unwrap_or_default()))
     }
 
     /// Requests still alive are counted as unfinished, each once.

@@ -4,6 +4,7 @@ pub mod estimate;
 pub mod metric;
 pub mod record;
 pub mod run;
+pub mod validate;
 pub mod verdict;
 
 pub use estimate::{Band, Curve, Estimated, RegimeFound};

@@ -141,7 +141,14 @@ impl Diagnostics {
         let message = message.into();
         let severity = Severity::Error;
         Diagnostics {
-            list: vec![Diagnostic { severity, message, location: None, label: String::new(), related: None, hint }],
+            list: vec![Diagnostic {
+                severity,
+                message,
+                location: None,
+                label: String::new(),
+                related: None,
+                hint,
+            }],
         }
     }
 

@@ -274,7 +274,8 @@ pub(super) fn parse_table(text: &str, origin: Origin, shift: isize) -> (Table, V
 /// Reads one TOML value whose text begins at byte `offset` of its source; what is no value becomes a text.
 fn parse_value(text: &str, origin: Origin, offset: usize) -> Node {
     const LEAD: &str = "v = ";
-    let (mut table, errors) = parse_table(&format!("{LEAD}{text}"), origin, offset as isize - LEAD.len() as isize);
+    let (mut table, errors) =
+        parse_table(&format!("{LEAD}{text}"), origin, offset as isize - LEAD.len() as isize);
     let whole = errors.is_empty() && table.entries.len() == 1 && table.entries[0].key == "v";
     match table.entries.pop() {
         Some(entry) if whole => entry.node,
@@ -373,7 +374,8 @@ fn set_in_node(node: &mut Node, keys: &[String], depth: usize, new: Node) -> Res
             match list.iter().enumerate().position(|(index, item)| element_is(index, item, &keys[depth])) {
                 Some(index) => set_in_node(&mut list[index], keys, depth + 1, new),
                 None => {
-                    let names: Vec<String> = list.iter().enumerate().map(|(i, item)| element_name(i, item)).collect();
+                    let names: Vec<String> =
+                        list.iter().enumerate().map(|(i, item)| element_name(i, item)).collect();
                     let known: Vec<&str> = names.iter().map(String::as_str).collect();
                     Err(unknown_name(&known, &keys[depth], &keys[..depth]))
                 }
@@ -387,7 +389,10 @@ fn set_in_node(node: &mut Node, keys: &[String], depth: usize, new: Node) -> Res
 }
 
 fn unknown_name(known: &[&str], key: &str, above: &[String]) -> Stray {
-    Stray { message: format!("there is no `{key}` in `{}`", above.join(".")), hint: Some(suggestion(key, known)) }
+    Stray {
+        message: format!("there is no `{key}` in `{}`", above.join(".")),
+        hint: Some(suggestion(key, known)),
+    }
 }
 
 fn element_name(index: usize, node: &Node) -> String {
@@ -397,7 +402,9 @@ fn element_name(index: usize, node: &Node) -> String {
 fn child<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
     match &node.value {
         Value::Table(table) => table.get(key),
-        Value::List(list) => list.iter().enumerate().find(|(index, item)| element_is(*index, item, key)).map(|(_, item)| item),
+        Value::List(list) => {
+            list.iter().enumerate().find(|(index, item)| element_is(*index, item, key)).map(|(_, item)| item)
+        }
         _ => None,
     }
 }
@@ -481,7 +488,12 @@ mod tests {
     #[test]
     fn what_the_file_says_wins_over_what_is_laid_under_it() {
         let mut file = parse_table("a = 1\nr = { max = 5 }\nd = { dist = \"x\" }", Origin::File, 0).0;
-        let preset = parse_table("a = 2\nb = 3\nr = { max = 1, place = \"head\" }\nd = { dist = \"y\", mean = 1 }", Origin::Preset(0), 0).0;
+        let preset = parse_table(
+            "a = 2\nb = 3\nr = { max = 1, place = \"head\" }\nd = { dist = \"y\", mean = 1 }",
+            Origin::Preset(0),
+            0,
+        )
+        .0;
         file.merge_under(&preset);
         assert_eq!(file.get("a").unwrap().value, Value::Integer(1));
         assert_eq!(file.get("b").unwrap().value, Value::Integer(3));

@@ -55,7 +55,11 @@ struct Measured {
 
 /// The times.
 const TIMES: [Measured; 7] = [
-    Measured { word: "latency", of: Of::Requests, doc: "time from the first send to the final outcome, of all finished requests" },
+    Measured {
+        word: "latency",
+        of: Of::Requests,
+        doc: "time from the first send to the final outcome, of all finished requests",
+    },
     Measured { word: "latency_ok", of: Of::Requests, doc: "latency of successes only" },
     Measured { word: "wait", of: Of::Jobs, doc: "time in the queue of accepted jobs" },
     Measured { word: "wait_served", of: Of::Jobs, doc: "time in the queue of jobs that reached service" },
@@ -87,7 +91,12 @@ const FIGURES: [(&str, Unit, Of, &str); 23] = [
     ("prob_abandon", Unit::Ratio, Of::Jobs, "share of jobs that leave the queue unserved"),
     ("prob_wait", Unit::Ratio, Of::Jobs, "share of accepted jobs that cannot start at once"),
     ("prob_retry", Unit::Ratio, Of::Requests, "share of requests with at least one retry"),
-    ("prob_innocent", Unit::Ratio, Of::Requests, "share of requests that fail by another's time-out or crash"),
+    (
+        "prob_innocent",
+        Unit::Ratio,
+        Of::Requests,
+        "share of requests that fail by another's time-out or crash",
+    ),
     ("mean_attempts", Unit::Number, Of::Requests, "attempts per request"),
     ("attempt_rate", Unit::PerSecond, Of::Jobs, "attempts per second"),
     ("offered", Unit::PerSecond, Of::Requests, "requests per second"),
@@ -114,14 +123,29 @@ pub fn all() -> &'static [MetricInfo] {
             let doc = |what: String| format!("{what}: {}", time.doc);
             list.push(info(format!("mean_{}", time.word), Unit::Seconds, of, doc(String::from("mean"))));
             for (suffix, p) in QUANTILES {
-                list.push(info(format!("{}_{suffix}", time.word), Unit::Seconds, of, doc(format!("quantile {p}"))));
+                list.push(info(
+                    format!("{}_{suffix}", time.word),
+                    Unit::Seconds,
+                    of,
+                    doc(format!("quantile {p}")),
+                ));
             }
         }
         list.extend(FIGURES.iter().map(|&(name, unit, of, doc)| info(name.into(), unit, of, doc.into())));
         for outcome in Outcome::ALL {
             let name = outcome.name();
-            list.push(info(format!("count_{name}"), Unit::Count, Of::Requests, format!("requests that end with {name}")));
-            list.push(info(format!("rate_{name}"), Unit::Ratio, Of::Requests, format!("share of requests that end with {name}")));
+            list.push(info(
+                format!("count_{name}"),
+                Unit::Count,
+                Of::Requests,
+                format!("requests that end with {name}"),
+            ));
+            list.push(info(
+                format!("rate_{name}"),
+                Unit::Ratio,
+                Of::Requests,
+                format!("share of requests that end with {name}"),
+            ));
         }
         list
     })
@@ -143,7 +167,12 @@ mod tests {
     #[test]
     fn names_are_unique_and_found() {
         for (index, metric) in all().iter().enumerate() {
-            assert_eq!(all().iter().position(|other| other.name == metric.name), Some(index), "{}", metric.name);
+            assert_eq!(
+                all().iter().position(|other| other.name == metric.name),
+                Some(index),
+                "{}",
+                metric.name
+            );
         }
         assert_eq!(find("latency_p95").unwrap().unit, Unit::Seconds);
         assert_eq!(find("rate_timeout").unwrap().unit, Unit::Ratio);

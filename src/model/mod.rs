@@ -3,6 +3,20 @@
 //! A file becomes a model in three steps: text to a document with places (`document`), presets and overrides
 //! merged into it, and the document checked against the grammar (`check`), which reports every fault at once.
 
+pub mod check;
+pub mod diagnostic;
+pub mod document;
+mod grammar;
+pub mod metrics;
+mod nearest;
+pub mod presets;
+
+pub use check::{Files, Loaded, NoFiles, check, load};
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use document::{Document, Override};
+pub use grammar::schema;
+pub use nearest::{known_words, nearest, suggestion};
+
 use crate::outcome::OutcomeSet;
 use crate::policy::{Autoscaler, ClientSettings, PoolSettings, RouteSettings};
 use crate::time::{Span, Time};
@@ -208,7 +222,7 @@ pub struct WorkerLife {
     pub start_up: Distribution,
     /// Share of the start-up that is work of a core.
     pub start_up_cpu: f64,
-    /// First start-ups by slot; slots beyond the list use `start_up`.
+    /// Start-ups of the first spawns of an instance, in order of spawn; later ones use `start_up`.
     pub first_start_up: Vec<Span>,
     /// Exit noticed to the next spawn.
     pub restart_delay: Distribution,
@@ -424,61 +438,3 @@ pub const FAILURES: OutcomeSet = OutcomeSet::NONE
     .with(crate::outcome::Outcome::Reneged)
     .with(crate::outcome::Outcome::Abandoned)
     .with(crate::outcome::Outcome::Cancelled);
-
-/// Reads the files that a model refers to.
-pub trait Files {
-    /// The bytes of the file at `path`, as written in the model.
-    ///
-    /// # Errors
-    /// Why it cannot be read.
-    fn read(&self, path: &str) -> Result<Vec<u8>, String>;
-}
-
-/// A value put in from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Override {
-    /// Path of keys.
-    pub path: String,
-    /// The value as TOML text.
-    pub value: String,
-}
-
-/// A model and what came with it.
-#[derive(Clone, Debug)]
-pub struct Loaded {
-    /// The model.
-    pub model: Model,
-    /// Warnings.
-    pub warnings: Vec<String>,
-    /// The document.
-    pub document: String,
-}
-
-/// What is wrong with a file.
-#[derive(Clone, Debug, Default)]
-pub struct Diagnostics(String);
-
-impl Diagnostics {
-    /// The text that people read.
-    pub fn render(&self, _color: bool) -> String {
-        self.0.clone()
-    }
-}
-
-/// Reads a model.
-///
-/// # Errors
-/// Every fault.
-pub fn load(
-    name: &str,
-    _text: &str,
-    _files: &dyn Files,
-    _overrides: &[Override],
-) -> Result<Loaded, Diagnostics> {
-    Err(Diagnostics(format!("error: {name}: models cannot be read yet")))
-}
-
-/// JSON Schema of model files.
-pub fn schema() -> serde_json::Value {
-    serde_json::json!({})
-}

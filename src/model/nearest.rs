@@ -16,8 +16,13 @@ pub fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
         return Some(candidate);
     }
     // `timeout` for `service_timeout`, `cap` for `capacity`: one word inside the other.
-    let inside = |other: &str| word.chars().count() >= 3 && (other.contains(&word) || word.contains(other) && other.len() >= 3);
-    known.iter().copied().find(|candidate| inside(&plain(candidate)))
+    let inside = |other: &str| {
+        word.chars().count() >= 3 && (other.contains(&word) || word.contains(other) && other.len() >= 3)
+    };
+    // `retries` for `retry`: far in letters, but alike from the beginning.
+    let alike = |other: &str| strsim::jaro_winkler(&word, other) >= 0.87;
+    let found = |test: &dyn Fn(&str) -> bool| known.iter().copied().find(|candidate| test(&plain(candidate)));
+    found(&inside).or_else(|| found(&alike))
 }
 
 fn shares_beginning(a: &str, b: &str) -> bool {
@@ -50,7 +55,14 @@ mod tests {
     #[test]
     fn the_nearest_word_is_found() {
         let known = ["slots", "instances", "service_timeout", "queue_capacity", "retry"];
-        let rows = [("slot", "slots"), ("slost", "slots"), ("service-timeout", "service_timeout"), ("timeout", "service_timeout"), ("retries", "retry"), ("Capacity", "queue_capacity")];
+        let rows = [
+            ("slot", "slots"),
+            ("slost", "slots"),
+            ("service-timeout", "service_timeout"),
+            ("timeout", "service_timeout"),
+            ("retries", "retry"),
+            ("Capacity", "queue_capacity"),
+        ];
         for (word, meant) in rows {
             assert_eq!(nearest(word, &known), Some(meant), "{word}");
         }

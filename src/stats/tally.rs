@@ -157,6 +157,10 @@ pub struct TimelineBin {
     pub busy: u128,
     /// Integral of requests in flight.
     pub in_flight: u128,
+    /// Jobs waiting as the bin ends.
+    pub queue_at_end: u32,
+    /// Jobs in service as the bin ends.
+    pub busy_at_end: u32,
     /// Latencies of the requests that ended, in buckets of 1/16 octave: see [`Timeline::LATENCY_BUCKETS`].
     pub latency: Vec<u32>,
 }

@@ -362,10 +362,10 @@ mod tests {
         // The sum of the nanoseconds of a thousand arrivals. A change here is a change of RNG_CONTRACT.
         let wave = RateProfile::Sinusoid { mean: 4.0, amplitude: 0.9, period: 40.0, phase: 0.1 };
         let rows = [
-            (source(ArrivalProcess::Poisson, RateProfile::Constant(4.0)), 0),
-            (source(ArrivalProcess::Poisson, hill()), 0),
-            (source(ArrivalProcess::Poisson, wave), 0),
-            (source(burst(), RateProfile::Constant(13.0 / 6.0)), 0),
+            (source(ArrivalProcess::Poisson, RateProfile::Constant(4.0)), 121_233_074_520_153),
+            (source(ArrivalProcess::Poisson, hill()), 4_964_809_964_169),
+            (source(ArrivalProcess::Poisson, wave), 116_628_883_778_750),
+            (source(burst(), RateProfile::Constant(13.0 / 6.0)), 210_954_648_280_998),
         ];
         let sums = rows.each_ref().map(|(source, _)| {
             let sampler = ArrivalSampler::new(source, &Streams::new(11, 0), 0);

@@ -137,9 +137,12 @@ fn log_ratio(p50: f64, p95: f64, flat: bool) -> Result<f64, String> {
 mod tests {
     use super::*;
 
+    /// A constructor from two figures.
+    type Fit = fn(f64, f64) -> Result<Distribution, String>;
+
     #[test]
     fn a_mean_and_a_cv_come_back() {
-        let fits: [fn(f64, f64) -> Result<Distribution, String>; 4] = [
+        let fits: [Fit; 4] = [
             Distribution::lognormal_from_mean_cv,
             Distribution::gamma_from_mean_cv,
             Distribution::weibull_from_mean_cv,
@@ -164,7 +167,7 @@ mod tests {
 
     #[test]
     fn two_quantiles_come_back() {
-        let fits: [fn(f64, f64) -> Result<Distribution, String>; 3] = [
+        let fits: [Fit; 3] = [
             Distribution::lognormal_from_quantiles,
             Distribution::weibull_from_quantiles,
             Distribution::pareto_from_quantiles,

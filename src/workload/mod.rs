@@ -1,13 +1,14 @@
 //! What arrives: distributions, arrival processes, virtual users, traces.
 //!
 //! The types here are plain settings; the samplers beside them draw from streams they are handed. Nothing here
-//! knows a pool, a clock or a file system: traces are read from any `io::Read`.
+//! knows a pool, a clock or a file system: traces and recordings are read from bytes.
 
 pub mod arrivals;
 pub mod arriving;
 pub mod choice;
 mod curve;
 pub mod distribution;
+mod exponential;
 mod fit;
 mod profile;
 pub mod recording;
@@ -21,5 +22,5 @@ pub use arriving::ArrivalSampler;
 pub use choice::Choice;
 pub use distribution::Distribution;
 pub use sampler::Sampler;
-pub use trace::{Trace, TraceRow};
+pub use trace::{Fate, Trace, TraceError, TraceFormat, TraceRow, TraceSettings};
 pub use users::{FirstAct, Stage, UserPlan, Users};

@@ -1,14 +1,16 @@
 //! Draws from distributions, with everything that can be computed beforehand computed beforehand.
 //!
-//! Uniform, exponential and normal numbers come from the stream (ziggurat); transforms are `libm`'s, so a draw has
-//! the same bits on every machine. Methods: gamma by Marsaglia & Tsang, "A simple method for generating gamma
-//! variables" (ACM TOMS 26, 2000), boosted below shape 1; Weibull and Pareto by inversion from an exponential
-//! number (which is -ln of a uniform one); bounded Pareto by inversion from a uniform number.
+//! Uniform, exponential and normal numbers come from the stream (ziggurat); transforms are `libm`'s, or made of
+//! plain additions and multiplications, so a draw has the same bits on every machine. Methods: gamma by Marsaglia &
+//! Tsang, "A simple method for generating gamma variables" (ACM TOMS 26, 2000), boosted below shape 1; Weibull and
+//! Pareto by inversion, where an exponential number stands for -ln of a uniform one. The bounded Pareto needs an
+//! exponential number below a bound: the remainder of any exponential number by the bound, which has no memory.
 
+use super::exponential::exp;
 use super::{Choice, Distribution};
 use crate::random::Stream;
 use crate::time::Span;
-use libm::{exp, log};
+use libm::log;
 use std::sync::Arc;
 
 /// Draws durations from one distribution.
@@ -24,7 +26,7 @@ enum Method {
     Lognormal { mu: f64, sigma: f64 },
     Weibull { inverse_shape: f64, scale: f64 },
     Pareto { inverse_shape: f64, scale: f64 },
-    BoundedPareto { inverse_shape: f64, scale: f64, whole: f64 },
+    BoundedPareto(BoundedPareto),
     Uniform { low: f64, width: f64 },
     Hyperexponential { choice: Choice, means: Box<[f64]> },
     Mixture { choice: Choice, parts: Box<[Sampler]> },
@@ -40,6 +42,16 @@ struct Gamma {
     scale: f64,
     /// 1 / shape below shape 1, where a draw of shape + 1 is multiplied by u^(1/shape); else 0.
     boost: f64,
+}
+
+/// A Pareto distribution cut off at `high`: `ln(x / scale) * shape` is exponential, cut off at `bound`.
+#[derive(Clone, Copy, Debug)]
+struct BoundedPareto {
+    inverse_shape: f64,
+    scale: f64,
+    high: f64,
+    bound: f64,
+    inverse_bound: f64,
 }
 
 /// Up to so many stages, adding exponential numbers is faster than a gamma draw.
@@ -71,11 +83,9 @@ impl Sampler {
             Distribution::Pareto { shape, scale, high: None } => {
                 Method::Pareto { inverse_shape: 1.0 / shape, scale }
             }
-            Distribution::Pareto { shape, scale, high: Some(high) } => Method::BoundedPareto {
-                inverse_shape: 1.0 / shape,
-                scale,
-                whole: -libm::expm1(shape * log(scale / high)),
-            },
+            Distribution::Pareto { shape, scale, high: Some(high) } => {
+                Method::BoundedPareto(BoundedPareto::new(shape, scale, high))
+            }
             Distribution::Uniform { low, high } => Method::Uniform { low, width: high - low },
             Distribution::Hyperexponential { ref probabilities, ref means } => Method::Hyperexponential {
                 choice: Choice::new(probabilities),
@@ -124,9 +134,7 @@ impl Sampler {
             // exp(ln(x) * y) takes half the time of pow(x, y); the last digits it loses are far below the rounding.
             Method::Weibull { inverse_shape, scale } => scale * exp(log(stream.exp1()) * inverse_shape),
             Method::Pareto { inverse_shape, scale } => scale * exp(stream.exp1() * inverse_shape),
-            Method::BoundedPareto { inverse_shape, scale, whole } => {
-                scale * exp(-log(1.0 - stream.unit() * whole) * inverse_shape)
-            }
+            Method::BoundedPareto(pareto) => pareto.draw(stream),
             Method::Uniform { low, width } => low + width * stream.unit(),
             Method::Hyperexponential { choice, means } => means[choice.draw(stream)] * stream.exp1(),
             Method::Mixture { choice, parts } => draw_part(choice, parts, stream),
@@ -140,6 +148,21 @@ impl Sampler {
 #[inline(never)]
 fn draw_part(choice: &Choice, parts: &[Sampler], stream: &mut Stream) -> f64 {
     parts[choice.draw(stream)].draw_secs(stream)
+}
+
+impl BoundedPareto {
+    fn new(shape: f64, scale: f64, high: f64) -> BoundedPareto {
+        let bound = shape * log(high / scale);
+        BoundedPareto { inverse_shape: 1.0 / shape, scale, high, bound, inverse_bound: 1.0 / bound }
+    }
+
+    #[inline]
+    fn draw(&self, stream: &mut Stream) -> f64 {
+        let free = stream.exp1();
+        let rest = free - self.bound * ((free * self.inverse_bound) as u64) as f64;
+        // Rounding may miss either end by a last digit.
+        (self.scale * exp(rest * self.inverse_shape)).clamp(self.scale, self.high)
+    }
 }
 
 impl Gamma {
@@ -183,27 +206,35 @@ mod tests {
         let pareto = |shape, high| Distribution::Pareto { shape, scale: 0.5, high };
         let parts = vec![Distribution::Deterministic { value: 2.0 }, h(&[0.5, 0.5], &[0.1, 7.0])];
         vec![
-            ("deterministic", Distribution::Deterministic { value: 0.25 }, 0),
-            ("exponential", Distribution::Exponential { mean: 2.0 }, 0),
-            ("erlang 3", Distribution::Erlang { stages: 3, mean: 2.0 }, 0),
-            ("erlang 16", Distribution::Erlang { stages: 16, mean: 2.0 }, 0),
-            ("gamma below 1", Distribution::Gamma { shape: 0.3, scale: 2.0 }, 0),
-            ("gamma above 1", Distribution::Gamma { shape: 2.5, scale: 2.0 }, 0),
-            ("lognormal", Distribution::Lognormal { mu: 0.5, sigma: 0.8 }, 0),
-            ("weibull below 1", Distribution::Weibull { shape: 0.8, scale: 2.0 }, 0),
-            ("weibull above 1", Distribution::Weibull { shape: 3.0, scale: 2.0 }, 0),
-            ("pareto", pareto(6.0, None), 0),
-            ("bounded pareto", pareto(1.1, Some(20.0)), 0),
-            ("uniform", Distribution::Uniform { low: 1.0, high: 4.0 }, 0),
-            ("hyperexponential", h(&[0.9, 0.1], &[1.0, 10.0]), 0),
-            ("hyperexponential of 5", h(&[0.2; 5], &[1.0, 2.0, 3.0, 4.0, 5.0]), 0),
-            ("mixture", Distribution::Mixture { probabilities: vec![0.3, 0.7], parts }, 0),
+            ("deterministic", Distribution::Deterministic { value: 0.25 }, 0x4006_6e18_6202_5c45),
+            ("exponential", Distribution::Exponential { mean: 2.0 }, 0x7c3c_9fc0_ebf0_b54d),
+            ("erlang 3", Distribution::Erlang { stages: 3, mean: 2.0 }, 0x7ad6_e02d_280b_c68e),
+            ("erlang 16", Distribution::Erlang { stages: 16, mean: 2.0 }, 0x9bda_d5b0_171e_9d1a),
+            ("gamma below 1", Distribution::Gamma { shape: 0.3, scale: 2.0 }, 0x8de3_6ce8_6bb0_0c4a),
+            ("gamma above 1", Distribution::Gamma { shape: 2.5, scale: 2.0 }, 0x86bc_1196_b261_9f83),
+            ("lognormal", Distribution::Lognormal { mu: 0.5, sigma: 0.8 }, 0x03eb_6ff1_ebf3_514c),
+            ("weibull below 1", Distribution::Weibull { shape: 0.8, scale: 2.0 }, 0x64ae_95aa_1d97_0b3b),
+            ("weibull above 1", Distribution::Weibull { shape: 3.0, scale: 2.0 }, 0x0cff_0ae7_0ce0_9ebb),
+            ("pareto", pareto(6.0, None), 0xb28a_4481_71dd_a225),
+            ("bounded pareto", pareto(1.1, Some(20.0)), 0x145c_acc9_e0c2_57d0),
+            ("uniform", Distribution::Uniform { low: 1.0, high: 4.0 }, 0x0655_8bcb_63db_680b),
+            ("hyperexponential", h(&[0.9, 0.1], &[1.0, 10.0]), 0xca37_21ec_5805_33d5),
+            ("hyperexponential of 5", h(&[0.2; 5], &[1.0, 2.0, 3.0, 4.0, 5.0]), 0x50f5_220f_4eb6_1fc8),
+            (
+                "mixture",
+                Distribution::Mixture { probabilities: vec![0.3, 0.7], parts },
+                0xa0b9_7994_15c4_31a6,
+            ),
             (
                 "discrete",
                 Distribution::Discrete { values: vec![1.0, 2.0, 8.0], probabilities: vec![0.5, 0.3, 0.2] },
-                0,
+                0x72b7_f0f9_7620_9f45,
             ),
-            ("empirical", Distribution::Empirical { values: [0.5, 1.0, 1.5, 9.0].into() }, 0),
+            (
+                "empirical",
+                Distribution::Empirical { values: [0.5, 1.0, 1.5, 9.0].into() },
+                0x29ee_26f2_0cce_af45,
+            ),
         ]
     }
 

@@ -167,24 +167,24 @@ impl std::error::Error for TraceError {}
 pub fn read(bytes: &[u8], settings: &TraceSettings) -> Result<Trace, TraceError> {
     check(settings)?;
     let columns = settings.columns();
-    // Instants in nanoseconds before scaling; timestamps since 1970, which need the sign and the width.
-    let mut instants: Vec<i128> = Vec::new();
+    // Instants in nanoseconds before scaling, and lines; timestamps since 1970 need the sign and the width.
+    let mut instants: Vec<(i128, u64)> = Vec::new();
     let mut rows: Vec<TraceRow> = Vec::new();
     rows::each(bytes, settings.format, &columns.names, settings.limit, |line, cells| {
         let row = Row { line, cells, names: &columns.names };
-        instants.push(row.instant(settings)?);
+        instants.push((row.instant(settings)?, line));
         let demand = row.demand(&settings.demand)?;
         let class = columns.class.map_or(Ok(0), |at| row.class(at, &settings.classes))?;
         let fate = columns.fate.map_or(Ok(None), |at| row.fate(at))?;
         rows.push(TraceRow { at: Time::ZERO, demand, class, fate });
         Ok(())
     })?;
-    let Some(&earliest) = instants.iter().min() else {
+    let Some(&(earliest, _)) = instants.iter().min() else {
         return Err(TraceError::new(0, None, "the trace has no rows", "a trace needs at least one request"));
     };
     let origin = if settings.time.unit == TimeUnit::Timestamp { earliest } else { 0 };
-    for (row, instant) in rows.iter_mut().zip(instants) {
-        row.at = arrival(instant - origin, settings)?;
+    for (row, (instant, line)) in rows.iter_mut().zip(instants) {
+        row.at = arrival(instant - origin, line, settings)?;
     }
     rows.sort_by_key(|row| row.at);
     Ok(Trace { rows: rows.into() })
@@ -211,7 +211,7 @@ fn check(settings: &TraceSettings) -> Result<(), TraceError> {
 }
 
 /// The scaled arrival for an instant since the run's start.
-fn arrival(nanos: i128, settings: &TraceSettings) -> Result<Time, TraceError> {
+fn arrival(nanos: i128, line: u64, settings: &TraceSettings) -> Result<Time, TraceError> {
     let scaled = if settings.speed == 1.0 {
         u64::try_from(nanos).unwrap_or(u64::MAX)
     } else {
@@ -222,9 +222,9 @@ fn arrival(nanos: i128, settings: &TraceSettings) -> Result<Time, TraceError> {
         return Ok(at);
     }
     Err(TraceError::new(
-        0,
+        line,
         Some(&settings.time.column),
-        "a request arrives after the longest possible run of four and a half years",
+        "the request arrives after the longest possible run of four and a half years",
         "numbers are times since the start of the run: subtract the first one from a Unix time",
     ))
 }

@@ -1,5 +1,6 @@
 //! One binary for all integration tests, a module per theme.
 
+mod diagnostics;
 mod faces;
 mod front_door;
 mod house;

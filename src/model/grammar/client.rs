@@ -19,13 +19,39 @@ pub(in crate::model) static CLIENT: Table = Table {
     title: "a client",
     doc: "How a client behaves: how long it waits, and what it does then.",
     keys: &[
-        key("preset", Kind::Reference(Names::ClientPreset), "A known client; keys given beside it win.", "\"grpc\""),
-        key("attempt_deadline", DURATION, "Gives up an attempt after this time from its send. Default: never.", "\"30s\""),
-        key("deadline", DURATION, "Gives up the request after this time from its first send. Default: never.", "\"95s\""),
-        key("cancels", Kind::Flag, "Whether giving up withdraws the job from the pool.", "true").default("false"),
+        key(
+            "preset",
+            Kind::Reference(Names::ClientPreset),
+            "A known client; keys given beside it win.",
+            "\"grpc\"",
+        ),
+        key(
+            "attempt_deadline",
+            DURATION,
+            "Gives up an attempt after this time from its send. Default: never.",
+            "\"30s\"",
+        ),
+        key(
+            "deadline",
+            DURATION,
+            "Gives up the request after this time from its first send. Default: never.",
+            "\"95s\"",
+        ),
+        key("cancels", Kind::Flag, "Whether giving up withdraws the job from the pool.", "true")
+            .default("false"),
         key("retry", Kind::Table(&CLIENT_RETRY), "Retries. Default: none.", "{ max = 3, base = \"100ms\" }"),
-        key("budget", Kind::Tagged(&BUDGET), "What limits retries over all requests of a source.", "{ kind = \"grpc\" }"),
-        key("hedge", Kind::Table(&HEDGE), "A second attempt before the first has failed.", "{ after = \"2s\" }"),
+        key(
+            "budget",
+            Kind::Tagged(&BUDGET),
+            "What limits retries over all requests of a source.",
+            "{ kind = \"grpc\" }",
+        ),
+        key(
+            "hedge",
+            Kind::Table(&HEDGE),
+            "A second attempt before the first has failed.",
+            "{ after = \"2s\" }",
+        ),
         key("breaker", Kind::Table(&BREAKER), "A circuit breaker.", "{ failure_rate = 0.5 }"),
     ],
     forms: &[],
@@ -94,7 +120,13 @@ pub(in crate::model) static BUDGET: Tagged = Tagged {
             "grpc",
             "gRPC retry throttling (A6): a failure costs a token, a success gives `ratio`; retries while above half.",
             &[
-                key("max_tokens", Kind::Number { min: 0.0, max: 1000.0, open: true }, "Size of the bucket.", "10").default("10"),
+                key(
+                    "max_tokens",
+                    Kind::Number { min: 0.0, max: 1000.0, open: true },
+                    "Size of the bucket.",
+                    "10",
+                )
+                .default("10"),
                 key("ratio", POSITIVE, "Tokens per success.", "0.1").default("0.1"),
             ],
         ),
@@ -145,9 +177,16 @@ pub(in crate::model) static BREAKER: Table = Table {
     doc: "Stops sending for a while when too much fails.",
     keys: &[
         key("failure_rate", Kind::Share, "Share of failures that opens it.", "\"50%\"").default("\"50%\""),
-        key("window", Kind::Whole { min: 1, max: 1_000_000 }, "Over the last so many attempts.", "20").default("20"),
+        key("window", Kind::Whole { min: 1, max: 1_000_000 }, "Over the last so many attempts.", "20")
+            .default("20"),
         key("open_for", DURATION, "How long it stays open.", "\"10s\"").default("\"10s\""),
-        key("probes", Kind::Whole { min: 1, max: 1_000_000 }, "Attempts let through to try whether it may close.", "1").default("1"),
+        key(
+            "probes",
+            Kind::Whole { min: 1, max: 1_000_000 },
+            "Attempts let through to try whether it may close.",
+            "1",
+        )
+        .default("1"),
     ],
     forms: &[],
 };

@@ -11,10 +11,19 @@ const P50: Key = key("p50", DURATION, "Median.", "\"2s\"");
 const P95: Key = key("p95", DURATION, "95th percentile.", "\"9s\"");
 const SHAPE: Key = key("shape", POSITIVE, "Shape parameter.", "2.0");
 const SCALE: Key = key("scale", DURATION, "Scale parameter, a duration.", "\"1s\"");
-const PROBABILITIES: Key =
-    key("probabilities", Kind::List { of: &Kind::Share, least: 1 }, "Probabilities, which sum to 1.", "[0.7, 0.3]");
+const PROBABILITIES: Key = key(
+    "probabilities",
+    Kind::List { of: &Kind::Share, least: 1 },
+    "Probabilities, which sum to 1.",
+    "[0.7, 0.3]",
+);
 
-const fn with_forms(word: &'static str, doc: &'static str, keys: &'static [Key], forms: &'static [Forms]) -> Variant {
+const fn with_forms(
+    word: &'static str,
+    doc: &'static str,
+    keys: &'static [Key],
+    forms: &'static [Forms],
+) -> Variant {
     Variant { word, table: Table { title: word, doc, keys, forms } }
 }
 
@@ -43,7 +52,10 @@ pub(in crate::model) static DIST: Tagged = Tagged {
         with_forms(
             "erlang",
             "Sum of equal exponential stages.",
-            &[key("stages", Kind::Whole { min: 1, max: 10_000 }, "How many stages.", "4").required(), MEAN.required()],
+            &[
+                key("stages", Kind::Whole { min: 1, max: 10_000 }, "How many stages.", "4").required(),
+                MEAN.required(),
+            ],
             &[],
         ),
         with_forms(
@@ -60,7 +72,12 @@ pub(in crate::model) static DIST: Tagged = Tagged {
                 CV,
                 P50,
                 P95,
-                key("mu", Kind::Number { min: -100.0, max: 100.0, open: false }, "Mean of the logarithm of seconds.", "0.7"),
+                key(
+                    "mu",
+                    Kind::Number { min: -100.0, max: 100.0, open: false },
+                    "Mean of the logarithm of seconds.",
+                    "0.7",
+                ),
                 key("sigma", NOT_NEGATIVE, "Standard deviation of the logarithm.", "0.9"),
             ],
             &[one_of(&[&["mean", "cv"], &["p50", "p95"], &["mu", "sigma"]])],
@@ -103,7 +120,12 @@ pub(in crate::model) static DIST: Tagged = Tagged {
             "One of several exponentials; by mean and cv with balanced means (cv at least 1).",
             &[
                 PROBABILITIES,
-                key("means", Kind::List { of: &DURATION, least: 1 }, "Means of the branches.", "[\"1s\", \"9s\"]"),
+                key(
+                    "means",
+                    Kind::List { of: &DURATION, least: 1 },
+                    "Means of the branches.",
+                    "[\"1s\", \"9s\"]",
+                ),
                 MEAN,
                 CV,
             ],
@@ -127,8 +149,13 @@ pub(in crate::model) static DIST: Tagged = Tagged {
             "discrete",
             "One of several durations.",
             &[
-                key("values", Kind::List { of: &DURATION_OR_ZERO, least: 1 }, "The durations.", "[\"1s\", \"9s\"]")
-                    .required(),
+                key(
+                    "values",
+                    Kind::List { of: &DURATION_OR_ZERO, least: 1 },
+                    "The durations.",
+                    "[\"1s\", \"9s\"]",
+                )
+                .required(),
                 PROBABILITIES.required(),
             ],
         ),
@@ -136,16 +163,30 @@ pub(in crate::model) static DIST: Tagged = Tagged {
             "empirical",
             "A sample, each value as likely: from a CSV file with a column of seconds, or in place.",
             &[
-                key("file", Kind::Text, "Path of a CSV file with a header, from the model's folder.", "\"demands.csv\""),
+                key(
+                    "file",
+                    Kind::Text,
+                    "Path of a CSV file with a header, from the model's folder.",
+                    "\"demands.csv\"",
+                ),
                 key(EMPIRICAL_COLUMN, Kind::Text, "Its column.", "\"seconds\""),
                 key(
                     "unit",
-                    Kind::Word(&[choice("s", "seconds"), choice("ms", "milliseconds"), choice("us", "microseconds")]),
+                    Kind::Word(&[
+                        choice("s", "seconds"),
+                        choice("ms", "milliseconds"),
+                        choice("us", "microseconds"),
+                    ]),
                     "Unit of the column.",
                     "\"ms\"",
                 )
                 .default("\"s\""),
-                key("values", Kind::List { of: &DURATION_OR_ZERO, least: 1 }, "The values.", "[\"1s\", \"2s\"]"),
+                key(
+                    "values",
+                    Kind::List { of: &DURATION_OR_ZERO, least: 1 },
+                    "The values.",
+                    "[\"1s\", \"2s\"]",
+                ),
             ],
             &[one_of(&[&["file", "column"], &["values"]])],
         ),

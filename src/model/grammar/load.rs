@@ -13,12 +13,21 @@ pub(in crate::model) static CLASS: Table = Table {
             "The work that a request brings: time in a slot, alone on its host. May be left out where only traces bring the class.",
             "{ dist = \"lognormal\", p50 = \"8s\", p95 = \"20s\" }",
         ),
-        key("cpu_share", Kind::Share, "Share of the demand that is work of a core (slowed down when the host is full).", "0.8")
-            .default("1.0"),
-        key("priority", Kind::Whole { min: 0, max: 255 }, "Priority: 0 is the most urgent.", "1").default("0"),
+        key(
+            "cpu_share",
+            Kind::Share,
+            "Share of the demand that is work of a core (slowed down when the host is full).",
+            "0.8",
+        )
+        .default("1.0"),
+        key("priority", Kind::Whole { min: 0, max: 255 }, "Priority: 0 is the most urgent.", "1")
+            .default("0"),
         key(
             "retry_demand",
-            Kind::Word(&[choice("same", "a retry repeats the work"), choice("redrawn", "a retry brings work of its own")]),
+            Kind::Word(&[
+                choice("same", "a retry repeats the work"),
+                choice("redrawn", "a retry brings work of its own"),
+            ]),
             "The demand of a retry.",
             "\"redrawn\"",
         )
@@ -30,7 +39,12 @@ pub(in crate::model) static CLASS: Table = Table {
             "0.3",
         )
         .default("0"),
-        key("fates", Kind::Table(&FATES), "How an attempt can go wrong by itself.", "{ error = \"1%\", crash = 0.002 }"),
+        key(
+            "fates",
+            Kind::Table(&FATES),
+            "How an attempt can go wrong by itself.",
+            "{ error = \"1%\", crash = 0.002 }",
+        ),
     ],
     forms: &[],
 };
@@ -43,8 +57,10 @@ pub(in crate::model) static FATES: Table = Table {
         key("error", Kind::Share, "An error answer after the demand.", "\"1%\"").default("0"),
         key("crash", Kind::Share, "The worker goes away after the demand.", "0.002").default("0"),
         key("hang", Kind::Share, "Never answers; heartbeats go on.", "0.001").default("0"),
-        key("freeze", Kind::Share, "The worker stops after the demand; heartbeats cease.", "0.0001").default("0"),
-        key("sticky", Kind::Flag, "Whether a retry meets the same fate, rather than drawing anew.", "true").default("false"),
+        key("freeze", Kind::Share, "The worker stops after the demand; heartbeats cease.", "0.0001")
+            .default("0"),
+        key("sticky", Kind::Flag, "Whether a retry meets the same fate, rather than drawing anew.", "true")
+            .default("false"),
     ],
     forms: &[],
 };
@@ -70,7 +86,12 @@ pub(in crate::model) static SOURCE: Table = Table {
             "{ short = 0.7, long = 0.3 }",
         ),
         key("arrivals", Kind::Tagged(&ARRIVALS), "Open arrivals: they heed nothing.", "{ rate = \"12/s\" }"),
-        key("users", Kind::Table(&USERS), "Virtual users, who wait for the end of each request.", "{ count = 20, think = \"1s\" }"),
+        key(
+            "users",
+            Kind::Table(&USERS),
+            "Virtual users, who wait for the end of each request.",
+            "{ count = 20, think = \"1s\" }",
+        ),
         key(
             "trace",
             Kind::Table(&TRACE),
@@ -100,16 +121,24 @@ pub(in crate::model) static SOURCE: Table = Table {
 const START: Key = key("start", DURATION_OR_ZERO, "When the source starts.", "\"30s\"").default("\"0s\"");
 const STOP: Key = key("stop", DURATION, "When it stops. Default: never.", "\"5m\"");
 const ARRIVAL_RATE: Key = key("rate", RATE, "Mean rate (of batches, where there are batches).", "\"12/s\"");
-const ARRIVAL_PROFILE: Key = key("profile", Kind::Table(&PROFILE), "Mean rate over time.", "{ steps = [[\"0s\", \"5/s\"], [\"1m\", \"20/s\"]] }");
-const ARRIVAL_BATCH: Key = key(
-    "batch",
-    Kind::Either(&[AT_LEAST_ONE, Kind::Table(&BATCH)]),
-    "How many requests arrive together.",
-    "{ mean = 4.0 }",
-)
-.default("1");
+const ARRIVAL_PROFILE: Key = key(
+    "profile",
+    Kind::Table(&PROFILE),
+    "Mean rate over time.",
+    "{ steps = [[\"0s\", \"5/s\"], [\"1m\", \"20/s\"]] }",
+);
+/// A size, or how sizes are drawn.
+static BATCH_SIZE: [Kind; 2] = [AT_LEAST_ONE, Kind::Table(&BATCH)];
+const ARRIVAL_BATCH: Key =
+    key("batch", Kind::Either(&BATCH_SIZE), "How many requests arrive together.", "{ mean = 4.0 }")
+        .default("1");
 
-const fn process(word: &'static str, doc: &'static str, keys: &'static [Key], forms: &'static [Forms]) -> Variant {
+const fn process(
+    word: &'static str,
+    doc: &'static str,
+    keys: &'static [Key],
+    forms: &'static [Forms],
+) -> Variant {
     Variant { word, table: Table { title: word, doc, keys, forms } }
 }
 
@@ -137,7 +166,8 @@ pub(in crate::model) static ARRIVALS: Tagged = Tagged {
             "renewal",
             "Independent gaps of any distribution; under a profile its shape counts and its mean is rescaled.",
             &[
-                key("interval", DISTRIBUTION, "The gaps.", "{ dist = \"gamma\", mean = \"2s\", cv = 0.5 }").required(),
+                key("interval", DISTRIBUTION, "The gaps.", "{ dist = \"gamma\", mean = \"2s\", cv = 0.5 }")
+                    .required(),
                 ARRIVAL_PROFILE,
                 ARRIVAL_BATCH,
                 START,
@@ -149,8 +179,20 @@ pub(in crate::model) static ARRIVALS: Tagged = Tagged {
             "markov_modulated",
             "A Poisson process whose rate jumps between states, in a cycle.",
             &[
-                key("rates", Kind::List { of: &RATE_OR_ZERO, least: 2 }, "Rate in each state.", "[\"2/s\", \"20/s\"]").required(),
-                key("mean_stay", Kind::List { of: &DURATION, least: 2 }, "Mean stay in each state.", "[\"1m\", \"10s\"]").required(),
+                key(
+                    "rates",
+                    Kind::List { of: &RATE_OR_ZERO, least: 2 },
+                    "Rate in each state.",
+                    "[\"2/s\", \"20/s\"]",
+                )
+                .required(),
+                key(
+                    "mean_stay",
+                    Kind::List { of: &DURATION, least: 2 },
+                    "Mean stay in each state.",
+                    "[\"1m\", \"10s\"]",
+                )
+                .required(),
                 ARRIVAL_PROFILE,
                 ARRIVAL_BATCH,
                 START,
@@ -168,7 +210,12 @@ pub(in crate::model) static BATCH: Table = Table {
     keys: &[
         key("mean", Kind::Number { min: 1.0, max: 1e6, open: false }, "Mean of a geometric size.", "4.0"),
         key("sizes", Kind::List { of: &AT_LEAST_ONE, least: 1 }, "The sizes.", "[1, 10]"),
-        key("probabilities", Kind::List { of: &Kind::Share, least: 1 }, "Their probabilities, which sum to 1.", "[0.9, 0.1]"),
+        key(
+            "probabilities",
+            Kind::List { of: &Kind::Share, least: 1 },
+            "Their probabilities, which sum to 1.",
+            "[0.9, 0.1]",
+        ),
     ],
     forms: &[one_of(&[&["mean"], &["sizes", "probabilities"]])],
 };
@@ -181,8 +228,18 @@ pub(in crate::model) static PROFILE: Table = Table {
     title: "a rate profile",
     doc: "A mean rate that changes over time.",
     keys: &[
-        key("steps", Kind::List { of: &KNOTS, least: 1 }, "Each rate holds from its instant on.", "[[\"0s\", \"5/s\"], [\"1m\", \"20/s\"]]"),
-        key("points", Kind::List { of: &KNOTS, least: 1 }, "Linear between the instants.", "[[\"0s\", \"5/s\"], [\"1m\", \"60/s\"]]"),
+        key(
+            "steps",
+            Kind::List { of: &KNOTS, least: 1 },
+            "Each rate holds from its instant on.",
+            "[[\"0s\", \"5/s\"], [\"1m\", \"20/s\"]]",
+        ),
+        key(
+            "points",
+            Kind::List { of: &KNOTS, least: 1 },
+            "Linear between the instants.",
+            "[[\"0s\", \"5/s\"], [\"1m\", \"60/s\"]]",
+        ),
         key(
             "sinusoid",
             Kind::Table(&SINUSOID),
@@ -228,14 +285,20 @@ pub(in crate::model) static SPIKE: Table = Table {
         key("peak", RATE, "Rate of the spike.", "\"40/s\"").required(),
         key("at", DURATION_OR_ZERO, "When it begins.", "\"5m\"").required(),
         key("duration", DURATION, "How long the peak lasts.", "\"2m\"").required(),
-        key("ramp", DURATION_OR_ZERO, "How long it takes to rise, and to fall, before and after the peak.", "\"10s\"").default("\"0s\""),
+        key(
+            "ramp",
+            DURATION_OR_ZERO,
+            "How long it takes to rise, and to fall, before and after the peak.",
+            "\"10s\"",
+        )
+        .default("\"0s\""),
     ],
     forms: &[],
 };
 
 /// An element of `profile.stages`.
 pub(in crate::model) static RATE_STAGE: Table = Table {
-    title: "a stage",
+    title: "a rate stage",
     doc: "A stretch of time over which the rate goes linearly to a target.",
     keys: &[
         key("duration", DURATION_OR_ZERO, "Its length; none for a step.", "\"1m\"").required(),
@@ -262,7 +325,13 @@ pub(in crate::model) static USERS: Table = Table {
         key("initial", USER_COUNT, "Users before the first stage.", "1").default("0"),
         key("start_after", DURATION_OR_ZERO, "When the first stage begins.", "\"30s\"").default("\"0s\""),
         key("think", DISTRIBUTION, "Time from the end of a request to the next.", "\"1s\"").default("\"0s\""),
-        key("pacing", DURATION_OR_ZERO, "Least time from one send to the next; thinking is prolonged to it.", "\"10s\"").default("\"0s\""),
+        key(
+            "pacing",
+            DURATION_OR_ZERO,
+            "Least time from one send to the next; thinking is prolonged to it.",
+            "\"10s\"",
+        )
+        .default("\"0s\""),
         key(
             "first",
             Kind::Word(&[choice("request", "sends at once"), choice("think", "thinks first")]),
@@ -278,7 +347,7 @@ pub(in crate::model) static USERS: Table = Table {
         )
         .default("\"30s\""),
     ],
-    forms: &[one_of(&[&["count"], &["stages"]])],
+    forms: &[one_of(&[&["count"], &["stages"]]), at_most_one_of(&[&["count"], &["initial"]])],
 };
 
 /// An element of `users.stages`.
@@ -295,7 +364,7 @@ pub(in crate::model) static STAGE: Table = Table {
 /// `source.NAME.trace`.
 pub(in crate::model) static TRACE: Table = Table {
     title: "a trace",
-    doc: "Recorded arrivals, from CSV with a header or from JSON lines. Time zero is the first row.",
+    doc: "Recorded arrivals, from CSV with a header or from JSON lines. Seconds and milliseconds count from the start of the run, timestamps from the earliest row.",
     keys: &[
         key("file", Kind::Text, "Path of the file, from the model's folder.", "\"trace.csv\"").required(),
         key(
@@ -304,7 +373,13 @@ pub(in crate::model) static TRACE: Table = Table {
             "Its format. Default: by the file's ending.",
             "\"jsonl\"",
         ),
-        key("time", Kind::Either(&[Kind::Text, Kind::Table(&TRACE_TIME)]), "The column of arrival instants.", "{ column = \"TIMESTAMP\", unit = \"timestamp\" }").required(),
+        key(
+            "time",
+            Kind::Either(&[Kind::Text, Kind::Table(&TRACE_TIME)]),
+            "The column of arrival instants.",
+            "{ column = \"TIMESTAMP\", unit = \"timestamp\" }",
+        )
+        .required(),
         key(
             "demand",
             Kind::Table(&TRACE_DEMAND),
@@ -312,8 +387,18 @@ pub(in crate::model) static TRACE: Table = Table {
             "{ terms = { ContextTokens = \"0.25ms\", GeneratedTokens = \"30ms\" } }",
         )
         .required(),
-        key("class", Kind::Either(&[Kind::Text, Kind::Table(&TRACE_CLASS)]), "The column that names the class.", "{ column = \"kind\" }"),
-        key("fate", Kind::Either(&[Kind::Text, Kind::Table(&TRACE_CLASS)]), "The column that names the fate.", "\"fate\""),
+        key(
+            "class",
+            Kind::Either(&[Kind::Text, Kind::Table(&TRACE_CLASS)]),
+            "The column that names the class.",
+            "{ column = \"kind\" }",
+        ),
+        key(
+            "fate",
+            Kind::Either(&[Kind::Text, Kind::Table(&TRACE_CLASS)]),
+            "The column that names the fate.",
+            "\"fate\"",
+        ),
         key("speed", POSITIVE, "How many times faster than recorded it is played.", "2.0").default("1.0"),
         key("limit", AT_LEAST_ONE, "Only so many rows. Default: all.", "1000"),
     ],

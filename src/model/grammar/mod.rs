@@ -225,7 +225,11 @@ mod tests {
 
     /// Calls `visit` for every key of the grammar, once per table.
     fn every_key(visit: &mut dyn FnMut(&'static str, &'static Key)) {
-        fn table(one: &'static Table, seen: &mut Vec<*const Key>, visit: &mut dyn FnMut(&'static str, &'static Key)) {
+        fn table(
+            one: &'static Table,
+            seen: &mut Vec<*const Key>,
+            visit: &mut dyn FnMut(&'static str, &'static Key),
+        ) {
             if seen.contains(&one.keys.as_ptr()) {
                 return;
             }
@@ -235,7 +239,11 @@ mod tests {
                 kind(&key.kind, seen, visit);
             }
         }
-        fn kind(one: &'static Kind, seen: &mut Vec<*const Key>, visit: &mut dyn FnMut(&'static str, &'static Key)) {
+        fn kind(
+            one: &'static Kind,
+            seen: &mut Vec<*const Key>,
+            visit: &mut dyn FnMut(&'static str, &'static Key),
+        ) {
             match one {
                 Kind::Table(inner) | Kind::Named(inner) => table(inner, seen, visit),
                 Kind::Tables(of) => kind(of, seen, visit),
@@ -254,7 +262,7 @@ mod tests {
         let mut count = 0;
         every_key(&mut |title, key| {
             count += 1;
-            assert!(key.doc.len() > 8, "{title}: {} has no description", key.name);
+            assert!(key.doc.len() >= 5 && key.doc.ends_with('.'), "{title}: {} has no description", key.name);
             for text in [Some(key.example), key.default].into_iter().flatten() {
                 let (table, errors) = parse_table(&format!("v = {text}"), Origin::File, 0);
                 assert!(errors.is_empty(), "{title}: {} = {text}: {errors:?}", key.name);
@@ -269,13 +277,20 @@ mod tests {
     fn no_table_declares_a_key_twice_or_forms_of_unknown_keys() {
         fn check(table: &Table) {
             for (index, key) in table.keys.iter().enumerate() {
-                assert_eq!(table.keys.iter().position(|other| other.name == key.name), Some(index), "{}", key.name);
+                assert_eq!(
+                    table.keys.iter().position(|other| other.name == key.name),
+                    Some(index),
+                    "{}",
+                    key.name
+                );
             }
             for name in table.forms.iter().flat_map(|forms| forms.sets.iter().copied().flatten()) {
                 assert!(table.key(name).is_some(), "{}: {name}", table.title);
             }
         }
-        for table in [&ROOT, &RUN, &PHASE, &OBJECTIVE, &CLASS, &SOURCE, &USERS, &POOL, &WORKER, &HOST, &CLIENT] {
+        for table in
+            [&ROOT, &RUN, &PHASE, &OBJECTIVE, &CLASS, &SOURCE, &USERS, &POOL, &WORKER, &HOST, &CLIENT]
+        {
             check(table);
         }
         for tagged in [&DIST, &ARRIVALS, &BUDGET, &ADMISSION, &ROUTING, &DISCIPLINE, &FAULT] {

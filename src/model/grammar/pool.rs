@@ -8,21 +8,53 @@ pub(in crate::model) static POOL: Table = Table {
     title: "a pool",
     doc: "A pool of workers with one queue, or several equal instances of it.",
     keys: &[
-        key("preset", Kind::Reference(Names::PoolPreset), "A known scheduler; keys given beside it win.", "\"orchestrator-bridge\""),
-        key("slots", Kind::Either(&[UNLIMITED, Kind::Whole { min: 1, max: 1_000_000 }]), "Jobs served at once, by each instance.", "6").required(),
-        key("instances", Kind::Whole { min: 1, max: 100_000 }, "Equal instances, each with its own queue and slots.", "4").default("1"),
+        key(
+            "preset",
+            Kind::Reference(Names::PoolPreset),
+            "A known scheduler; keys given beside it win.",
+            "\"orchestrator-bridge\"",
+        ),
+        key(
+            "slots",
+            Kind::Either(&[UNLIMITED, Kind::Whole { min: 1, max: 1_000_000 }]),
+            "Jobs served at once, by each instance.",
+            "6",
+        )
+        .required(),
+        key(
+            "instances",
+            Kind::Whole { min: 1, max: 100_000 },
+            "Equal instances, each with its own queue and slots.",
+            "4",
+        )
+        .default("1"),
         key("host", Kind::Reference(Names::Host), "The host whose cores all instances share.", "\"box\""),
-        key("hosts", Kind::List { of: &Kind::Reference(Names::Host), least: 1 }, "Hosts of the instances, in turn.", "[\"box\"]"),
-        key("discipline", Kind::Tagged(&DISCIPLINE), "Which waiting job starts next.", "\"lifo\"").default("\"fifo\""),
-        key("queue_capacity", Kind::Either(&[UNLIMITED, COUNT]), "Waiting places besides the slots.", "100").default("\"unlimited\""),
+        key(
+            "hosts",
+            Kind::List { of: &Kind::Reference(Names::Host), least: 1 },
+            "Hosts of the instances, in turn.",
+            "[\"box\"]",
+        ),
+        key("discipline", Kind::Tagged(&DISCIPLINE), "Which waiting job starts next.", "\"lifo\"")
+            .default("\"fifo\""),
+        key("queue_capacity", Kind::Either(&[UNLIMITED, COUNT]), "Waiting places besides the slots.", "100")
+            .default("\"unlimited\""),
         key(
             "when_full",
-            Kind::Word(&[choice("reject", "refuses the new job"), choice("drop_oldest", "refuses the one that has waited longest")]),
+            Kind::Word(&[
+                choice("reject", "refuses the new job"),
+                choice("drop_oldest", "refuses the one that has waited longest"),
+            ]),
             "What a full queue does with a new job.",
             "\"drop_oldest\"",
         )
         .default("\"reject\""),
-        key("waiting_limit", DISTRIBUTION, "How long a job waits before it leaves the queue. Default: for ever.", "\"30s\""),
+        key(
+            "waiting_limit",
+            DISTRIBUTION,
+            "How long a job waits before it leaves the queue. Default: for ever.",
+            "\"30s\"",
+        ),
         key(
             "idle_order",
             Kind::Word(&[
@@ -35,7 +67,13 @@ pub(in crate::model) static POOL: Table = Table {
             "\"most_recent\"",
         )
         .default("\"lowest_index\""),
-        key("service_timeout", Kind::Either(&[Kind::Word(&[choice("none", "no time-out")]), DURATION]), "Longest service.", "\"90s\"").default("\"none\""),
+        key(
+            "service_timeout",
+            Kind::Either(&[Kind::Word(&[choice("none", "no time-out")]), DURATION]),
+            "Longest service.",
+            "\"90s\"",
+        )
+        .default("\"none\""),
         key(
             "timeout_from",
             Kind::Word(&[
@@ -58,16 +96,43 @@ pub(in crate::model) static POOL: Table = Table {
             "\"cancel\"",
         )
         .default("\"kill\""),
-        key("cancel_grace", DURATION_OR_ZERO, "Time until a cancelled worker has stopped.", "\"1s\"").default("\"0s\""),
+        key("cancel_grace", DURATION_OR_ZERO, "Time until a cancelled worker has stopped.", "\"1s\"")
+            .default("\"0s\""),
         key("retry", Kind::Table(&POOL_RETRY), "Retries by the pool itself. Default: none.", "{ max = 1 }"),
         key("worker", Kind::Table(&WORKER), "The life of a worker.", "{ restart_delay = \"250ms\" }"),
-        key("transport", Kind::Table(&TRANSPORT), "Delays between the pool and its workers.", "{ dispatch = \"0.2ms\" }"),
-        key("admission", Kind::List { of: &Kind::Tagged(&ADMISSION), least: 0 }, "Checks on arrival beyond the queue's capacity, in order.", "[{ kind = \"token_bucket\", rate = \"20/s\", burst = 10 }]"),
-        key("reserved", Kind::Map { names: Some(Names::Class), of: &COUNT }, "Slots kept for a class.", "{ short = 1 }"),
-        key("weights", Kind::Map { names: Some(Names::Class), of: &POSITIVE }, "Weights of classes under fair_share.", "{ short = 2.0 }"),
-        key("routing", Kind::Tagged(&ROUTING), "How its instances are chosen.", "\"least_loaded\"").default("\"round_robin\""),
+        key(
+            "transport",
+            Kind::Table(&TRANSPORT),
+            "Delays between the pool and its workers.",
+            "{ dispatch = \"0.2ms\" }",
+        ),
+        key(
+            "admission",
+            Kind::List { of: &Kind::Tagged(&ADMISSION), least: 0 },
+            "Checks on arrival beyond the queue's capacity, in order.",
+            "[{ kind = \"token_bucket\", rate = \"20/s\", burst = 10 }]",
+        ),
+        key(
+            "reserved",
+            Kind::Map { names: Some(Names::Class), of: &COUNT },
+            "Slots kept for a class.",
+            "{ short = 1 }",
+        ),
+        key(
+            "weights",
+            Kind::Map { names: Some(Names::Class), of: &POSITIVE },
+            "Weights of classes under fair_share.",
+            "{ short = 2.0 }",
+        ),
+        key("routing", Kind::Tagged(&ROUTING), "How its instances are chosen.", "\"least_loaded\"")
+            .default("\"round_robin\""),
         key("autoscaler", Kind::Table(&AUTOSCALER), "Instances follow the load.", "{ min = 1, max = 8 }"),
-        key("breakdown", Kind::Table(&BREAKDOWN), "Slots fail and recover by themselves.", "{ up = \"1h\", down = \"5m\" }"),
+        key(
+            "breakdown",
+            Kind::Table(&BREAKDOWN),
+            "Slots fail and recover by themselves.",
+            "{ up = \"1h\", down = \"5m\" }",
+        ),
     ],
     forms: &[at_most_one_of(&[&["host"], &["hosts"]])],
 };
@@ -86,7 +151,12 @@ pub(in crate::model) static DISCIPLINE: Tagged = Tagged {
         variant(
             "priority",
             "The most urgent class; first come first served within one.",
-            &[key("age_step", DURATION, "Waiting time that is worth one level. Default: no ageing.", "\"30s\"")],
+            &[key(
+                "age_step",
+                DURATION,
+                "Waiting time that is worth one level. Default: no ageing.",
+                "\"30s\"",
+            )],
         ),
         variant("shortest_job", "The smallest size estimate.", &[]),
         variant("earliest_deadline", "The earliest deadline of the client.", &[]),
@@ -96,7 +166,11 @@ pub(in crate::model) static DISCIPLINE: Tagged = Tagged {
             "First come first served while the queue is short, else last come first served.",
             &[key("threshold", COUNT, "Queue length above which the newest goes first.", "32").default("32")],
         ),
-        variant("processor_sharing", "All at once, sharing the cores of the host; needs slots = \"unlimited\".", &[]),
+        variant(
+            "processor_sharing",
+            "All at once, sharing the cores of the host; needs slots = \"unlimited\".",
+            &[],
+        ),
     ],
 };
 
@@ -106,7 +180,13 @@ pub(in crate::model) static POOL_RETRY: Table = Table {
     doc: "Retries made by the pool itself.",
     keys: &[
         key("max", COUNT, "How many retries a job may have.", "1").required(),
-        key("on", Kind::List { of: &OUTCOMES, least: 1 }, "After which outcomes.", "[\"crash\", \"timeout\"]").default("[\"crash\"]"),
+        key(
+            "on",
+            Kind::List { of: &OUTCOMES, least: 1 },
+            "After which outcomes.",
+            "[\"crash\", \"timeout\"]",
+        )
+        .default("[\"crash\"]"),
         key(
             "place",
             Kind::Word(&[choice("head", "before all that wait"), choice("tail", "behind all that wait")]),
@@ -114,8 +194,10 @@ pub(in crate::model) static POOL_RETRY: Table = Table {
             "\"tail\"",
         )
         .default("\"head\""),
-        key("delay", DURATION_OR_ZERO, "Time until the job is back in the queue.", "\"1s\"").default("\"0s\""),
-        key("turn", DURATION_OR_ZERO, "Time from then until the pool looks for a worker again.", "\"1ms\"").default("\"0s\""),
+        key("delay", DURATION_OR_ZERO, "Time until the job is back in the queue.", "\"1s\"")
+            .default("\"0s\""),
+        key("turn", DURATION_OR_ZERO, "Time from then until the pool looks for a worker again.", "\"1ms\"")
+            .default("\"0s\""),
     ],
     forms: &[],
 };
@@ -127,14 +209,32 @@ pub(in crate::model) static WORKER: Table = Table {
     keys: &[
         key("start_up", DISTRIBUTION, "Spawn to ready, alone on its host.", "\"160ms\"").default("\"0s\""),
         key("start_up_cpu", Kind::Share, "Share of the start-up that is work of a core.", "1.0").default("0"),
-        key("first_start_up", Kind::List { of: &DURATION_OR_ZERO, least: 0 }, "First start-ups by slot; others use start_up.", "[\"0.2s\", \"0.3s\"]"),
-        key("start_timeout", DURATION, "Longest start-up; then the worker is killed. Default: none.", "\"30s\""),
-        key("restart_delay", DISTRIBUTION, "From a noticed exit to the next spawn.", "\"250ms\"").default("\"0s\""),
+        key(
+            "first_start_up",
+            Kind::List { of: &DURATION_OR_ZERO, least: 0 },
+            "First start-ups by slot; others use start_up.",
+            "[\"0.2s\", \"0.3s\"]",
+        ),
+        key(
+            "start_timeout",
+            DURATION,
+            "Longest start-up; then the worker is killed. Default: none.",
+            "\"30s\"",
+        ),
+        key("restart_delay", DISTRIBUTION, "From a noticed exit to the next spawn.", "\"250ms\"")
+            .default("\"0s\""),
         key("kill_exit", DISTRIBUTION, "From a kill to the noticed exit.", "\"2.3ms\"").default("\"0s\""),
-        key("crash_exit", DISTRIBUTION, "From a worker's going to its being noticed.", "\"2ms\"").default("\"0s\""),
+        key("crash_exit", DISTRIBUTION, "From a worker's going to its being noticed.", "\"2ms\"")
+            .default("\"0s\""),
         key("heartbeat_interval", DURATION, "Time between heartbeats.", "\"5s\"").default("\"5s\""),
-        key("heartbeat_timeout", DURATION, "Longest silence; then the worker is killed. Default: no heartbeats.", "\"15s\""),
-        key("recycle_after", COUNT, "A worker is replaced after so many jobs; 0 for never.", "1000").default("0"),
+        key(
+            "heartbeat_timeout",
+            DURATION,
+            "Longest silence; then the worker is killed. Default: no heartbeats.",
+            "\"15s\"",
+        ),
+        key("recycle_after", COUNT, "A worker is replaced after so many jobs; 0 for never.", "1000")
+            .default("0"),
         key(
             "crash_radius",
             Kind::Word(&[
@@ -146,13 +246,37 @@ pub(in crate::model) static WORKER: Table = Table {
             "\"pool\"",
         )
         .default("\"worker\""),
-        key("dying_window", Kind::Flag, "Whether a worker that is being killed still takes jobs until its exit is noticed.", "true").default("false"),
-        key("write_error", Kind::Share, "Probability that the first write to a dying worker fails at once.", "0.3").default("0"),
-        key("spawn_failure", Kind::Share, "Probability that a spawn fails and the slot is lost.", "0.001").default("0"),
-        key("never_ready", Kind::Share, "Probability that a worker never becomes ready.", "0.001").default("0"),
+        key(
+            "dying_window",
+            Kind::Flag,
+            "Whether a worker that is being killed still takes jobs until its exit is noticed.",
+            "true",
+        )
+        .default("false"),
+        key(
+            "write_error",
+            Kind::Share,
+            "Probability that the first write to a dying worker fails at once.",
+            "0.3",
+        )
+        .default("0"),
+        key("spawn_failure", Kind::Share, "Probability that a spawn fails and the slot is lost.", "0.001")
+            .default("0"),
+        key("never_ready", Kind::Share, "Probability that a worker never becomes ready.", "0.001")
+            .default("0"),
         key("warm_start", Kind::Flag, "Whether every worker is ready at the start.", "false").default("true"),
-        key("ready_before", Kind::List { of: &DURATION_OR_ZERO, least: 0 }, "How long before the start each worker became ready, by slot.", "[\"1s\", \"2s\"]"),
-        key("idle_shutdown", DURATION, "Workers start with the first job and leave after this idle time. Default: they stay.", "\"10s\""),
+        key(
+            "ready_before",
+            Kind::List { of: &DURATION_OR_ZERO, least: 0 },
+            "How long before the start each worker became ready, by slot.",
+            "[\"1s\", \"2s\"]",
+        ),
+        key(
+            "idle_shutdown",
+            DURATION,
+            "Workers start with the first job and leave after this idle time. Default: they stay.",
+            "\"10s\"",
+        ),
     ],
     forms: &[],
 };
@@ -162,8 +286,10 @@ pub(in crate::model) static TRANSPORT: Table = Table {
     title: "the transport delays",
     doc: "Delays between a pool and its workers.",
     keys: &[
-        key("dispatch", DISTRIBUTION, "Hand-over to the worker having the job.", "\"0.2ms\"").default("\"0s\""),
-        key("late", DISTRIBUTION, "Added to each demand by the worker (a late sleep).", "\"0.1ms\"").default("\"0s\""),
+        key("dispatch", DISTRIBUTION, "Hand-over to the worker having the job.", "\"0.2ms\"")
+            .default("\"0s\""),
+        key("late", DISTRIBUTION, "Added to each demand by the worker (a late sleep).", "\"0.1ms\"")
+            .default("\"0s\""),
         key("reply", DISTRIBUTION, "Worker done to the pool knowing.", "\"0.6ms\"").default("\"0s\""),
         key("timer_late", DISTRIBUTION, "How late the pool's timers fire.", "\"0.8ms\"").default("\"0s\""),
     ],
@@ -187,7 +313,8 @@ pub(in crate::model) static ADMISSION: Tagged = Tagged {
             "A mean rate with bursts.",
             &[
                 key("rate", RATE, "Tokens per time.", "\"20/s\"").required(),
-                key("burst", Kind::Number { min: 1.0, max: 1e12, open: false }, "Size of the bucket.", "10").default("1"),
+                key("burst", Kind::Number { min: 1.0, max: 1e12, open: false }, "Size of the bucket.", "10")
+                    .default("1"),
             ],
         ),
         variant(
@@ -195,7 +322,8 @@ pub(in crate::model) static ADMISSION: Tagged = Tagged {
             "Controlled delay (RFC 8289): drops at dispatch while the wait stays above the target.",
             &[
                 key("target", DURATION, "Acceptable standing wait.", "\"5ms\"").default("\"5ms\""),
-                key("interval", DURATION, "Window over which it must be seen.", "\"100ms\"").default("\"100ms\""),
+                key("interval", DURATION, "Window over which it must be seen.", "\"100ms\"")
+                    .default("\"100ms\""),
             ],
         ),
         variant(
@@ -210,7 +338,13 @@ pub(in crate::model) static ADMISSION: Tagged = Tagged {
                 INITIAL,
                 MIN,
                 MAX,
-                key("backoff", Kind::Number { min: 0.0, max: 1.0, open: true }, "Multiplied after a failure.", "0.9").default("0.9"),
+                key(
+                    "backoff",
+                    Kind::Number { min: 0.0, max: 1.0, open: true },
+                    "Multiplied after a failure.",
+                    "0.9",
+                )
+                .default("0.9"),
                 key("target", DURATION, "A sojourn above it counts as a failure.", "\"5s\"").required(),
             ],
         ),
@@ -232,8 +366,20 @@ pub(in crate::model) static ADMISSION: Tagged = Tagged {
                 INITIAL,
                 MIN,
                 MAX,
-                key("tolerance", Kind::Number { min: 1.0, max: 1000.0, open: false }, "Tolerated ratio of short-term to long-term sojourn.", "1.5").default("1.5"),
-                key("smoothing", Kind::Number { min: 0.0, max: 1.0, open: true }, "Weight of a new limit.", "0.2").default("0.2"),
+                key(
+                    "tolerance",
+                    Kind::Number { min: 1.0, max: 1000.0, open: false },
+                    "Tolerated ratio of short-term to long-term sojourn.",
+                    "1.5",
+                )
+                .default("1.5"),
+                key(
+                    "smoothing",
+                    Kind::Number { min: 0.0, max: 1.0, open: true },
+                    "Weight of a new limit.",
+                    "0.2",
+                )
+                .default("0.2"),
             ],
         ),
     ],
@@ -248,9 +394,12 @@ pub(in crate::model) static AUTOSCALER: Table = Table {
         key("max", Kind::Whole { min: 1, max: 100_000 }, "Most instances.", "8").required(),
         key("target_utilization", Kind::Share, "Busy slots per slot that it aims at.", "0.7").default("0.7"),
         key("interval", DURATION, "How often it looks.", "\"15s\"").default("\"15s\""),
-        key("metric_lag", DURATION_OR_ZERO, "How old the metric is that it sees.", "\"30s\"").default("\"0s\""),
-        key("boot", DURATION_OR_ZERO, "From the decision until an instance takes jobs.", "\"45s\"").default("\"0s\""),
-        key("cool_down", DURATION_OR_ZERO, "Least time between a change and the next removal.", "\"5m\"").default("\"5m\""),
+        key("metric_lag", DURATION_OR_ZERO, "How old the metric is that it sees.", "\"30s\"")
+            .default("\"0s\""),
+        key("boot", DURATION_OR_ZERO, "From the decision until an instance takes jobs.", "\"45s\"")
+            .default("\"0s\""),
+        key("cool_down", DURATION_OR_ZERO, "Least time between a change and the next removal.", "\"5m\"")
+            .default("\"5m\""),
     ],
     forms: &[],
 };
@@ -260,7 +409,8 @@ pub(in crate::model) static BREAKDOWN: Table = Table {
     title: "a breakdown",
     doc: "Slots that fail and recover by themselves.",
     keys: &[
-        key("up", DISTRIBUTION, "Time that a slot works.", "{ dist = \"exponential\", mean = \"1h\" }").required(),
+        key("up", DISTRIBUTION, "Time that a slot works.", "{ dist = \"exponential\", mean = \"1h\" }")
+            .required(),
         key("down", DISTRIBUTION, "Time that it is down.", "\"5m\"").required(),
         key("while_idle", Kind::Flag, "Whether idle slots fail too.", "true").default("true"),
         key(
@@ -278,7 +428,8 @@ pub(in crate::model) static BREAKDOWN: Table = Table {
     forms: &[],
 };
 
-const SIGNAL_DELAY: Key = key("signal_delay", DURATION_OR_ZERO, "How old the load is that it sees.", "\"1s\"").default("\"0s\"");
+const SIGNAL_DELAY: Key =
+    key("signal_delay", DURATION_OR_ZERO, "How old the load is that it sees.", "\"1s\"").default("\"0s\"");
 
 /// `pool.routing` and `route.routing`.
 pub(in crate::model) static ROUTING: Tagged = Tagged {
@@ -291,24 +442,44 @@ pub(in crate::model) static ROUTING: Tagged = Tagged {
         variant(
             "random",
             "By chance.",
-            &[key("probabilities", Kind::List { of: &Kind::Share, least: 1 }, "By pool or by instance; equal if left out.", "[0.5, 0.5]")],
+            &[key(
+                "probabilities",
+                Kind::List { of: &Kind::Share, least: 1 },
+                "By pool or by instance; equal if left out.",
+                "[0.5, 0.5]",
+            )],
         ),
         variant("round_robin", "In turn.", &[]),
         variant(
             "weighted",
             "In turn, in proportion to weights.",
-            &[key("weights", Kind::List { of: &POSITIVE, least: 1 }, "By pool or by instance.", "[3.0, 1.0]").required()],
+            &[key(
+                "weights",
+                Kind::List { of: &POSITIVE, least: 1 },
+                "By pool or by instance.",
+                "[3.0, 1.0]",
+            )
+            .required()],
         ),
         variant("least_loaded", "The one with fewest jobs, waiting and running.", &[SIGNAL_DELAY]),
         variant(
             "shortest_of",
             "The least loaded of a few drawn at random.",
-            &[key("d", Kind::Whole { min: 1, max: 100_000 }, "How many are drawn.", "2").default("2"), SIGNAL_DELAY],
+            &[
+                key("d", Kind::Whole { min: 1, max: 100_000 }, "How many are drawn.", "2").default("2"),
+                SIGNAL_DELAY,
+            ],
         ),
         variant(
             "hash",
             "By a hash of the request's key on a ring.",
-            &[key("replicas", Kind::Whole { min: 1, max: 10_000 }, "Points per instance on the ring.", "100").default("100")],
+            &[key(
+                "replicas",
+                Kind::Whole { min: 1, max: 10_000 },
+                "Points per instance on the ring.",
+                "100",
+            )
+            .default("100")],
         ),
     ],
 };
@@ -318,8 +489,15 @@ pub(in crate::model) static ROUTE: Table = Table {
     title: "a route",
     doc: "A choice among the instances of several pools.",
     keys: &[
-        key("pools", Kind::List { of: &Kind::Reference(Names::Pool), least: 1 }, "The pools.", "[\"main\"]").required(),
-        key("routing", Kind::Tagged(&ROUTING), "How an instance is chosen.", "{ policy = \"shortest_of\", d = 2 }").default("\"round_robin\""),
+        key("pools", Kind::List { of: &Kind::Reference(Names::Pool), least: 1 }, "The pools.", "[\"main\"]")
+            .required(),
+        key(
+            "routing",
+            Kind::Tagged(&ROUTING),
+            "How an instance is chosen.",
+            "{ policy = \"shortest_of\", d = 2 }",
+        )
+        .default("\"round_robin\""),
     ],
     forms: &[],
 };

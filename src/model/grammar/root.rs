@@ -7,8 +7,18 @@ pub(in crate::model) static ROOT: Table = Table {
     title: "a model",
     doc: "A system of worker pools and the load on it, for poolsim.",
     keys: &[
-        key("name", Kind::Text, "Short name, used for folders and titles. Default: the file's name.", "\"orchestrator\""),
-        key("description", Kind::Text, "What the model is about.", "\"Six workers in front of a ramp of users.\""),
+        key(
+            "name",
+            Kind::Text,
+            "Short name, used for folders and titles. Default: the file's name.",
+            "\"orchestrator\"",
+        ),
+        key(
+            "description",
+            Kind::Text,
+            "What the model is about.",
+            "\"Six workers in front of a ramp of users.\"",
+        ),
         key("run", Kind::Table(&RUN), "How the model is run.", "{ horizon = \"10m\" }"),
         key(
             "phase",
@@ -17,7 +27,12 @@ pub(in crate::model) static ROOT: Table = Table {
             "[{ name = \"warm-up\", duration = \"2m\" }]",
         ),
         key("class", Kind::Named(&CLASS), "Kinds of requests.", "{ short = { demand = \"2s\" } }"),
-        key("client", Kind::Named(&CLIENT), "Ways in which clients behave.", "{ patient = { deadline = \"95s\" } }"),
+        key(
+            "client",
+            Kind::Named(&CLIENT),
+            "Ways in which clients behave.",
+            "{ patient = { deadline = \"95s\" } }",
+        ),
         key(
             "source",
             Kind::Named(&SOURCE),
@@ -25,7 +40,12 @@ pub(in crate::model) static ROOT: Table = Table {
             "{ web = { pool = \"main\", class = \"short\", arrivals = { rate = \"3/s\" } } }",
         ),
         key("pool", Kind::Named(&POOL), "Pools of workers.", "{ main = { slots = 6 } }"),
-        key("route", Kind::Named(&ROUTE), "Choices among the instances of several pools.", "{ all = { pools = [\"main\"] } }"),
+        key(
+            "route",
+            Kind::Named(&ROUTE),
+            "Choices among the instances of several pools.",
+            "{ all = { pools = [\"main\"] } }",
+        ),
         key("host", Kind::Named(&HOST), "Hosts whose cores pools share.", "{ box = { cores = 8 } }"),
         key(
             "fault",
@@ -55,7 +75,12 @@ pub(in crate::model) static RUN: Table = Table {
             "Length of a run. Default: the end of the phases, of the users' stages, or of the trace.",
             "\"10m\"",
         ),
-        key("requests", Kind::Whole { min: 1, max: 1_000_000_000_000 }, "End after so many requests instead.", "100000"),
+        key(
+            "requests",
+            Kind::Whole { min: 1, max: 1_000_000_000_000 },
+            "End after so many requests instead.",
+            "100000",
+        ),
         key(
             "regime",
             Kind::Word(&[
@@ -67,19 +92,43 @@ pub(in crate::model) static RUN: Table = Table {
         ),
         key(
             "warm_up",
-            Kind::Either(&[Kind::Word(&[choice("auto", "found in each replication by MSER-5")]), DURATION_OR_ZERO]),
+            Kind::Either(&[
+                Kind::Word(&[choice("auto", "found in each replication by MSER-5")]),
+                DURATION_OR_ZERO,
+            ]),
             "What is removed from the beginning of a steady run.",
             "\"1m\"",
         )
         .default("\"auto\""),
         key("replications", Kind::Whole { min: 1, max: 1_000_000 }, "Repeat so many times.", "20"),
-        key("precision", Kind::Share, "Repeat until intervals are this narrow, relative to the value.", "\"2%\"")
-            .default("\"2%\""),
-        key("min_replications", Kind::Whole { min: 2, max: 1_000_000 }, "First round under a precision.", "10").default("10"),
-        key("max_replications", Kind::Whole { min: 2, max: 1_000_000 }, "Most replications under a precision.", "500")
-            .default("200"),
-        key("confidence", Kind::Number { min: 0.5, max: 0.9999, open: false }, "Confidence of intervals.", "0.99")
-            .default("0.95"),
+        key(
+            "precision",
+            Kind::Share,
+            "Repeat until intervals are this narrow, relative to the value.",
+            "\"2%\"",
+        )
+        .default("\"2%\""),
+        key(
+            "min_replications",
+            Kind::Whole { min: 2, max: 1_000_000 },
+            "First round under a precision.",
+            "10",
+        )
+        .default("10"),
+        key(
+            "max_replications",
+            Kind::Whole { min: 2, max: 1_000_000 },
+            "Most replications under a precision.",
+            "500",
+        )
+        .default("200"),
+        key(
+            "confidence",
+            Kind::Number { min: 0.5, max: 0.9999, open: false },
+            "Confidence of intervals.",
+            "0.99",
+        )
+        .default("0.95"),
         key("seed", Kind::Whole { min: 0, max: i64::MAX as u64 }, "Seed of all chance.", "7").default("1"),
         key("bin", DURATION, "Width of a timeline's bins. Default: the horizon over about 200.", "\"1s\""),
         key(

@@ -110,7 +110,10 @@ fn every_fault_names_its_place() {
         (b"at,work\n1,\xff\n", "line 2: the line is not UTF-8"),
         (b"at\xff,work\n1,2\n", "line 1: the line is not UTF-8"),
         (b"at,work\n1e40,2\n", "line 2: column \"at\": 1e40 is too late"),
-        (b"at,work\n1700158623,2\n", "column \"at\": a request arrives after the longest possible run"),
+        (
+            b"at,work\n1700158623,2\n",
+            "line 2: column \"at\": the request arrives after the longest possible run",
+        ),
         (b"at,work\n1,1e12\n", "line 2: the demand is longer than the longest possible run"),
         (b"at,work\n2024-01-01 00:00:00,1\n", "give the unit of the time column as timestamp"),
     ];

@@ -1,0 +1,5 @@
+//! The simulator against what is known from elsewhere: exact queueing results, and recorded runs of a real scheduler.
+
+pub mod exact;
+pub mod recorded;
+mod score;

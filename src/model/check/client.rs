@@ -1,0 +1,158 @@
+//! Clients.
+
+use super::super::document::Value;
+use super::super::grammar::{BREAKER, BUDGET, CLIENT, CLIENT_RETRY, HEDGE};
+use super::Checker;
+use super::view::View;
+use crate::outcome::{Outcome, OutcomeSet};
+use crate::policy::{Backoff, CircuitBreaker, ClientRetry, ClientSettings, Hedge, Jitter, RetryBudget};
+use crate::time::Span;
+use crate::workload::Distribution;
+
+/// A client and the distributions of its back-offs.
+pub(super) type Client = (ClientSettings, Vec<Distribution>);
+
+/// A client that waits for ever and asks once.
+pub(super) fn patient() -> Client {
+    let settings = ClientSettings {
+        attempt_deadline: Span::NEVER,
+        total_deadline: Span::NEVER,
+        cancels: false,
+        retry: None,
+        hedge: None,
+        breaker: None,
+    };
+    (settings, Vec::new())
+}
+
+impl Checker<'_> {
+    /// The named clients, in the order of the file.
+    pub(super) fn clients(&mut self, root: View<'_>) -> Vec<(String, Client)> {
+        let Some(named) = root.table.table("client") else { return Vec::new() };
+        let mut clients = Vec::new();
+        for entry in &named.entries {
+            if let Some(table) = entry.node.as_table() {
+                let view = View { table, spec: &CLIENT, place: entry.node.place };
+                clients.push((entry.key.clone(), self.client(view)));
+            }
+        }
+        clients
+    }
+
+    /// A client as written.
+    pub(super) fn client(&mut self, view: View<'_>) -> Client {
+        let budget = self.budget(view);
+        let retry = view.table("retry", &CLIENT_RETRY);
+        let backoff: Vec<Distribution> = retry
+            .map_or(&[][..], |retry| retry.list("delays"))
+            .iter()
+            .filter_map(|node| self.distribution_node(node))
+            .collect();
+        if budget.is_some() && !view.has("retry") {
+            let hint = "give `retry` too, such as retry = { max = 3 }";
+            self.faults.add(view.place("budget"), "a retry budget without retries", "nothing to limit", hint);
+        }
+        let settings = ClientSettings {
+            attempt_deadline: view.limit("attempt_deadline"),
+            total_deadline: view.limit("deadline"),
+            cancels: view.flag("cancels").unwrap_or(false),
+            retry: retry.map(|retry| self.client_retry(retry, budget)),
+            hedge: view.table("hedge", &HEDGE).and_then(hedge),
+            breaker: view.table("breaker", &BREAKER).and_then(breaker),
+        };
+        if view.has("attempt_deadline")
+            && view.has("deadline")
+            && settings.attempt_deadline > settings.total_deadline
+        {
+            let hint = "the deadline of an attempt should be shorter than that of the request";
+            self.faults.warn(
+                view.place("attempt_deadline"),
+                "`attempt_deadline` never fires",
+                "longer than `deadline`",
+                hint,
+            );
+            self.faults.relate(view.place("deadline"), "this one fires first");
+        }
+        (settings, backoff)
+    }
+
+    fn client_retry(&mut self, view: View<'_>, budget: Option<RetryBudget>) -> ClientRetry {
+        let unlimited = matches!(view.node("max").map(|node| &node.value), Some(Value::Text(_)));
+        let (base, cap) = (view.span("base").unwrap_or(Span::ZERO), view.limit("cap"));
+        if base > cap && !view.has("delays") {
+            self.faults.add(
+                view.place("base"),
+                "`base` is longer than `cap`",
+                "no back-off can be this long",
+                "raise `cap`",
+            );
+            self.faults.relate(view.place("cap"), "the cap is here");
+        }
+        let backoff = match view.word("backoff") {
+            Some("constant") => Backoff::Constant,
+            Some("linear") => Backoff::Linear,
+            Some("polynomial") => Backoff::Polynomial { exponent: view.number("exponent").unwrap_or(2.0) },
+            _ => Backoff::Exponential { factor: view.number("factor").unwrap_or(2.0) },
+        };
+        let jitter = match view.word("jitter") {
+            Some("full") => Jitter::Full,
+            Some("equal") => Jitter::Equal,
+            Some("decorrelated") => Jitter::Decorrelated,
+            _ => Jitter::None,
+        };
+        ClientRetry {
+            max: if unlimited { u32::MAX } else { view.count("max").unwrap_or(0) },
+            on: outcomes(view, "on"),
+            backoff,
+            base,
+            cap,
+            jitter,
+            drawn: view.has("delays"),
+            budget,
+        }
+    }
+
+    fn budget(&mut self, client: View<'_>) -> Option<RetryBudget> {
+        let (kind, view) = client.tagged("budget", &BUDGET)?;
+        Some(match kind {
+            "grpc" => {
+                RetryBudget::Grpc { max_tokens: view.number("max_tokens")?, ratio: view.number("ratio")? }
+            }
+            "aws_standard" => RetryBudget::AwsStandard {
+                capacity: view.number("capacity")?,
+                cost: view.number("cost")?,
+                timeout_cost: view.number("timeout_cost")?,
+                refill: view.number("refill")?,
+            },
+            // The policy counts shares in percent, as the originals do.
+            "envoy" => RetryBudget::Envoy { percent: view.share("share")? * 100.0, min: view.count("min")? },
+            "finagle" => RetryBudget::Finagle {
+                ttl: view.span("ttl")?,
+                min_per_second: view.rate("min_rate")?,
+                percent: view.share("share")? * 100.0,
+            },
+            other => unreachable!("the grammar knows no budget {other}"),
+        })
+    }
+}
+
+/// The outcomes of a list of words.
+pub(super) fn outcomes(view: View<'_>, key: &str) -> OutcomeSet {
+    view.words(key)
+        .iter()
+        .filter_map(|word| Outcome::from_name(word))
+        .fold(OutcomeSet::NONE, OutcomeSet::with)
+}
+
+fn hedge(view: View<'_>) -> Option<Hedge> {
+    Some(Hedge { after: view.span("after")?, max: view.count("max")? })
+}
+
+fn breaker(view: View<'_>) -> Option<CircuitBreaker> {
+    Some(CircuitBreaker {
+        failure_rate: view.share("failure_rate")?,
+        window: view.count("window")?,
+        open_for: view.span("open_for")?,
+        probes: view.count("probes")?,
+    })
+}
