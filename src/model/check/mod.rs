@@ -6,11 +6,13 @@
 
 mod client;
 mod distribution;
+pub mod experiment;
 mod faults;
 mod files;
 mod load;
 mod names;
 mod pool;
+mod range;
 mod run;
 mod trace;
 mod unsupported;

@@ -121,6 +121,7 @@ impl Walk<'_, '_> {
                     field.hint(),
                 );
             }
+            (Kind::Any, _) => {}
             (Kind::Flag, Value::Flag(_)) => {}
             (Kind::Whole { min, max }, Value::Integer(number)) => {
                 self.whole(node, *number, *min, *max, field)
@@ -480,6 +481,7 @@ fn example_of(kind: &Kind) -> &'static str {
 /// What a kind is, for messages.
 fn describe(kind: &Kind) -> String {
     match kind {
+        Kind::Any => "any value".into(),
         Kind::Text => "a text".into(),
         Kind::Flag => "true or false".into(),
         Kind::Whole { .. } => "a whole number".into(),
