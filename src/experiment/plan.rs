@@ -74,7 +74,11 @@ pub fn plan(
         }
     }
     // Fewer replications than points that differ would still be compared pair by pair: the first ones count.
-    if faults.is_empty() { Ok(Plan { experiment, base, points, warnings }) } else { Err(Diagnostics::new(faults)) }
+    if faults.is_empty() {
+        Ok(Plan { experiment, base, points, warnings })
+    } else {
+        Err(Diagnostics::new(faults))
+    }
 }
 
 fn point(

@@ -8,6 +8,7 @@
 
 use super::estimate::{Band, Curve, RegimeFound};
 use super::metric::{Metric, Scope};
+use super::study::Study;
 use super::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -200,6 +201,9 @@ pub struct Record {
     /// What to know about the whole.
     #[serde(default)]
     pub warnings: Vec<Warning>,
+    /// What several points say together.
+    #[serde(flatten, default)]
+    pub study: Study,
 }
 
 /// Why a record could not be read or written.

@@ -173,5 +173,6 @@ pub(crate) fn record() -> Record {
         },
         points: vec![point()],
         warnings: Vec::new(),
+        study: Default::default(),
     }
 }
