@@ -6,13 +6,17 @@
 pub mod args;
 pub mod checked;
 pub mod exit;
+pub mod experiments;
 pub mod files;
 pub mod interrupt;
+pub mod merge;
 pub mod overrides;
 pub mod printer;
 pub mod progress;
 pub mod run;
 pub mod schema;
+pub mod size;
+pub mod sweep;
 pub mod terminal;
 
 use args::{RawArgs, RawCommand};
@@ -43,6 +47,9 @@ fn answer(args: Vec<OsString>) -> u8 {
     terminal::set_color(raw.color);
     let result = match raw.command {
         RawCommand::Run(run) => checked::run(*run).and_then(|run| run::run(&run)),
+        RawCommand::Sweep(raw) => checked::sweep(*raw).and_then(|sweep| sweep::sweep(&sweep)),
+        RawCommand::Size(raw) => checked::size(*raw).and_then(|size| size::size(&size)),
+        RawCommand::Merge(raw) => merge::merge(&raw),
         RawCommand::Schema(schema) => schema::schema(&schema),
     };
     match result {
