@@ -27,7 +27,7 @@ pub struct Loaded {
     pub given: Given,
 }
 
-fn rendered(faults: Diagnostics) -> Failure {
+pub(super) fn rendered(faults: Diagnostics) -> Failure {
     Failure::Rendered(faults.render(terminal::stderr_color()))
 }
 

@@ -9,7 +9,7 @@ use crate::model::check::experiment::{Experiment, Keep};
 use crate::model::{self, Diagnostics, Document, Files, Loaded, Model, Override, Replications};
 
 /// With so few points, those without a mark keep their timelines and curves too.
-pub const FEW_POINTS: usize = 60;
+pub const FEW_POINTS: usize = 12;
 
 /// One point, ready to run.
 #[derive(Clone, Debug)]
@@ -73,7 +73,6 @@ pub fn plan(
             Err(found) => faults.extend(found.list),
         }
     }
-    // Fewer replications than points that differ would still be compared pair by pair: the first ones count.
     if faults.is_empty() {
         Ok(Plan { experiment, base, points, warnings })
     } else {
@@ -88,12 +87,11 @@ fn point(
     index: usize,
 ) -> Result<(Planned, Vec<String>), Diagnostics> {
     let indices = experiment.indices(index);
-    let mut values = Vec::new();
+    let values = values_at(experiment, &indices);
     let mut settings: Vec<Setting> = Vec::new();
     let mut labels = Vec::new();
     for (axis, &step) in experiment.axes.iter().zip(&indices) {
         let step = &axis.steps[step];
-        values.extend(step.set.iter().cloned());
         let value = match (&axis.path, step.set.first()) {
             (Some(_), Some(only)) => only.node.value.to_json(),
             _ => serde_json::Value::from(step.label.as_str()),
@@ -104,7 +102,7 @@ fn point(
     let document = base.with_values(&experiment.document, &values)?;
     let Loaded { model, warnings, .. } = model::check(document, files)?;
     let marks = experiment.marks_at(&indices);
-    let few = experiment.points() <= FEW_POINTS;
+    let few = experiment.points() <= FEW_POINTS && experiment.marks.is_empty();
     let kept = |keep: Keep| match keep {
         Keep::None => false,
         Keep::Marked => few || !marks.is_empty(),
@@ -116,6 +114,12 @@ fn point(
     Ok((planned, warnings.iter().map(|warning| warning.render(false)).collect()))
 }
 
+/// What a point's axes set.
+fn values_at(experiment: &Experiment, indices: &[usize]) -> Vec<model::document::Entry> {
+    let steps = experiment.axes.iter().zip(indices).map(|(axis, &step)| &axis.steps[step]);
+    steps.flat_map(|step| step.set.iter().cloned()).collect()
+}
+
 /// The last part of a path, which is enough to tell axes apart for people.
 fn short(name: &str) -> &str {
     if name.contains(' ') { name } else { name.rsplit('.').next().unwrap_or(name) }
@@ -125,6 +129,22 @@ impl Plan {
     /// Makes every point replicate so, whatever the files say.
     pub fn replicate(&mut self, replications: Replications) {
         self.points.iter_mut().for_each(|point| point.model.run.replications = replications);
+    }
+
+    /// The model of a point with one more value put in.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn model_with(
+        &self,
+        index: usize,
+        files: &dyn Files,
+        extra: &Override,
+    ) -> Result<Model, Diagnostics> {
+        let values = values_at(&self.experiment, &self.points[index].indices);
+        let document = self.base.with_values(&self.experiment.document, &values)?;
+        let loaded = model::check(document.with(std::slice::from_ref(extra))?, files)?;
+        Ok(loaded.model)
     }
 
     /// The text that stands for a point in the key of its results: everything that shapes them.

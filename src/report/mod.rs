@@ -8,6 +8,7 @@ pub mod figure;
 pub mod files;
 pub mod markdown;
 pub mod spark;
+pub mod study;
 pub mod table;
 pub mod text;
 pub mod words;

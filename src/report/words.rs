@@ -43,6 +43,13 @@ pub fn found(verdict: &Verdict) -> String {
 
 /// The answer in one sentence.
 pub fn answer(record: &Record) -> String {
+    if let Some(answer) = &record.study.size {
+        let row = &answer.rows[answer.chosen];
+        let size = row
+            .smallest
+            .map_or_else(|| String::from("no size found"), |size| format!("{} = {size}", answer.capacity));
+        return format!("{}: {size}: {}", record.name, judgement(row.judgement));
+    }
     let [point] = record.points.as_slice() else {
         return format!("{}: {} points", record.name, record.points.len());
     };
