@@ -60,6 +60,8 @@ pub enum RawCommand {
     Size(Box<RawSize>),
     /// Put the results of shards together
     Merge(RawMerge),
+    /// Compare the simulator with exact queueing results or recorded runs
+    Validate(RawValidate),
     /// Print a JSON Schema, for editors that complete and check
     Schema(RawSchema),
 }
@@ -273,6 +275,23 @@ Examples:
 
 Exit codes: 0 a size was found, 1 no candidate is large enough, 2 could not, 3 undecided (the answer says how many
 replications would settle it), 130 interrupted.";
+
+/// `poolsim validate`.
+#[derive(Clone, Debug, Args)]
+pub struct RawValidate {
+    /// A file of exact cases (`[[case]]`), or a folder with constants.toml and scenarios/
+    #[arg(value_name = "PATH")]
+    pub path: std::path::PathBuf,
+    /// Only cases or scenarios whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Share of the requests that narrow intervals need
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    pub effort: f64,
+    /// Seed of all random numbers
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
 
 /// `poolsim schema`.
 #[derive(Clone, Debug, Args)]

@@ -18,6 +18,7 @@ pub mod schema;
 pub mod size;
 pub mod sweep;
 pub mod terminal;
+pub mod validate;
 
 use args::{RawArgs, RawCommand};
 use clap::Parser;
@@ -50,6 +51,7 @@ fn answer(args: Vec<OsString>) -> u8 {
         RawCommand::Sweep(raw) => checked::sweep(*raw).and_then(|sweep| sweep::sweep(&sweep)),
         RawCommand::Size(raw) => checked::size(*raw).and_then(|size| size::size(&size)),
         RawCommand::Merge(raw) => merge::merge(&raw),
+        RawCommand::Validate(args) => validate::run(&args),
         RawCommand::Schema(schema) => schema::schema(&schema),
     };
     match result {

@@ -160,15 +160,15 @@ impl<C: SlotCalendar> World<'_, C> {
         let hedge = settings.hedge;
         let entry = self.phys.jobs.get_mut(job);
         entry.ticket.deadline = (now + attempt).min(entry.first_sent + total);
-        let first = entry.attempts == 1;
-        let (sent, stamp, generation) = (entry.first_sent, entry.stamp, entry.generation);
+        let (sent, stamp) = (entry.first_sent, entry.stamp);
         if !attempt.is_never() {
             let ring = self.phys.timers.ring(attempt);
             self.phys.timers.push_ring(ring, now, TimerKind::AttemptDeadline, job, stamp);
         }
-        if !total.is_never() && (first || self.phys.jobs.get(job).hedge) {
+        if !total.is_never() {
+            // Each attempt has a timer of its own, because a request that is given up goes on under a new number.
             let at = sent + total;
-            self.phys.timers.push(Timer { at, kind: TimerKind::TotalDeadline, id: job, generation });
+            self.phys.timers.push(Timer { at, kind: TimerKind::TotalDeadline, id: job, generation: stamp });
         }
         if let Some(hedge) = hedge.filter(|_| !self.phys.jobs.get(job).hedge) {
             let timer = Timer { at: now + hedge.after, kind: TimerKind::Hedge, id: job, generation: stamp };
@@ -302,12 +302,7 @@ impl<C: SlotCalendar> World<'_, C> {
     /// The client's patience with a request is over.
     pub(super) fn total_deadline(&mut self, timer: Timer) {
         let entry = self.phys.jobs.get(timer.id);
-        if entry.generation != timer.generation || entry.orphan {
-            return;
-        }
-        if entry.in_backoff {
-            self.end_in_backoff(timer.id, Outcome::Timeout);
-        } else {
+        if entry.stamp == timer.generation && !entry.orphan && !entry.in_backoff {
             self.withdraw_siblings(timer.id);
             self.give_up(timer.id, Outcome::Timeout);
         }

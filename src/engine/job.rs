@@ -63,7 +63,6 @@ pub(super) struct Job {
     /// Next attempt of the same request (a circle), or itself.
     pub(super) sibling: JobId,
     pub(super) hedges: u32,
-    pub(super) generation: u32,
 }
 
 /// No virtual user.
@@ -103,7 +102,6 @@ impl Job {
             stamp: 0,
             sibling: NO_JOB,
             hedges: 0,
-            generation: 0,
         }
     }
 
@@ -184,7 +182,8 @@ impl Jobs {
     #[inline(always)]
     pub(super) fn remove(&mut self, job: JobId) {
         let entry = &mut self.jobs[job as usize];
-        entry.generation = entry.generation.wrapping_add(1);
+        // No attempt has number 0, so every timer that was set for the job is stale from now on.
+        entry.stamp = 0;
         self.free.push(job);
     }
 
@@ -193,10 +192,8 @@ impl Jobs {
         let twin = self.add();
         let entry = self.get(job).clone();
         let sibling = if entry.sibling == job { twin } else { entry.sibling };
-        let generation = self.get(twin).generation;
         let place = Place::Outside;
-        *self.get_mut(twin) =
-            Job { generation, sibling, ticket: Ticket { place, ..entry.ticket }, ..entry.clone() };
+        *self.get_mut(twin) = Job { sibling, ticket: Ticket { place, ..entry.ticket }, ..entry.clone() };
         if sibling != twin {
             self.relink(job, twin);
         }
@@ -209,7 +206,6 @@ impl Jobs {
     pub(super) fn hedge(&mut self, job: JobId, now: Time) -> JobId {
         let twin = self.add();
         let entry = self.get(job).clone();
-        let generation = self.get(twin).generation;
         let ticket = Ticket {
             class: entry.ticket.class,
             priority: entry.ticket.priority,
@@ -217,7 +213,7 @@ impl Jobs {
             ..Ticket::default()
         };
         *self.get_mut(twin) =
-            Job { generation, ticket, hedge: true, executions: entry.executions + 1000, ..entry.clone() };
+            Job { ticket, hedge: true, executions: entry.executions + 1000, ..entry.clone() };
         let fresh = self.get_mut(twin);
         (fresh.first_start, fresh.remaining, fresh.attempts) = (Time::NEVER, Span::NEVER, entry.attempts - 1);
         fresh.book_waiting(now);

@@ -392,8 +392,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
 
     /// Sets a timer of a job at an instant.
     pub(super) fn job_timer(&mut self, kind: TimerKind, job: JobId, at: Time) {
-        let entry = self.jobs.get(job);
-        let generation = if kind == TimerKind::TotalDeadline { entry.generation } else { entry.stamp };
+        let generation = self.jobs.get(job).stamp;
         self.timers.push(Timer { at, kind, id: job, generation });
     }
 }

@@ -3,7 +3,7 @@
 //! A diagnostic carries the text of the source it points into, so that it can be rendered anywhere. The look is
 //! that of `rustc` (crate `annotate-snippets`): file, line, column, and the source line underlined.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -70,12 +70,8 @@ impl Diagnostic {
             Severity::Warning => Level::WARNING,
         };
         let mut group = Group::with_title(level.primary_title(self.message.as_str()));
-        for (location, label, kind) in self.marks() {
-            let (text, first_line, span) = excerpt(location);
-            let mark = kind.span(span);
-            let mark = if label.is_empty() { mark } else { mark.label(label) };
-            let snippet = Snippet::source(text).line_start(first_line).path(location.source.name.as_str());
-            group = group.element(snippet.annotation(mark));
+        for marks in self.marks() {
+            group = group.element(snippet(&marks));
         }
         if let Some(hint) = &self.hint {
             group = group.element(Level::HELP.message(hint.as_str()));
@@ -84,10 +80,18 @@ impl Diagnostic {
         renderer.render(&[group])
     }
 
-    fn marks(&self) -> impl Iterator<Item = (&Location, &str, AnnotationKind)> {
+    /// The places, those in one source together.
+    fn marks(&self) -> Vec<Vec<Mark<'_>>> {
         let first = self.location.iter().map(|place| (place, self.label.as_str(), AnnotationKind::Primary));
         let second = self.related.iter().map(|(place, why)| (place, why.as_str(), AnnotationKind::Context));
-        first.chain(second)
+        let mut groups: Vec<Vec<Mark<'_>>> = Vec::new();
+        for mark in first.chain(second) {
+            match groups.iter_mut().find(|group| group[0].0.source == mark.0.source) {
+                Some(group) => group.push(mark),
+                None => groups.push(vec![mark]),
+            }
+        }
+        groups
     }
 
     /// Order of reports: by source, then place, errors first, then text.
@@ -100,9 +104,35 @@ impl Diagnostic {
     }
 }
 
-/// The lines that a location touches, the number of the first, and the span within them. Spans that do not fit
-/// the text (they never should) are clipped rather than trusted.
-fn excerpt(location: &Location) -> (&str, usize, Range<usize>) {
+/// A place, the words beside it, and how it is marked.
+type Mark<'a> = (&'a Location, &'a str, AnnotationKind);
+
+/// The lines of one source from the first mark to the last; the renderer folds what lies between.
+fn snippet<'a>(marks: &[Mark<'a>]) -> Snippet<'a, Annotation<'a>> {
+    let source = &marks[0].0.source;
+    let shown: Vec<Excerpt> = marks.iter().map(|mark| excerpt(mark.0)).collect();
+    let start = shown.iter().map(|one| one.line.start).min().unwrap_or(0);
+    let end = shown.iter().map(|one| one.line.end).max().unwrap_or(0);
+    let first_line = source.text[..start].matches('\n').count() + 1;
+    let text = &source.text[start..end];
+    let snippet = Snippet::source(text).line_start(first_line).path(source.name.as_str());
+    shown.iter().zip(marks).fold(snippet, |snippet, (one, (_, label, kind))| {
+        let mark = kind.span(one.span.start - start..one.span.end - start);
+        snippet.annotation(if label.is_empty() { mark } else { mark.label(*label) })
+    })
+}
+
+/// Where a location is shown: bytes of its source.
+struct Excerpt {
+    /// The line.
+    line: Range<usize>,
+    /// What is underlined, within the line.
+    span: Range<usize>,
+}
+
+/// The line that a location begins in. Spans that do not fit the text (they never should) are clipped rather than
+/// trusted; a table that spans many lines is shown by its first.
+fn excerpt(location: &Location) -> Excerpt {
     let text = location.source.text.as_str();
     let clip = |at: usize| {
         let mut at = at.min(text.len());
@@ -113,12 +143,9 @@ fn excerpt(location: &Location) -> (&str, usize, Range<usize>) {
     };
     let start = clip(location.span.start);
     let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-    // One line is enough: a table that spans many is shown by its first.
     let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
     let line_end = if text[..line_end].ends_with('\r') { (line_end - 1).max(start) } else { line_end };
-    let end = clip(location.span.end).clamp(start, line_end);
-    let number = text[..line_start].matches('\n').count() + 1;
-    (&text[line_start..line_end], number, start - line_start..end - line_start)
+    Excerpt { line: line_start..line_end, span: start..clip(location.span.end).clamp(start, line_end) }
 }
 
 /// All that is wrong with a file, in order of place.
@@ -212,7 +239,8 @@ mod tests {
 
     #[test]
     fn spans_outside_the_text_do_no_harm() {
-        for span in [0..500, 25..26, 26..25, 900..901] {
+        let (end, start) = (25, 26);
+        for span in [0..500, 25..26, start..end, 900..901] {
             assert!(!sample(span).render(true).is_empty());
         }
     }

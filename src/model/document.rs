@@ -367,7 +367,10 @@ fn syntax_fault(file: &Arc<SourceText>, error: &toml::de::Error) -> Diagnostic {
         location: Some(Location { source: file.clone(), span }),
         label: String::new(),
         related: None,
-        hint: Some(String::from("the file must be TOML 1.0: texts in quotes, one `key = value` a line")),
+        hint: Some(String::from(match message {
+            "duplicate key" => "each key and each table may be written once only",
+            _ => "the file must be TOML: texts in quotes, one `key = value` a line",
+        })),
     }
 }
 

@@ -47,27 +47,53 @@ fn unsteady<'a>(replications: &'a [Replication], growth: Estimate) -> Groups<'a>
     Groups { regime: RegimeFound::Unstable { growth_per_second: growth }, warm_up: Vec::new(), groups }
 }
 
+/// Cuts the warm-up off every replication.
+///
+/// MSER-5 says for each replication where it becomes steady, but what is cut off is the *median* of that, in segments,
+/// from all of them. A cut of one's own follows chance as well as warm-up: a replication that happens to begin busy
+/// loses that stretch and one that begins idle keeps it, so the mean over replications comes out too low (and its
+/// interval misses the truth: 78 % instead of 95 % on M/M/8 at load 0.9). A common cut does not depend on what the
+/// single replication did.
 fn steady<'a>(model: &Model, replications: &'a [Replication]) -> Groups<'a> {
     let mut warm_up = Vec::with_capacity(replications.len());
-    let mut groups = Vec::with_capacity(replications.len());
+    let mut dropped = Vec::with_capacity(replications.len());
     for run in replications {
         let cut = match model.run.warm_up {
             WarmUp::Fixed(span) => Cut::At { batches: 0, time: Time::ZERO + span },
             WarmUp::Auto => mser(&run.batches),
         };
-        let (cut, kept) = match cut {
-            Cut::At { time, .. } => (Some(time), from(run, time)),
-            Cut::Refused => (None, second_half(run)),
+        let (cut, segments) = match cut {
+            Cut::At { time, .. } => (Some(time), segments_before(run, time)),
+            Cut::Refused => (None, run.segments.len().div_ceil(2)),
         };
         warm_up.push(cut.map(Time::secs));
-        groups.push(without_censored(kept));
+        dropped.push(segments);
+    }
+    let common = match model.run.warm_up {
+        WarmUp::Fixed(_) => None,
+        WarmUp::Auto => Some(median(dropped.clone())),
+    };
+    let mut groups = Vec::with_capacity(replications.len());
+    let mut longest = 0.0;
+    for (run, own) in replications.iter().zip(dropped) {
+        let kept = &run.segments[common.unwrap_or(own).min(run.segments.len().saturating_sub(1))..];
+        longest = kept.first().map_or(0.0, |first| first.start.secs()).max(longest);
+        groups.push(without_censored(kept.iter().collect()));
     }
     let refused = warm_up.iter().filter(|cut| cut.is_none()).count() as u32;
-    let half = |run: &Replication| run.end.secs() / 2.0;
-    let longest = replications.iter().zip(&warm_up).map(|(run, cut)| cut.unwrap_or_else(|| half(run)));
-    let warm_up_seconds = longest.fold(0.0, f64::max);
-    let regime = RegimeFound::Steady { warm_up_seconds, refused };
+    let regime = RegimeFound::Steady { warm_up_seconds: longest, refused };
     Groups { regime, warm_up, groups: batched(groups) }
+}
+
+/// How many segments begin before an instant.
+fn segments_before(run: &Replication, cut: Time) -> usize {
+    run.segments.iter().filter(|segment| segment.start < cut).count()
+}
+
+/// The lower median.
+fn median(mut values: Vec<usize>) -> usize {
+    values.sort_unstable();
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0)
 }
 
 /// The segments that begin at or after an instant; the last one if none does.

@@ -333,18 +333,19 @@ fn steady_run(index: u64, slow: u64) -> Replication {
 #[test]
 fn a_steady_run_loses_its_warm_up_by_whole_segments() {
     let model = model(Regime::Steady, &["only"], &[]);
-    let runs = [steady_run(0, 2), steady_run(1, 3), steady_run(2, 0)];
+    let runs = [steady_run(0, 2), steady_run(1, 2), steady_run(2, 0)];
     let got = metrics(&model, &runs, &EstimateSettings::new(0.95));
     let RegimeFound::Steady { warm_up_seconds, refused } = got.regime else { panic!("{:?}", got.regime) };
     assert_eq!(refused, 0);
-    close(warm_up_seconds, 30.0);
+    // The median of 2, 2 and 0 segments is cut off all three.
+    close(warm_up_seconds, 20.0);
     assert_eq!(got.warm_up.len(), 3);
     assert_eq!(got.warm_up[2], Some(0.0));
     let latency = find(&got, "mean_latency", &scope(None, None));
     assert!((1.0..1.003).contains(&latency.value), "{latency:?}");
     assert_eq!(latency.n, 3);
-    // Eight, seven and ten segments of fifty requests are left.
-    close(find(&got, "count_sent", &scope(None, None)).value, 1250.0 / 3.0);
+    // Eight segments of fifty requests are left of each.
+    close(find(&got, "count_sent", &scope(None, None)).value, 400.0);
 }
 
 #[test]
@@ -352,7 +353,8 @@ fn a_cut_beyond_half_is_refused_and_said() {
     let model = model(Regime::Steady, &["only"], &[]);
     let got = metrics(&model, &[steady_run(0, 7), steady_run(1, 1)], &EstimateSettings::new(0.95));
     let RegimeFound::Steady { warm_up_seconds, refused } = got.regime else { panic!("{:?}", got.regime) };
-    assert_eq!((refused, warm_up_seconds), (1, 50.0));
+    // The one that was refused counts as half of its segments; the lower median is the other's own cut.
+    assert_eq!((refused, warm_up_seconds), (1, 10.0));
     assert_eq!(got.warm_up[0], None);
 }
 

@@ -1,3 +1,5 @@
+//! What a text means, from file to model.
+
 use super::*;
 use crate::model::{Load, Regime, Replications, RunLength};
 use crate::outcome::Outcome;
@@ -264,4 +266,28 @@ fn finagle_and_envoy_shares_are_percentages_for_the_policy() {
     assert!(
         matches!(with("{ kind = \"envoy\", share = \"10%\" }"), RetryBudget::Envoy { percent, min: 3 } if percent == 10.0)
     );
+}
+
+#[test]
+fn depth_and_length_do_no_harm() {
+    for (open, close) in [("[", "]"), ("{ a = ", " }")] {
+        for depth in [50, 5_000, 100_000] {
+            let text = format!("x = {}1{}", open.repeat(depth), close.repeat(depth));
+            assert!(load("deep.toml", &text, &NoFiles, &[]).is_err());
+        }
+    }
+    let dotted = format!("{}b = 1", "a.".repeat(20_000));
+    assert!(load("deep.toml", &dotted, &NoFiles, &[]).is_err());
+    assert!(load("long.toml", &"[x]\n".repeat(5_000), &NoFiles, &[]).is_err());
+}
+
+#[test]
+fn a_point_of_a_sweep_differs_in_what_was_set_alone() {
+    let text = include_str!("../../../models/orchestrator.toml");
+    let loaded = load("orchestrator.toml", text, &NoFiles, &[]).unwrap();
+    let changed = loaded.document.with(&[Override::new("pool.generation.slots", "8")]).unwrap();
+    let mut again = check(changed, &NoFiles).unwrap().model;
+    assert_eq!(again.pools[0].settings.slots, Slots::Limited(8));
+    again.pools[0].settings.slots = Slots::Limited(6);
+    assert_eq!(again, loaded.model);
 }

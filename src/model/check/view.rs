@@ -129,7 +129,8 @@ impl<'d> View<'d> {
     }
 }
 
-static EMPTY: Table = Table { entries: Vec::new() };
+/// A table that is not there.
+pub(super) static EMPTY: Table = Table { entries: Vec::new() };
 
 /// The variant that a value names, and its table; the word alone stands for a table without keys.
 pub(super) fn tagged<'d>(node: &'d Node, spec: &'static grammar::Tagged) -> Option<(&'static str, View<'d>)> {

@@ -5,6 +5,7 @@ use super::super::grammar::{self, Forms, Kind, Names, Tagged};
 use super::super::nearest::{known_words, nearest, suggestion};
 use super::faults::Faults;
 use super::names::Declared;
+use super::words::{belongs_inside, describe, example_of, pick, plain, titled};
 use crate::quantity::{self, QuantityError};
 
 /// The walk; without declared names, references are not looked up.
@@ -51,10 +52,10 @@ impl Walk<'_, '_> {
         for key in spec.keys.iter().filter(|key| key.required && table.get(key.name).is_none()) {
             let message = format!("`{}` is missing", key.name);
             let hint = format!("for example: {} = {}", key.name, key.example);
-            self.faults.add(place, message, format!("{} needs it", spec.title), hint);
+            self.faults.add(place, message, format!("{} needs it", titled(spec, tag)), hint);
         }
         for forms in spec.forms {
-            self.forms(table, spec, forms, place);
+            self.forms(table, &titled(spec, tag), forms, place);
         }
     }
 
@@ -67,13 +68,13 @@ impl Walk<'_, '_> {
         self.faults.add(
             place,
             format!("unknown key `{key}`"),
-            format!("{} has no such key", spec.title),
+            format!("{} has no such key", titled(spec, tag)),
             hint,
         );
     }
 
     /// Keys that say the same thing in different ways.
-    fn forms(&mut self, table: &Table, spec: &grammar::Table, forms: &Forms, place: Place) {
+    fn forms(&mut self, table: &Table, title: &str, forms: &Forms, place: Place) {
         let written: Vec<_> = table
             .entries
             .iter()
@@ -87,7 +88,7 @@ impl Walk<'_, '_> {
         let all = || forms.sets.iter().map(|set| spelled(set)).collect::<Vec<_>>().join(", or ");
         let Some((first, one)) = written.first() else {
             if forms.required {
-                let message = format!("{} does not say enough", spec.title);
+                let message = format!("{title} does not say enough");
                 self.faults.add(place, message, "something is missing here", format!("give {}", all()));
             }
             return;
@@ -159,7 +160,7 @@ impl Walk<'_, '_> {
                 self.tagged_word(node, word, spec, field)
             }
             (Kind::Map { names, of }, Value::Table(table)) => self.map(node, table, *names, of, field),
-            (Kind::Named(spec), Value::Table(table)) => self.named(table, spec),
+            (Kind::Named(spec), Value::Table(table)) => self.named(table, spec, field),
             (Kind::Tables(of), Value::List(list)) => {
                 for item in list {
                     self.kind(item, of, field);
@@ -404,7 +405,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn named(&mut self, table: &Table, spec: &'static grammar::Table) {
+    fn named(&mut self, table: &Table, spec: &'static grammar::Table, field: Field<'_>) {
         for entry in &table.entries {
             if entry.key.trim().is_empty() {
                 self.faults.add(
@@ -416,90 +417,18 @@ impl Walk<'_, '_> {
             }
             match &entry.node.value {
                 Value::Table(inner) => self.table(inner, spec, None, entry.node.place),
+                // `[pool] slots = 6` instead of `[pool.main] slots = 6`.
+                _ if spec.key(&entry.key).is_some() => {
+                    let label = format!("`{}` is a key of {}, not its name", entry.key, spec.title);
+                    let hint = format!("write a header with a name, such as [{}.main]", field.name);
+                    self.faults.add(entry.place, format!("{} needs a name", spec.title), label, hint);
+                }
                 other => {
                     let message = format!("`{}` must be {}, as a table", entry.key, spec.title);
-                    let hint = match spec.key(&entry.key) {
-                        // `[pool] slots = 6` instead of `[pool.main] slots = 6`.
-                        Some(_) => format!("{} needs a name: write a header such as [pool.main]", spec.title),
-                        None => String::from("write a header of its own for each, with its keys below"),
-                    };
+                    let hint = format!("write a header [{}.{}], with its keys below", field.name, entry.key);
                     self.faults.add(entry.node.place, message, format!("this is {}", other.describe()), hint);
                 }
             }
         }
-    }
-}
-
-/// A number as a person would write it.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Integer(number) => number.to_string(),
-        Value::Float(number) => number.to_string(),
-        _ => String::new(),
-    }
-}
-
-/// Where an unknown key would be known: inside one of the table's tables.
-fn belongs_inside(key: &str, spec: &grammar::Table) -> Option<String> {
-    spec.keys.iter().find_map(|outer| match outer.kind {
-        Kind::Table(inner) if inner.key(key).is_some() => {
-            Some(format!("`{key}` belongs inside `{}`", outer.name))
-        }
-        _ => None,
-    })
-}
-
-/// The kind among several that a value is meant for.
-fn pick(kinds: &'static [Kind], value: &Value) -> Option<&'static Kind> {
-    let fits = |kind: &&Kind| match (kind, value) {
-        (Kind::Word(choices), Value::Text(word)) => choices.iter().any(|choice| choice.word == word),
-        (Kind::Share, Value::Text(text)) => text.trim_end().ends_with('%'),
-        (Kind::Rate { .. }, Value::Text(text)) => text.contains('/'),
-        (Kind::Duration { .. } | Kind::Text | Kind::Reference(_), Value::Text(_)) => true,
-        (Kind::Whole { .. }, Value::Integer(_)) => true,
-        (Kind::Number { .. } | Kind::Share, Value::Integer(_) | Value::Float(_)) => true,
-        (Kind::List { .. } | Kind::Pair(_), Value::List(_)) => true,
-        (Kind::Table(_) | Kind::Tagged(_) | Kind::Map { .. }, Value::Table(_)) => true,
-        _ => false,
-    };
-    // Narrow kinds of text come before the wide ones, whatever their order in the grammar.
-    let narrow = |kind: &&Kind| matches!(kind, Kind::Word(_) | Kind::Share | Kind::Rate { .. });
-    let found = kinds.iter().filter(narrow).find(fits).or_else(|| kinds.iter().find(fits));
-    let bare = matches!(value, Value::Integer(_) | Value::Float(_));
-    found.or_else(|| kinds.iter().find(|kind| bare && matches!(kind, Kind::Duration { .. })))
-}
-
-/// A value of the kind of a map's entries.
-fn example_of(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Duration { .. } => "\"30ms\"",
-        Kind::Whole { .. } => "2",
-        _ => "0.5",
-    }
-}
-
-/// What a kind is, for messages.
-fn describe(kind: &Kind) -> String {
-    match kind {
-        Kind::Any => "any value".into(),
-        Kind::Text => "a text".into(),
-        Kind::Flag => "true or false".into(),
-        Kind::Whole { .. } => "a whole number".into(),
-        Kind::Number { .. } => "a number".into(),
-        Kind::Duration { .. } => "a duration such as \"90s\"".into(),
-        Kind::Rate { .. } => "a rate such as \"12/s\"".into(),
-        Kind::Share => "a share such as 0.05 or \"5%\"".into(),
-        Kind::Word(choices) if choices.len() == 1 => format!("\"{}\"", choices[0].word),
-        Kind::Word(_) => "one of a few words".into(),
-        Kind::Reference(_) => "a name".into(),
-        Kind::Either(kinds) => kinds.iter().map(describe).collect::<Vec<_>>().join(" or "),
-        Kind::List { .. } => "a list".into(),
-        Kind::Pair(kinds) => format!("a list of {} and {}", describe(&kinds[0]), describe(&kinds[1])),
-        Kind::Table(spec) => format!("a table ({})", spec.title),
-        Kind::Tagged(spec) if spec.word_alone => format!("a word or a table ({})", spec.title),
-        Kind::Tagged(spec) => format!("a table ({})", spec.title),
-        Kind::Map { .. } => "a table".into(),
-        Kind::Named(_) => "a table of named tables".into(),
-        Kind::Tables(_) => "a list of tables".into(),
     }
 }

@@ -7,6 +7,7 @@
 mod client;
 mod distribution;
 mod experiment;
+mod fleet;
 mod load;
 mod pool;
 mod root;
@@ -17,13 +18,12 @@ pub use schema::{experiment_schema, schema};
 pub(super) use client::{BREAKER, BUDGET, CLIENT, CLIENT_RETRY, HEDGE};
 pub(super) use distribution::{DIST, DISTRIBUTION, EMPIRICAL_COLUMN};
 pub(super) use experiment::{AXIS, EXPERIMENT, OUTPUTS, SIZE, VARIANT};
+pub(super) use fleet::{AUTOSCALER, HOST, ROUTE, ROUTING};
 pub(super) use load::{
     ARRIVALS, BATCH, CLASS, FATES, PROFILE, RATE_STAGE, SINUSOID, SOURCE, SPIKE, STAGE, TRACE, TRACE_CLASS,
     TRACE_DEMAND, TRACE_TIME, USERS,
 };
-pub(super) use pool::{
-    ADMISSION, AUTOSCALER, BREAKDOWN, DISCIPLINE, HOST, POOL, POOL_RETRY, ROUTE, ROUTING, TRANSPORT, WORKER,
-};
+pub(super) use pool::{ADMISSION, BREAKDOWN, DISCIPLINE, POOL, POOL_RETRY, TRANSPORT, WORKER};
 pub(super) use root::{FAULT, OBJECTIVE, PHASE, PRICES, ROOT, RUN};
 
 /// What names a text may refer to.

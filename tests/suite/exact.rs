@@ -1,0 +1,80 @@
+//! The engine and its statistics against exact queueing results: every case of `tests/data/exact.toml` becomes a model
+//! file, and each exact value must lie inside the 99.9 % interval, which must be narrow.
+
+use poolsim::experiment::validate::exact::{self, Case, Check};
+
+/// Of some 900 intervals at 99.9 %, one may miss by chance; which seed is used is fixed.
+const SEED: u64 = 1;
+
+fn cases() -> Vec<Case> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/exact.toml");
+    let text = std::fs::read_to_string(path).expect("the case file is part of the project");
+    exact::cases(&text).expect("the case file is well formed")
+}
+
+fn describe(case: &Case, check: &Check) -> String {
+    let estimate = check.estimate;
+    format!(
+        "{} {}: exact {} against {} [{}, {}], half-width {:.2} % of at most {:.2} %",
+        case.id,
+        check.metric,
+        check.exact,
+        estimate.value,
+        estimate.low,
+        estimate.high,
+        check.half_width() * 100.0,
+        check.width_bound * 100.0
+    )
+}
+
+/// Checks the cases whose number leaves `part` over 4: four tests that the runner may run side by side.
+fn check_part(part: usize) {
+    let mut faults = Vec::new();
+    for (_, case) in cases().iter().enumerate().filter(|(number, _)| number % 4 == part) {
+        let checks = exact::check(case, 1.0, SEED).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!checks.is_empty(), "{} checks nothing", case.id);
+        let fault = |check: &&Check| !check.holds() || !check.is_narrow();
+        faults.extend(checks.iter().filter(fault).map(|check| describe(case, check)));
+    }
+    assert!(faults.is_empty(), "{} values are off:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn exact_values_lie_in_narrow_intervals_first_quarter() {
+    check_part(0);
+}
+
+#[test]
+fn exact_values_lie_in_narrow_intervals_second_quarter() {
+    check_part(1);
+}
+
+#[test]
+fn exact_values_lie_in_narrow_intervals_third_quarter() {
+    check_part(2);
+}
+
+#[test]
+fn exact_values_lie_in_narrow_intervals_last_quarter() {
+    check_part(3);
+}
+
+#[test]
+fn all_families_are_there() {
+    let cases = cases();
+    assert_eq!(cases.len(), 52);
+}
+
+#[test]
+fn a_wrong_value_is_noticed() {
+    // The same machinery with one exact value moved by 2 % must fail.
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/exact.toml");
+    let text = std::fs::read_to_string(path).expect("the case file is part of the project");
+    let text =
+        text.replacen("mean_wait = { value = 0.08333333333333", "mean_wait = { value = 0.08500000000000", 1);
+    let cases = exact::cases(&text).expect("the case file is well formed");
+    let case = cases.iter().find(|case| case.id == "mmc-2-50").expect("the case is there");
+    let checks = exact::check(case, 1.0, SEED).unwrap_or_else(|error| panic!("{error}"));
+    let wait = checks.iter().find(|check| check.metric == "mean_wait").expect("mean_wait is checked");
+    assert!(!wait.holds() && wait.is_narrow());
+}
