@@ -51,7 +51,7 @@ pub fn answer(record: &Record) -> String {
         return format!("{}: {size}: {}", record.name, judgement(row.judgement));
     }
     let [point] = record.points.as_slice() else {
-        return format!("{}: {} points", record.name, record.points.len());
+        return points(record);
     };
     if let RegimeFound::Unstable { growth_per_second } = &point.regime {
         let growth = figure::with_interval(Unit::PerSecond, growth_per_second);
@@ -75,6 +75,25 @@ pub fn answer(record: &Record) -> String {
             format!("{}: {count} {}{first}", record.name, judgement(worst))
         }
     }
+}
+
+/// How many points are good, and the cheapest of them.
+fn points(record: &Record) -> String {
+    let all = record.points.len();
+    let count = |wanted: Judgement| {
+        record.points.iter().filter(|point| overall(&point.verdicts) == Some(wanted)).count()
+    };
+    if record.points.iter().all(|point| point.verdicts.is_empty()) {
+        return format!("{}: {all} points", record.name);
+    }
+    let (met, open) = (count(Judgement::Met), count(Judgement::Undecided));
+    let open = if open > 0 { format!(", {open} are undecided") } else { String::new() };
+    let good = record.study.frontier.iter().filter(|one| one.meets);
+    let cheapest = good.min_by(|a, b| a.cost.total_cmp(&b.cost));
+    let cheapest = cheapest.map_or_else(String::new, |one| {
+        format!("; the cheapest is {}", record.points[one.point as usize].label)
+    });
+    format!("{}: {met} of {all} points meet every objective{open}{cheapest}", record.name)
 }
 
 fn objectives(count: usize, of: usize) -> String {

@@ -9,4 +9,6 @@ mod house;
 mod recorded;
 mod records;
 mod sample;
+mod sizing;
+mod sweeps;
 mod verdicts;
