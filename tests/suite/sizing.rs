@@ -15,12 +15,12 @@ const MMC: &str = "name = \"mmc\"\n[run]\nrequests = 8000\n[class.job]\ndemand =
     [source.s]\npool = \"main\"\nclass = \"job\"\narrivals = { rate = \"4/s\" }\n[pool.main]\nslots = 5\n\
     [[objective]]\nmetric = \"mean_wait\"\nat_most = \"100ms\"\n";
 
-/// Erlang A: 10 calls a second of one second, patience of two. Abandonments of 9.1 % at 10 agents, 5.5 % at 11, 3.1 %
+/// Erlang A: 10 calls a second of one second, patience of two. Abandonments of 10.4 % at 10 agents, 6.5 % at 11, 3.9 %
 /// at 12.
 const ERLANG_A: &str = "name = \"a\"\n[run]\nrequests = 20000\n[class.call]\ndemand = { dist = \"exponential\", mean = \"1s\" }\n\
     [source.s]\npool = \"main\"\nclass = \"call\"\narrivals = { rate = \"10/s\" }\n\
     patience = { dist = \"exponential\", mean = \"2s\" }\n[pool.main]\nslots = 5\n\
-    [[objective]]\nmetric = \"prob_abandon\"\nat_most = \"4%\"\n";
+    [[objective]]\nmetric = \"prob_abandon\"\nat_most = \"5%\"\n";
 
 fn planned(model: &str, seed: u64) -> (plan::Plan, Vec<Model>) {
     let document = Document::parse("m.toml", model).unwrap();
