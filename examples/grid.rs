@@ -4,6 +4,8 @@
 //! per second. `--peer REQUESTS_PER_SECOND` adds the ratio to another simulator's figure on the same large grid (see
 //! `examples/peers/simpy_grid.py`); `--small` runs a hundredth of the large grid.
 
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "an example that measures and prints")]
+
 use poolsim::experiment::plan::{self, Plan, Planned};
 use poolsim::experiment::run::Silent;
 use poolsim::experiment::size::{self, Rule};

@@ -1,5 +1,10 @@
 //! `poolsim sweep`: a model over a grid, whole or in parts.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "how often a sweep saves what it has is a matter of wall-clock time"
+)]
+
 use super::checked::{Folder, Out, Shard, Sweep};
 use super::exit::{Answer, Failure};
 use super::progress::PointBar;
