@@ -3,6 +3,8 @@
 //! `cargo run --release --example sizing` sizes M/M/c (mean wait by Erlang C) and M/M/c with impatience (Erlang A) and
 //! prints the share of seeds for which the size is the exact one; at least 95 % must be.
 
+#![allow(clippy::print_stdout, reason = "an example that prints what it found")]
+
 use poolsim::experiment::Judgement;
 use poolsim::experiment::plan;
 use poolsim::experiment::run::Silent;
