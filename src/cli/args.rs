@@ -54,6 +54,12 @@ pub enum ColorChoice {
 pub enum RawCommand {
     /// Run a model and judge its objectives
     Run(Box<RawRun>),
+    /// Run a model over a grid of settings and compare the points
+    Sweep(Box<RawSweep>),
+    /// Find the smallest capacity that meets every objective
+    Size(Box<RawSize>),
+    /// Put the results of shards together
+    Merge(RawMerge),
     /// Compare the simulator with exact queueing results or recorded runs
     Validate(RawValidate),
     /// Draw a record: a page to read, or its charts
@@ -149,6 +155,131 @@ report.html (one page that needs nothing else), charts/*.svg.
 
 Exit codes: 0 done or all objectives met, 1 an objective is missed, 2 could not, 3 undecided, 130 interrupted.";
 
+/// `poolsim sweep`.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = SWEEP_HELP)]
+pub struct RawSweep {
+    /// Experiment file
+    #[arg(value_name = "EXPERIMENT")]
+    pub experiment: String,
+
+    /// Seed of all random numbers [default: the experiment's, or the model's]
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub seed: Option<u64>,
+    /// Make exactly N replications of each point
+    #[arg(long, value_name = "N", help_heading = "Run", conflicts_with = "precision")]
+    pub replications: Option<u32>,
+    /// Replicate each point until intervals are ± this share of the value
+    #[arg(long, value_name = "SHARE", help_heading = "Run")]
+    pub precision: Option<String>,
+    /// Change a value of the model at every point (repeatable)
+    #[arg(long, value_name = "PATH=VALUE", help_heading = "Run")]
+    pub set: Vec<String>,
+    /// Threads [default: RAYON_NUM_THREADS, or one per core]
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub threads: Option<usize>,
+    /// Continue an interrupted sweep; it ends at the same bytes
+    #[arg(long, help_heading = "Run", conflicts_with = "shard")]
+    pub resume: bool,
+    /// Do only part I of N of the work (from 0); `env/N` takes I from the cluster's environment
+    #[arg(long, value_name = "I/N", help_heading = "Run", requires = "store")]
+    pub shard: Option<String>,
+    /// Folder for results of parts, to be put together with `poolsim merge`
+    #[arg(long, value_name = "DIR", help_heading = "Run")]
+    pub store: Option<String>,
+
+    /// How and where results are written.
+    #[command(flatten)]
+    pub out: RawOut,
+}
+
+/// How and where results are written.
+#[derive(Clone, Debug, Args)]
+pub struct RawOut {
+    /// How the result is written: text, json, csv or markdown
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
+    pub format: Format,
+    /// Write the result to FILE instead of standard output (`-`)
+    #[arg(short, long = "out", value_name = "FILE", help_heading = "Output")]
+    pub out: Option<String>,
+    /// Folder for record and tables, or `none` [default: output/NAME]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub output: Option<String>,
+    /// Write no report page
+    #[arg(long, help_heading = "Output")]
+    pub no_report: bool,
+    /// Say nothing on standard error but errors
+    #[arg(short, long, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+const SWEEP_HELP: &str = "\
+Examples:
+  poolsim sweep experiments/orchestrator.toml
+      every point of the grid; tables in output/orchestrator/
+  poolsim sweep experiments/orchestrator.toml --resume
+      go on where Ctrl-C stopped it
+  poolsim sweep experiments/orchestrator.toml --shard 3/16 --store /shared/orchestrator
+      one of sixteen workers; sweep as many as you like, anywhere
+  poolsim merge /shared/orchestrator
+      the record of all of them: the same bytes as from one process
+
+With `--shard env/N` the index comes from SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX, OMPI_COMM_WORLD_RANK,
+PBS_ARRAY_INDEX, SGE_TASK_ID (which counts from 1) or AWS_BATCH_JOB_ARRAY_INDEX.
+
+Files: output/NAME/record.json (everything), points.csv (a row for each point, class, phase and metric),
+tables.md.
+
+Exit codes: 0 done (a point may miss its objectives), 2 could not, 130 interrupted.";
+
+/// `poolsim merge`.
+#[derive(Clone, Debug, Args)]
+pub struct RawMerge {
+    /// Folder that the workers filled
+    #[arg(value_name = "DIR")]
+    pub store: String,
+    /// How and where results are written.
+    #[command(flatten)]
+    pub out: RawOut,
+}
+
+/// `poolsim size`.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = SIZE_HELP)]
+pub struct RawSize {
+    /// Experiment file with a [size] table
+    #[arg(value_name = "EXPERIMENT")]
+    pub experiment: String,
+
+    /// Seed of all random numbers [default: the experiment's, or the model's]
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub seed: Option<u64>,
+    /// Make at most N replications of a candidate
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub replications: Option<u32>,
+    /// Change a value of the model (repeatable)
+    #[arg(long, value_name = "PATH=VALUE", help_heading = "Run")]
+    pub set: Vec<String>,
+    /// Threads [default: RAYON_NUM_THREADS, or one per core]
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub threads: Option<usize>,
+
+    /// How and where results are written.
+    #[command(flatten)]
+    pub out: RawOut,
+}
+
+const SIZE_HELP: &str = "\
+Examples:
+  poolsim size experiments/orchestrator-size.toml
+      the smallest pool that meets every objective, why the next smaller one does not, and what would tip it over
+  poolsim size experiments/orchestrator-size.toml --set run.confidence=0.99
+      the same, surer
+
+Exit codes: 0 a size was found, 1 no candidate is large enough, 2 could not, 3 undecided (the answer says how many
+replications would settle it), 130 interrupted.";
+
 /// `poolsim validate`.
 #[derive(Clone, Debug, Args)]
 pub struct RawValidate {
@@ -242,4 +373,6 @@ pub struct RawSchema {
 pub enum SchemaOf {
     /// A model file.
     Model,
+    /// An experiment file.
+    Experiment,
 }

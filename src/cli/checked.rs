@@ -1,6 +1,6 @@
 //! The command line as meant: every text read, every contradiction refused before any work begins.
 
-use super::args::{Format, RawRun};
+use super::args::{Format, RawOut, RawRun, RawSize, RawSweep};
 use super::exit::Failure;
 use crate::quantity;
 use crate::time::{Span, Time};
@@ -131,6 +131,193 @@ pub fn run(raw: RawRun) -> Result<Run, Failure> {
         quiet: raw.quiet,
         command,
     })
+}
+
+/// How and where results are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Out {
+    /// How the result is written.
+    pub format: Format,
+    /// Where to.
+    pub sink: Sink,
+    /// Where files go.
+    pub folder: Folder,
+    /// Whether to draw the report.
+    pub report: bool,
+    /// Whether to keep silent.
+    pub quiet: bool,
+}
+
+/// The output flags as meant.
+pub fn out(raw: &RawOut) -> Out {
+    Out {
+        format: raw.format,
+        sink: match raw.out.as_deref() {
+            None | Some("-") => Sink::Stdout,
+            Some(path) => Sink::File(PathBuf::from(path)),
+        },
+        folder: match raw.output.as_deref() {
+            None => Folder::ByName,
+            Some("none") => Folder::Nowhere,
+            Some(path) => Folder::Given(PathBuf::from(path)),
+        },
+        report: !raw.no_report,
+        quiet: raw.quiet,
+    }
+}
+
+/// A part of the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which part, from 0.
+    pub index: usize,
+    /// Of how many.
+    pub of: usize,
+}
+
+/// What an experiment is run with, whichever command runs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Study {
+    /// Experiment file.
+    pub experiment: String,
+    /// Seed, if given.
+    pub seed: Option<u64>,
+    /// Replications.
+    pub repeat: Repeat,
+    /// Values to change at every point.
+    pub set: Vec<(String, String)>,
+    /// Threads, if given.
+    pub threads: Option<usize>,
+    /// How and where results are written.
+    pub out: Out,
+    /// The command that repeats the figures.
+    pub command: String,
+}
+
+/// `poolsim sweep`, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sweep {
+    /// The experiment.
+    pub study: Study,
+    /// Whether to continue.
+    pub resume: bool,
+    /// The part to do.
+    pub shard: Option<Shard>,
+    /// Folder for results of parts.
+    pub store: Option<PathBuf>,
+}
+
+/// Checks the arguments of `poolsim sweep`.
+///
+/// # Errors
+/// The first fault, with a hint.
+pub fn sweep(raw: RawSweep) -> Result<Sweep, Failure> {
+    let repeat = repeat(raw.replications, raw.precision.as_deref())?;
+    let command = study_command(
+        "sweep",
+        &raw.experiment,
+        raw.seed,
+        &raw.set,
+        raw.replications,
+        raw.precision.as_deref(),
+    );
+    if raw.threads == Some(0) {
+        return Err(at_least_one("--threads"));
+    }
+    Ok(Sweep {
+        study: Study {
+            experiment: raw.experiment,
+            seed: raw.seed,
+            repeat,
+            set: raw.set.iter().map(|text| setting(text)).collect::<Result<_, _>>()?,
+            threads: raw.threads,
+            out: out(&raw.out),
+            command,
+        },
+        resume: raw.resume,
+        shard: raw.shard.as_deref().map(|text| shard(text, &|name| std::env::var(name).ok())).transpose()?,
+        store: raw.store.map(PathBuf::from),
+    })
+}
+
+/// Checks the arguments of `poolsim size`.
+///
+/// # Errors
+/// The first fault, with a hint.
+pub fn size(raw: RawSize) -> Result<Study, Failure> {
+    let repeat = repeat(raw.replications, None)?;
+    let command = study_command("size", &raw.experiment, raw.seed, &raw.set, raw.replications, None);
+    if raw.threads == Some(0) {
+        return Err(at_least_one("--threads"));
+    }
+    Ok(Study {
+        experiment: raw.experiment,
+        seed: raw.seed,
+        repeat,
+        set: raw.set.iter().map(|text| setting(text)).collect::<Result<_, _>>()?,
+        threads: raw.threads,
+        out: out(&raw.out),
+        command,
+    })
+}
+
+fn repeat(replications: Option<u32>, relative: Option<&str>) -> Result<Repeat, Failure> {
+    match (replications, relative) {
+        (Some(0), _) => Err(at_least_one("--replications")),
+        (Some(n), _) => Ok(Repeat::Fixed(n)),
+        (None, Some(text)) => Ok(Repeat::Precision(precision(text)?)),
+        (None, None) => Ok(Repeat::AsModel),
+    }
+}
+
+/// Variables that say which part of an array of jobs a process is, and the number that they start from.
+const SHARD_VARIABLES: [(&str, usize); 6] = [
+    ("SLURM_ARRAY_TASK_ID", 0),
+    ("JOB_COMPLETION_INDEX", 0),
+    ("OMPI_COMM_WORLD_RANK", 0),
+    ("PBS_ARRAY_INDEX", 0),
+    ("SGE_TASK_ID", 1),
+    ("AWS_BATCH_JOB_ARRAY_INDEX", 0),
+];
+
+/// Reads `I/N` or `env/N`.
+fn shard(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Shard, Failure> {
+    let hint = "write I/N with I from 0 to N - 1, such as 3/16, or env/16 within an array of jobs";
+    let refused = |why: &str| Failure::new(format!("--shard {text}: {why}"), hint);
+    let (index, of) = text.split_once('/').ok_or_else(|| refused("not a part of a whole"))?;
+    let of: usize = of.trim().parse().map_err(|_| refused("the number of parts is no number"))?;
+    let index: usize = match index.trim() {
+        "env" => SHARD_VARIABLES
+            .iter()
+            .find_map(|(name, first)| variable(name)?.trim().parse::<usize>().ok()?.checked_sub(*first))
+            .ok_or_else(|| refused("no variable of a cluster says which part this is"))?,
+        index => index.parse().map_err(|_| refused("the part is no number"))?,
+    };
+    if index >= of {
+        return Err(refused(&format!("there is no part {index} of {of}")));
+    }
+    Ok(Shard { index, of })
+}
+
+fn study_command(
+    verb: &str,
+    experiment: &str,
+    seed: Option<u64>,
+    set: &[String],
+    replications: Option<u32>,
+    precision: Option<&str>,
+) -> String {
+    let mut words = vec![String::from("poolsim"), verb.to_owned(), experiment.to_owned()];
+    let mut flag = |name: &str, value: Option<String>| {
+        words.extend(value.into_iter().flat_map(|value| [format!("--{name}"), value]));
+    };
+    for one in set {
+        flag("set", Some(one.clone()));
+    }
+    flag("replications", replications.map(|n| n.to_string()));
+    flag("precision", precision.map(str::to_owned));
+    flag("seed", seed.map(|n| n.to_string()));
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
 fn at_least_one(flag: &str) -> Failure {

@@ -2,6 +2,7 @@
 
 use super::exit;
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Held while files are written. A file that is half-written lies beside its name and is renamed at the end, so
@@ -24,6 +25,27 @@ pub fn listen() {
         }
         let _ = writeln!(stderr, "interrupted");
         #[allow(clippy::exit, reason = "work in other threads cannot be waited for")]
+        std::process::exit(i32::from(exit::INTERRUPTED));
+    });
+}
+
+/// Whether someone asked to stop.
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Whether someone asked to stop, since [`listen_gently`].
+pub fn asked() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}
+
+/// Listens for Ctrl-C from now on: the first asks the work to stop where it can go on later, the second ends the
+/// process.
+pub fn listen_gently() {
+    let _ = ctrlc::set_handler(|| {
+        if !ASKED.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let _guard = hold();
+        #[allow(clippy::exit, reason = "asked twice, work in other threads cannot be waited for")]
         std::process::exit(i32::from(exit::INTERRUPTED));
     });
 }

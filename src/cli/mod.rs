@@ -6,8 +6,10 @@
 pub mod args;
 pub mod checked;
 pub mod exit;
+pub mod experiments;
 pub mod files;
 pub mod interrupt;
+pub mod merge;
 pub mod overrides;
 pub mod printer;
 pub mod progress;
@@ -15,6 +17,8 @@ pub mod progress;
 pub mod report;
 pub mod run;
 pub mod schema;
+pub mod size;
+pub mod sweep;
 pub mod terminal;
 pub mod validate;
 
@@ -46,6 +50,9 @@ fn answer(args: Vec<OsString>) -> u8 {
     terminal::set_color(raw.color);
     let result = match raw.command {
         RawCommand::Run(run) => checked::run(*run).and_then(|run| run::run(&run)),
+        RawCommand::Sweep(raw) => checked::sweep(*raw).and_then(|sweep| sweep::sweep(&sweep)),
+        RawCommand::Size(raw) => checked::size(*raw).and_then(|size| size::size(&size)),
+        RawCommand::Merge(raw) => merge::merge(&raw),
         RawCommand::Validate(args) => validate::run(&args),
         #[cfg(feature = "chart")]
         RawCommand::Report(report) => report::report(&report),

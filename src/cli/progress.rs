@@ -41,3 +41,52 @@ impl Progress for Bar {
         self.bar.inc(1);
     }
 }
+
+/// Draws the bar of a sweep: points done, requests per second, time left.
+#[derive(Debug)]
+pub struct PointBar {
+    bar: ProgressBar,
+    requests: AtomicU64,
+}
+
+impl PointBar {
+    /// A bar, or a hidden one when `quiet` or when standard error is no terminal.
+    pub fn new(quiet: bool) -> PointBar {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let template = "{wide_bar} {pos}/{len} points, {msg}, {eta} left";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style);
+        PointBar { bar, requests: AtomicU64::new(0) }
+    }
+
+    /// So many points are planned.
+    pub fn points(&self, points: usize) {
+        self.bar.set_length(points as u64);
+    }
+
+    /// A point is done.
+    pub fn point(&self) {
+        self.bar.inc(1);
+    }
+
+    /// So many more requests were simulated.
+    pub fn requests(&self, requests: u64) {
+        let total = self.requests.fetch_add(requests, Ordering::Relaxed) + requests;
+        if !self.bar.is_hidden() {
+            let rate = total as f64 / self.bar.elapsed().as_secs_f64().max(1e-3);
+            self.bar.set_message(format!("{} requests/s", crate::quantity::format_count(rate)));
+            self.bar.tick();
+        }
+    }
+
+    /// Removes the bar.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Drop for PointBar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -88,7 +88,10 @@ fn apply(model: &mut Model, args: &Run) {
 }
 
 /// Works on so many threads.
-fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+pub(super) fn in_pool<T: Send>(
+    threads: Option<usize>,
+    work: impl FnOnce() -> T + Send,
+) -> Result<T, Failure> {
     let Some(threads) = threads else { return Ok(work()) };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| {
@@ -115,7 +118,7 @@ fn save(record: &Record, folder: &Path, args: &Run) -> Result<(), Failure> {
 }
 
 #[cfg(feature = "chart")]
-fn draw(record: &Record, folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn draw(record: &Record, folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let style = report::chart::Style::default();
     Ok(report::files::write_report(record, folder, &style)?)
 }

@@ -13,6 +13,7 @@ use crate::model;
 pub fn schema(raw: &RawSchema) -> Result<Answer, Failure> {
     let schema = match raw.what {
         SchemaOf::Model => model::schema(),
+        SchemaOf::Experiment => model::experiment_schema(),
     };
     printer::put(&format!("{schema:#}\n"), &Sink::Stdout)?;
     Ok(Answer::Done)

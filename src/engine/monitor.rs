@@ -85,7 +85,7 @@ pub(super) struct Monitor<C> {
 }
 
 impl<C: SlotCalendar> Monitor<C> {
-    pub(super) fn new(model: &Model, expected: Span, horizon: Time) -> Monitor<C> {
+    pub(super) fn new(model: &Model, expected: Span, horizon: Time, requests: u64) -> Monitor<C> {
         let classes = model.classes.len();
         let cuts = cuts(model);
         let width = match model.run.bin {
@@ -120,7 +120,7 @@ impl<C: SlotCalendar> Monitor<C> {
             batches: Batches::default(),
             steady: model.run.regime == Regime::Steady,
             sent: 0,
-            next_cut,
+            next_cut: next_cut.min(requests),
             sending_ended: None,
         };
         monitor.find_border();
@@ -133,7 +133,7 @@ impl<C: SlotCalendar> Monitor<C> {
         &mut self.cells[cell as usize]
     }
 
-    /// Counts a new request; returns its cell. At `next_cut` requests, [`Monitor::cut_by_count`] comes first.
+    /// Counts a new request; returns its cell. After `next_cut` requests, [`Monitor::cut_by_count`] follows.
     #[inline(always)]
     pub(super) fn request(&mut self, now: Time, class: u16) -> u32 {
         self.sent += 1;
@@ -145,9 +145,9 @@ impl<C: SlotCalendar> Monitor<C> {
     }
 
     /// Ends a segment because enough requests have been sent. `hosts`: the use of hosts so far.
-    pub(super) fn cut_by_count(&mut self, now: Time, hosts: &[HostTally]) {
+    pub(super) fn cut_by_count(&mut self, now: Time, requests: u64, hosts: &[HostTally]) {
         if let Cuts::Requests { every } = self.cuts {
-            self.next_cut = self.next_cut.saturating_add(every);
+            self.next_cut = self.next_cut.saturating_add(every).min(requests);
             self.close_segment(now, 0, hosts.to_vec());
         }
     }

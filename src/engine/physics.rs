@@ -85,7 +85,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             timers: Timers::new(),
             jobs: Jobs::new(),
             hosts: plan.model.hosts.iter().map(|host| Host::new(host.contention.clone())).collect(),
-            monitor: Monitor::new(plan.model, plan.expected_length(), plan.horizon),
+            monitor: Monitor::new(plan.model, plan.expected_length(), plan.horizon, plan.requests),
             numbering: numbering.into_iter().collect(),
             news: false,
             inbox: Vec::with_capacity(16),

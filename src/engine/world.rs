@@ -304,9 +304,6 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         let mut left = self.sources[number].batch();
         while left > 0 {
             left -= 1;
-            if self.phys.monitor.sent >= self.phys.monitor.next_cut {
-                self.cut_by_count();
-            }
             let source = &mut self.sources[number];
             let job = self.phys.open_request(number, source);
             if left == 0 {
@@ -317,18 +314,25 @@ impl<'m, C: SlotCalendar> World<'m, C> {
                 }
             }
             self.send(job);
-            if self.phys.monitor.sent >= self.phys.plan.requests {
-                return self.stop_sending();
+            if self.phys.monitor.sent >= self.phys.monitor.next_cut && self.cut_by_count() {
+                return;
             }
         }
     }
 
+    /// Enough requests have been sent for a segment, or for the run: says whether for the run. A segment ends with its
+    /// last request, so it holds as many gaps as requests and its rates are right.
     #[cold]
-    fn cut_by_count(&mut self) {
+    fn cut_by_count(&mut self) -> bool {
+        if self.phys.monitor.sent >= self.phys.plan.requests {
+            self.stop_sending();
+            return true;
+        }
         let now = self.phys.now;
         self.phys.split_services(now);
         let hosts = self.phys.host_tallies(now);
-        self.phys.monitor.cut_by_count(now, &hosts);
+        self.phys.monitor.cut_by_count(now, self.phys.plan.requests, &hosts);
+        false
     }
 
     /// A user sends, if it still may.
@@ -336,13 +340,10 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         if !self.phys.user_may_send(id) {
             return;
         }
-        if self.phys.monitor.sent >= self.phys.monitor.next_cut {
-            self.cut_by_count();
-        }
         let job = self.phys.user_request(id);
         self.send_again(job);
-        if self.phys.monitor.sent >= self.phys.plan.requests {
-            self.stop_sending();
+        if self.phys.monitor.sent >= self.phys.monitor.next_cut {
+            self.cut_by_count();
         }
     }
 

@@ -1,10 +1,17 @@
 //! Which runs answer a question, and what their numbers say.
 
+pub mod compare;
 pub mod estimate;
 pub mod metric;
+pub mod outline;
+pub mod plan;
 pub mod record;
 pub mod run;
+pub mod size;
+pub mod store;
 pub mod stretch;
+pub mod study;
+pub mod sweep;
 pub mod validate;
 pub mod verdict;
 

@@ -9,6 +9,7 @@
 use super::estimate::{Band, Curve, RegimeFound};
 use super::metric::{Metric, Scope, Unit};
 use super::stretch::Stretch;
+use super::study::Study;
 use super::verdict::Verdict;
 use crate::stats::Estimate;
 use serde::{Deserialize, Serialize};
@@ -251,6 +252,9 @@ pub struct Record {
     /// What to know about the whole.
     #[serde(default)]
     pub warnings: Vec<Warning>,
+    /// What several points say together.
+    #[serde(flatten, default)]
+    pub study: Study,
 }
 
 /// Why a record could not be read or written.
@@ -339,16 +343,16 @@ impl Record {
 
 /// Writes a file whole or not at all: to a neighbour in the same folder, flushed to the disk, then renamed.
 ///
+/// Several writers of one file do not disturb each other: each has a neighbour of its own. The number of a process
+/// is not enough to tell them apart (every container has a process 1), so a name that is taken is left alone.
+///
 /// # Errors
 /// [`RecordError::Io`], naming the file meant; the neighbour is removed.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
     let failed = |source| RecordError::Io { path: path.to_owned(), source };
     let name = path.file_name().ok_or_else(|| failed(io::Error::from(io::ErrorKind::InvalidFilename)))?;
-    let mut neighbour = name.to_owned();
-    neighbour.push(format!(".{}.tmp", std::process::id()));
-    let neighbour = path.with_file_name(neighbour);
-    let write = || -> io::Result<()> {
-        let mut file = fs::File::create(&neighbour)?;
+    let (mut file, neighbour) = neighbour_of(path, name).map_err(failed)?;
+    let mut write = || -> io::Result<()> {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&neighbour, path)
@@ -358,6 +362,22 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
         let _ = fs::remove_file(&neighbour);
         failed(error)
     })
+}
+
+/// A new file beside another.
+fn neighbour_of(path: &Path, name: &std::ffi::OsStr) -> io::Result<(fs::File, PathBuf)> {
+    /// Leftovers of killed writers that are passed over.
+    const NAMES: u32 = 1000;
+    let mut number = 0;
+    loop {
+        let mut neighbour = name.to_owned();
+        neighbour.push(format!(".{}-{number}.tmp", std::process::id()));
+        let neighbour = path.with_file_name(neighbour);
+        match fs::OpenOptions::new().write(true).create_new(true).open(&neighbour) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < NAMES => number += 1,
+            opened => return opened.map(|file| (file, neighbour)),
+        }
+    }
 }
 
 /// The fingerprint of replications, in index order: the first 64 bits of the SHA-256 of their hashes, as

@@ -5,17 +5,19 @@
 //! number, each later one as many as the widest interval so far asks for (its half-width shrinks with the root of
 //! the number), between a quarter more and three times as many, up to a cap.
 
-use super::estimate::{self, EstimateSettings, Estimated, RegimeFound};
+use super::estimate::{self, EstimateSettings, Estimated, RegimeFound, Wanted};
 use super::metric::{Metric, Scope, Unit};
 use super::record::{
     self, GivenModel, Kind, Parts, PhaseSpan, Point, Record, SCHEMA, Setting, Settings, Warning, World,
 };
+use super::study::Study;
 use super::verdict::{self, Evidence, Judgement};
 use crate::engine::{self, Breach};
 use crate::model::{Model, Replications, RunLength};
 use crate::random::RNG_CONTRACT;
 use crate::stats::Replication;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// What watches a run from outside. It may draw a bar or stop the run; it never changes a figure.
 pub trait Progress: Sync {
@@ -92,10 +94,41 @@ pub fn run(model: &Model, given: Given, progress: &dyn Progress) -> Result<Recor
         warnings: given.warnings,
         chosen: None,
         differences: Vec::new(),
+        study: Study::default(),
     })
 }
 
-/// Runs one point of a plan.
+/// What tells a point from others, and what is kept of it.
+#[derive(Clone, Debug, Default)]
+pub struct Task<'a> {
+    /// Its place in the plan.
+    pub index: u64,
+    /// What tells it from the others, for people.
+    pub label: String,
+    /// What was set.
+    pub settings: Vec<Setting>,
+    /// Whether bands over time are made.
+    pub timelines: bool,
+    /// Whether quantile curves are made.
+    pub curves: bool,
+    /// Figures of which every replication's own value is kept.
+    pub sampled: &'a [Wanted],
+    /// Whether replications run in parallel, or one after the other because points do.
+    pub parallel: bool,
+}
+
+/// A point and what its comparison with others needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    /// The point.
+    pub point: Point,
+    /// By figure and replication: its own value.
+    pub samples: Vec<Vec<Option<f64>>>,
+    /// Mean length of a replication, seconds.
+    pub seconds: f64,
+}
+
+/// Runs one point that stands alone.
 ///
 /// # Errors
 /// A [`RunError`].
@@ -106,14 +139,35 @@ pub fn point(
     settings: Vec<Setting>,
     progress: &dyn Progress,
 ) -> Result<Point, RunError> {
-    let Rounds { replications, estimated, warning } = rounds(model, progress, &engine::simulate)?;
+    let task = Task { index, label, settings, timelines: true, curves: true, parallel: true, sampled: &[] };
+    Ok(finish(model, task, progress)?.point)
+}
+
+/// Runs one point of a plan.
+///
+/// # Errors
+/// A [`RunError`].
+pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<Finished, RunError> {
+    let prepared = engine::prepare(model);
+    let simulate = |_: &Model, index: u64| {
+        let mut replication = prepared.run(index)?;
+        if !task.timelines {
+            // The bulk of a timeline; what is left of it tells growth.
+            replication.timeline.bins.iter_mut().for_each(|bin| bin.latency = Vec::new());
+        }
+        Ok(replication)
+    };
+    let keep = Keep { timelines: task.timelines, curves: task.curves, parallel: task.parallel };
+    let Rounds { replications, estimated, warning } = rounds(model, progress, &simulate, keep)?;
     let made = replications.len() as u64;
     let evidence = Evidence { metrics: &estimated.metrics, regime: &estimated.regime, replications: made };
     let verdicts = verdict::judge_all(&model.objectives, &evidence);
-    Ok(Point {
-        index,
-        label,
-        settings,
+    let samples = samples(model, &replications, task.sampled);
+    let seconds = replications.iter().map(|one| one.end.secs()).sum::<f64>() / made as f64;
+    let point = Point {
+        index: task.index,
+        label: task.label,
+        settings: task.settings,
         parts: parts_of(model),
         replications: made,
         requests: replications.iter().map(requests_of).sum(),
@@ -129,10 +183,34 @@ pub fn point(
         warnings: warning.into_iter().collect(),
         world: World::Simulated,
         stretch: None,
-    })
+    };
+    Ok(Finished { point, samples, seconds })
 }
 
-fn settings_of(model: &Model, overrides: Vec<String>) -> Settings {
+/// By figure and replication: its own value.
+pub(super) fn samples(
+    model: &Model,
+    replications: &[Replication],
+    wanted: &[Wanted],
+) -> Vec<Vec<Option<f64>>> {
+    let mut samples = vec![Vec::with_capacity(replications.len()); wanted.len()];
+    if wanted.is_empty() {
+        return samples;
+    }
+    let settings =
+        EstimateSettings { timelines: false, curves: false, ..EstimateSettings::new(model.run.confidence) };
+    for replication in replications {
+        let own = estimate::chosen(model, std::slice::from_ref(replication), &settings, wanted);
+        for (column, one) in samples.iter_mut().zip(wanted) {
+            let metric =
+                own.metrics.iter().find(|metric| metric.name == one.name && metric.scope == one.scope);
+            column.push(metric.map(|metric| metric.estimate.value));
+        }
+    }
+    samples
+}
+
+pub(super) fn settings_of(model: &Model, overrides: Vec<String>) -> Settings {
     let (precision, replications) = match model.run.replications {
         Replications::Fixed(n) => (None, u64::from(n)),
         Replications::Precision { relative, max, .. } => (Some(relative), u64::from(max)),
@@ -163,7 +241,15 @@ fn requests_of(replication: &Replication) -> u64 {
 }
 
 /// What makes one replication: the engine, or in tests something with a known answer.
-type Simulate<'a> = &'a (dyn Fn(&Model, u64) -> Result<Replication, Breach> + Sync);
+pub(super) type Simulate<'a> = &'a (dyn Fn(&Model, u64) -> Result<Replication, Breach> + Sync);
+
+/// What is made of replications, and how.
+#[derive(Clone, Copy)]
+struct Keep {
+    timelines: bool,
+    curves: bool,
+    parallel: bool,
+}
 
 /// What a sequence of rounds came to.
 struct Rounds {
@@ -173,7 +259,12 @@ struct Rounds {
 }
 
 /// Replicates until the figures are narrow enough, the cap is reached, or narrowness means nothing.
-fn rounds(model: &Model, progress: &dyn Progress, simulate: Simulate<'_>) -> Result<Rounds, RunError> {
+fn rounds(
+    model: &Model,
+    progress: &dyn Progress,
+    simulate: Simulate<'_>,
+    keep: Keep,
+) -> Result<Rounds, RunError> {
     let (relative, first, most) = match model.run.replications {
         Replications::Fixed(n) => (None, u64::from(n.max(1)), u64::from(n.max(1))),
         Replications::Precision { relative, min, max } => {
@@ -181,14 +272,20 @@ fn rounds(model: &Model, progress: &dyn Progress, simulate: Simulate<'_>) -> Res
         }
     };
     let overloaded = model.offered_load().into_iter().flatten().any(|load| load >= 1.0);
-    let everything = EstimateSettings { overloaded, ..EstimateSettings::new(model.run.confidence) };
+    let everything = EstimateSettings {
+        overloaded,
+        timelines: keep.timelines,
+        curves: keep.curves,
+        ..EstimateSettings::new(model.run.confidence)
+    };
     // Courses and curves are wanted once, at the end.
     let figures = EstimateSettings { timelines: false, curves: false, ..everything };
     let mut replications = Vec::new();
     let mut total = first;
     loop {
         progress.planned(total);
-        replications.extend(replicate(model, replications.len() as u64..total, progress, simulate)?);
+        let next = replications.len() as u64..total;
+        replications.extend(replicate(model, next, progress, simulate, keep.parallel)?);
         let widest = relative.and_then(|asked| {
             let estimated = estimate::metrics(model, &replications, &figures);
             Some((widest(model, &estimated, total, asked)?, asked))
@@ -212,24 +309,26 @@ fn next_total(total: u64, needed: f64, most: u64) -> u64 {
     needed.clamp(total + total.div_ceil(4), total * 3).min(most)
 }
 
-/// Runs replications of a range in parallel; the first failure in index order wins.
-fn replicate(
+/// Runs replications of a range; the first failure in index order wins.
+pub(super) fn replicate(
     model: &Model,
     range: std::ops::Range<u64>,
     progress: &dyn Progress,
     simulate: Simulate<'_>,
+    parallel: bool,
 ) -> Result<Vec<Replication>, RunError> {
-    let results: Vec<Result<Replication, RunError>> = range
-        .into_par_iter()
-        .map(|index| {
-            if progress.interrupted() {
-                return Err(RunError::Interrupted);
-            }
-            let replication = simulate(model, index).map_err(RunError::Breach)?;
-            progress.done(requests_of(&replication));
-            Ok(replication)
-        })
-        .collect();
+    let one = |index: u64| {
+        if progress.interrupted() {
+            return Err(RunError::Interrupted);
+        }
+        let replication = simulate(model, index).map_err(RunError::Breach)?;
+        progress.done(requests_of(&replication));
+        Ok(replication)
+    };
+    if !parallel {
+        return range.map(one).collect();
+    }
+    let results: Vec<Result<Replication, RunError>> = range.into_par_iter().map(one).collect();
     results.into_iter().collect()
 }
 
@@ -329,6 +428,8 @@ mod tests {
     use crate::time::{Span, Time};
     use crate::workload::Distribution;
 
+    const ALL: Keep = Keep { timelines: true, curves: true, parallel: true };
+
     #[test]
     fn a_round_asks_for_what_the_widest_interval_needs_within_limits() {
         let widest = Widest { what: String::from("latency_p95"), relative: 0.04 };
@@ -405,7 +506,7 @@ mod tests {
     #[test]
     fn rounds_end_when_the_figures_are_as_narrow_as_asked_whatever_the_threads() {
         let model = model(Replications::Precision { relative: 0.02, min: 10, max: 2000 });
-        let made = |threads| on_threads(threads, || rounds(&model, &Silent, &known).unwrap());
+        let made = |threads| on_threads(threads, || rounds(&model, &Silent, &known, ALL).unwrap());
         let (one, three) = (made(1), made(3));
         assert_eq!(one.replications, three.replications);
         assert_eq!(one.estimated, three.estimated);
@@ -421,14 +522,14 @@ mod tests {
     #[test]
     fn the_cap_ends_the_rounds_with_a_warning() {
         let model = model(Replications::Precision { relative: 0.001, min: 10, max: 40 });
-        let rounds = rounds(&model, &Silent, &known).unwrap();
+        let rounds = rounds(&model, &Silent, &known, ALL).unwrap();
         assert_eq!(rounds.replications.len(), 40);
         assert_eq!(rounds.warning.unwrap().code, "precision_not_reached");
     }
 
     #[test]
     fn a_fixed_number_is_kept_to() {
-        let rounds = rounds(&model(Replications::Fixed(7)), &Silent, &known).unwrap();
+        let rounds = rounds(&model(Replications::Fixed(7)), &Silent, &known, ALL).unwrap();
         assert_eq!(
             rounds.replications.iter().map(|one| one.index).collect::<Vec<_>>(),
             [0, 1, 2, 3, 4, 5, 6]
@@ -443,7 +544,7 @@ mod tests {
             _ => known(model, index),
         };
         for threads in [1, 4] {
-            let error = on_threads(threads, || rounds(&model, &Silent, &breaks)).err().unwrap();
+            let error = on_threads(threads, || rounds(&model, &Silent, &breaks, ALL)).err().unwrap();
             assert!(error.to_string().ends_with("lost a job (seed 7, replication 5)"), "{error}");
         }
     }
@@ -456,7 +557,7 @@ mod tests {
                 true
             }
         }
-        let stopped = rounds(&model(Replications::Fixed(3)), &Stop, &known);
+        let stopped = rounds(&model(Replications::Fixed(3)), &Stop, &known, ALL);
         assert_eq!(stopped.err(), Some(RunError::Interrupted));
     }
 

@@ -10,7 +10,7 @@
 //! - **Unstable.** Where work comes in faster than it can be done, a latency has no limit: an upper bound on a
 //!   time is missed, whatever the figure of a finite run.
 
-use super::estimate::RegimeFound;
+use super::estimate::{RegimeFound, Wanted};
 use super::metric::{Metric, Scope, Unit};
 use crate::model::{Bound, Objective};
 use crate::stats::Estimate;
@@ -133,6 +133,11 @@ pub fn judge(objective: &Objective, evidence: &Evidence<'_>) -> Verdict {
         return none_seen(verdict, requests, evidence.replications);
     }
     by_interval(verdict, &estimate, evidence.replications)
+}
+
+/// The figure that an objective asks for.
+pub fn wanted(objective: &Objective) -> Wanted {
+    Wanted { name: objective.metric.clone(), scope: scope_of(objective) }
 }
 
 fn scope_of(objective: &Objective) -> Scope {

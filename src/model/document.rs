@@ -142,7 +142,46 @@ impl Node {
     }
 }
 
+impl Node {
+    /// The same value as a part of another text.
+    fn moved_to(&self, origin: Origin) -> Node {
+        let place = |place: Place| Place { origin, ..place };
+        let value = match &self.value {
+            Value::List(list) => Value::List(list.iter().map(|node| node.moved_to(origin)).collect()),
+            Value::Table(table) => {
+                let moved = |entry: &Entry| Entry {
+                    key: entry.key.clone(),
+                    place: place(entry.place),
+                    node: entry.node.moved_to(origin),
+                };
+                Value::Table(Table { entries: table.entries.iter().map(moved).collect() })
+            }
+            plain => plain.clone(),
+        };
+        Node { value, place: place(self.place) }
+    }
+}
+
 impl Value {
+    /// The value as JSON, for records.
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::{Value as Json, json};
+        match self {
+            Value::Text(text) | Value::Date(text) => json!(text),
+            Value::Integer(number) => {
+                i64::try_from(*number).map_or_else(|_| json!(number.to_string()), |n| json!(n))
+            }
+            Value::Float(number) => json!(number),
+            Value::Flag(flag) => json!(flag),
+            Value::List(list) => list.iter().map(|node| node.value.to_json()).collect(),
+            Value::Table(table) => table
+                .entries
+                .iter()
+                .map(|entry| (entry.key.clone(), entry.node.value.to_json()))
+                .collect::<Json>(),
+        }
+    }
+
     /// What the value is, for messages.
     pub fn describe(&self) -> &'static str {
         match self {
@@ -231,6 +270,73 @@ impl Document {
             }
         }
         if faults.is_empty() { Ok(document) } else { Err(Diagnostics::new(faults)) }
+    }
+
+    /// The document with values of another document put in; later ones win. Faults in them point into that one.
+    ///
+    /// # Errors
+    /// Every path that leads nowhere.
+    pub fn with_values(&self, from: &Document, values: &[Entry]) -> Result<Document, Diagnostics> {
+        let mut document = self.clone();
+        let origin = document.adopt(from);
+        let mut faults = Vec::new();
+        for entry in values {
+            let node = entry.node.moved_to(origin);
+            if let Err(stray) = set(&mut document.root, &entry.key, node) {
+                let span = entry.place.start as usize..entry.place.end as usize;
+                let location = Some(Location { source: from.file.clone(), span });
+                let (severity, label) = (Severity::Error, format!("`{}` leads nowhere", entry.key));
+                let (message, hint) = (stray.message, stray.hint);
+                faults.push(Diagnostic { severity, message, location, label, related: None, hint });
+            }
+        }
+        if faults.is_empty() { Ok(document) } else { Err(Diagnostics::new(faults)) }
+    }
+
+    /// The document with elements of another document added to a list at its top level.
+    pub fn with_elements(&self, from: &Document, key: &str, elements: &[Node]) -> Document {
+        let mut document = self.clone();
+        let origin = document.adopt(from);
+        let moved: Vec<Node> = elements.iter().map(|node| node.moved_to(origin)).collect();
+        let Some(place) = moved.first().map(|node| node.place) else { return document };
+        match document.root.get_mut(key) {
+            Some(Node { value: Value::List(list), .. }) => list.extend(moved),
+            // What is no list is reported as such by the check.
+            Some(_) => {}
+            None => {
+                let node = Node { value: Value::List(moved), place };
+                document.root.entries.push(Entry { key: String::from(key), place, node });
+            }
+        }
+        document
+    }
+
+    /// The document without the value at a path of tables, if it is there.
+    pub fn without(&self, path: &[&str]) -> Document {
+        fn remove(table: &mut Table, path: &[&str]) {
+            match path {
+                [] => {}
+                [last] => table.entries.retain(|entry| entry.key != *last),
+                [first, rest @ ..] => {
+                    if let Some(Node { value: Value::Table(inner), .. }) = table.get_mut(first) {
+                        remove(inner, rest);
+                    }
+                }
+            }
+        }
+        let mut document = self.clone();
+        remove(&mut document.root, path);
+        document
+    }
+
+    /// Makes another document's text one of those that places may point into.
+    fn adopt(&mut self, from: &Document) -> Origin {
+        let known = self.overrides.iter().position(|source| Arc::ptr_eq(source, &from.file));
+        let index = known.unwrap_or_else(|| {
+            self.overrides.push(from.file.clone());
+            self.overrides.len() - 1
+        });
+        Origin::Override(index as u16)
     }
 
     /// The value at a path.

@@ -12,10 +12,10 @@ mod nearest;
 mod offered;
 pub mod presets;
 
-pub use check::{Files, Loaded, NoFiles, check, load};
+pub use check::{Files, Loaded, NoFiles, check, experiment, load};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use document::{Document, Override};
-pub use grammar::schema;
+pub use grammar::{experiment_schema, schema};
 pub use nearest::{known_words, nearest, suggestion};
 
 use crate::outcome::OutcomeSet;

@@ -165,7 +165,7 @@ mod tests {
     fn drained(order: IdleOrder) -> Vec<u32> {
         let mut chance = Streams::new(1, 0).stream(Purpose::Policy, 0);
         let mut set = IdleSet::new(order, 100);
-        [5, 70, 2, 9].map(|slot| set.insert(slot));
+        [5, 70, 2, 9].into_iter().for_each(|slot| set.insert(slot));
         set.remove(70);
         set.remove(70);
         let mut drained = Vec::new();

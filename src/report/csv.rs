@@ -30,6 +30,44 @@ pub fn timelines(record: &Record) -> String {
     rows(record, &tail, |point| point.timelines.iter().flat_map(band_rows).collect())
 }
 
+/// One row per comparison of two points: from, to, along, their values there, metric, scope, unit, difference, ratio.
+pub fn comparisons(record: &Record) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut write = |row: &[String]| writer.write_record(row).expect("rows of one table are equally long");
+    let header = [
+        "from",
+        "to",
+        "along",
+        "from_value",
+        "to_value",
+        "metric",
+        "class",
+        "phase",
+        "pool",
+        "host",
+        "unit",
+        "difference",
+        "low",
+        "high",
+        "n",
+        "confidence",
+        "variance_ratio",
+    ];
+    write(&header.map(str::to_owned));
+    for one in &record.study.comparisons {
+        let head = [one.from.to_string(), one.to.to_string(), one.along.clone()];
+        let labels = [one.from_label.clone(), one.to_label.clone(), one.metric.clone()];
+        let figures = [one.difference.value, one.difference.low, one.difference.high].map(number);
+        let tail =
+            [one.difference.n.to_string(), number(one.difference.confidence), number(one.variance_ratio)];
+        let row = head.into_iter().chain(labels).chain(scope_cells(&one.scope));
+        let row = row.chain([unit(one.unit).to_owned()]).chain(figures).chain(tail);
+        write(&row.collect::<Vec<_>>());
+    }
+    let bytes = writer.into_inner().expect("writing to memory does not fail");
+    String::from_utf8(bytes).expect("every cell is text")
+}
+
 fn rows(
     record: &Record,
     tail: &[&str],

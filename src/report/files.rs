@@ -1,12 +1,12 @@
 //! A record and its tables in a folder, each file whole or not there.
 
-use super::csv;
-use crate::experiment::record::{Record, RecordError, write_whole};
 #[cfg(feature = "chart")]
 use super::{
     chart::{self, Style, Theme},
     html,
 };
+use super::{csv, markdown};
+use crate::experiment::record::{Record, RecordError, write_whole};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -99,6 +99,30 @@ pub fn write_charts(
 #[cfg(feature = "chart")]
 fn unpainted(path: &Path, error: &chart::PaintError) -> RecordError {
     RecordError::Io { path: path.to_owned(), source: std::io::Error::other(error.to_string()) }
+}
+
+/// Writes the files of a sweep or a size into a folder: `points.csv`, `comparisons.csv`, `tables.md`, timelines where
+/// any were kept, and last `record.json`.
+///
+/// # Errors
+/// [`RecordError::Io`] with the path that could not be made.
+pub fn write_study(record: &Record, folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
+    fs::create_dir_all(folder).map_err(|source| RecordError::Io { path: folder.to_owned(), source })?;
+    let mut files = vec![("points.csv", csv::metrics(record)), ("tables.md", markdown::document(record))];
+    if !record.study.comparisons.is_empty() {
+        files.push(("comparisons.csv", csv::comparisons(record)));
+    }
+    if record.points.iter().any(|point| !point.timelines.is_empty()) {
+        files.push(("timeline.csv", csv::timelines(record)));
+    }
+    files.push((RECORD, record.to_json()));
+    files
+        .into_iter()
+        .map(|(name, text)| {
+            let path = folder.join(name);
+            write_whole(&path, text.as_bytes()).map(|()| path)
+        })
+        .collect()
 }
 
 #[cfg(test)]

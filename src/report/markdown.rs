@@ -1,5 +1,6 @@
 //! A record as a Markdown document, for a review or a pull request.
 
+use super::study;
 use super::table::{self, Table};
 use super::words;
 use crate::experiment::record::{Record, Warning};
@@ -8,7 +9,7 @@ use std::fmt::Write;
 /// The whole document.
 pub fn document(record: &Record) -> String {
     let mut text = format!("# {}\n\n**{}**\n", escape(&record.name), escape(&words::answer(record)));
-    if let [point] = record.points.as_slice() {
+    if let ([point], None) = (record.points.as_slice(), &record.study.size) {
         let _ = write!(text, "\n- {}\n- {}\n", escape(&words::regime(point)), words::effort(record, point));
         if !point.verdicts.is_empty() {
             text.push_str(
@@ -29,6 +30,15 @@ pub fn document(record: &Record) -> String {
         }
         warnings(&mut text, record.warnings.iter().chain(&point.warnings));
     } else {
+        if let Some(answer) = &record.study.size {
+            text.push('\n');
+            for sentence in study::sentences(answer) {
+                let _ = writeln!(text, "- {}", escape(&sentence));
+            }
+        }
+        for table in study::tables(record) {
+            draw(&mut text, &table);
+        }
         draw(&mut text, &table::points(record));
         warnings(&mut text, record.warnings.iter());
     }

@@ -12,6 +12,7 @@ pub mod files;
 pub mod html;
 pub mod markdown;
 pub mod spark;
+pub mod study;
 pub mod table;
 pub mod text;
 pub mod words;

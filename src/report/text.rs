@@ -2,6 +2,7 @@
 
 use super::figure;
 use super::spark;
+use super::study;
 use super::table::{self, Table};
 use super::words;
 use crate::experiment::record::{Point, Record, Warning};
@@ -40,10 +41,10 @@ pub fn page(record: &Record, look: Look) -> String {
     let worst = overall(record.points.iter().flat_map(|point| &point.verdicts));
     let style = worst.map_or(BOLD, style_of);
     let _ = writeln!(text, "{}", page.paint(style, &words::answer(record)));
-    if let [point] = record.points.as_slice() {
+    if let ([point], None) = (record.points.as_slice(), &record.study.size) {
         page.point(&mut text, record, point);
     } else {
-        page.table(&mut text, &table::points(record));
+        page.study(&mut text, record);
         page.warnings(&mut text, record.warnings.iter());
     }
     let _ = writeln!(
@@ -85,6 +86,22 @@ impl Page {
         }
         self.courses(text, &point.timelines);
         self.warnings(text, record.warnings.iter().chain(&point.warnings));
+    }
+
+    /// Several points: the answer of a search, or the grid and what it says.
+    fn study(&self, text: &mut String, record: &Record) {
+        if let Some(answer) = &record.study.size {
+            for sentence in study::sentences(answer) {
+                let _ = writeln!(text, "{sentence}");
+            }
+        }
+        let tables = study::tables(record);
+        if tables.is_empty() {
+            self.table(text, &table::points(record));
+        }
+        for table in &tables {
+            self.table(text, table);
+        }
     }
 
     fn verdicts(&self, text: &mut String, verdicts: &[Verdict]) {

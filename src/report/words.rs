@@ -47,6 +47,13 @@ pub fn found(verdict: &Verdict) -> String {
 
 /// The answer in one sentence.
 pub fn answer(record: &Record) -> String {
+    if let Some(answer) = &record.study.size {
+        let row = &answer.rows[answer.chosen];
+        let size = row
+            .smallest
+            .map_or_else(|| String::from("no size found"), |size| format!("{} = {size}", answer.capacity));
+        return format!("{}: {size}: {}", record.name, judgement(row.judgement));
+    }
     let chosen = record.chosen.and_then(|chosen| record.points.iter().find(|point| point.index == chosen));
     match (chosen, record.points.as_slice()) {
         (Some(point), [_, _, ..]) => {
@@ -57,12 +64,7 @@ pub fn answer(record: &Record) -> String {
             answer_of(&format!("{} at {}", record.name, settings.join(", ")), point)
         }
         (_, [point]) => answer_of(&record.name, point),
-        (_, points) => {
-            let judged = points.iter().filter(|point| !point.verdicts.is_empty()).count();
-            let met = points.iter().filter(|point| overall(&point.verdicts) == Some(Judgement::Met)).count();
-            let met = if judged > 0 { format!(", {met} meet all objectives") } else { String::new() };
-            format!("{}: {} points{met}", record.name, points.len())
-        }
+        _ => points(record),
     }
 }
 
@@ -90,6 +92,25 @@ fn answer_of(name: &str, point: &Point) -> String {
             format!("{}: {count} {}{first}", name, judgement(worst))
         }
     }
+}
+
+/// How many points are good, and the cheapest of them.
+fn points(record: &Record) -> String {
+    let all = record.points.len();
+    let count = |wanted: Judgement| {
+        record.points.iter().filter(|point| overall(&point.verdicts) == Some(wanted)).count()
+    };
+    if record.points.iter().all(|point| point.verdicts.is_empty()) {
+        return format!("{}: {all} points", record.name);
+    }
+    let (met, open) = (count(Judgement::Met), count(Judgement::Undecided));
+    let open = if open > 0 { format!(", {open} are undecided") } else { String::new() };
+    let good = record.study.frontier.iter().filter(|one| one.meets);
+    let cheapest = good.min_by(|a, b| a.cost.total_cmp(&b.cost));
+    let cheapest = cheapest.map_or_else(String::new, |one| {
+        format!("; the cheapest is {}", record.points[one.point as usize].label)
+    });
+    format!("{}: {met} of {all} points meet every objective{open}{cheapest}", record.name)
 }
 
 fn objectives(count: usize, of: usize) -> String {

@@ -272,6 +272,22 @@ impl SineCursor {
 }
 
 impl RateProfile {
+    /// The profile with every rate multiplied by a factor.
+    pub fn scaled(&self, factor: f64) -> RateProfile {
+        match self {
+            RateProfile::Constant(rate) => RateProfile::Constant(rate * factor),
+            RateProfile::PiecewiseLinear(knots) => {
+                RateProfile::PiecewiseLinear(knots.iter().map(|&(at, rate)| (at, rate * factor)).collect())
+            }
+            RateProfile::Sinusoid { mean, amplitude, period, phase } => RateProfile::Sinusoid {
+                mean: mean * factor,
+                amplitude: *amplitude,
+                period: *period,
+                phase: *phase,
+            },
+        }
+    }
+
     /// The expected number of arrivals between two instants in seconds.
     pub fn integral(&self, from: f64, to: f64) -> f64 {
         let mut cursor = Cursor::new(self);

@@ -17,4 +17,6 @@ mod records;
 #[cfg(feature = "chart")]
 mod reports;
 mod sample;
+mod sizing;
+mod sweeps;
 mod verdicts;

@@ -177,5 +177,6 @@ pub(crate) fn record() -> Record {
         warnings: Vec::new(),
         chosen: None,
         differences: Vec::new(),
+        study: Default::default(),
     }
 }

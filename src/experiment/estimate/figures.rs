@@ -1,5 +1,6 @@
 //! The ways in which a figure is made from the sums of independent groups.
 
+use super::focus::Focus;
 use crate::experiment::metric::{Metric, Scope, Unit};
 use crate::stats::interval::{self, Level};
 use crate::stats::{Estimate, Ranks};
@@ -22,19 +23,29 @@ pub(super) struct Events {
 pub(super) struct Figures<'a> {
     pub(super) level: &'a Level,
     pub(super) scope: Scope,
+    pub(super) focus: &'a Focus<'a>,
     pub(super) out: &'a mut Vec<Metric>,
 }
 
 impl Figures<'_> {
+    /// Whether a figure of that name is asked for here.
+    pub(super) fn asks(&self, name: &str) -> bool {
+        self.focus.asks(name, &self.scope)
+    }
+
     /// Adds a figure if there is one.
     pub(super) fn put(&mut self, name: impl Into<String>, unit: Unit, estimate: Option<Estimate>) {
-        if let Some(estimate) = estimate.filter(Estimate::is_finite) {
-            self.out.push(Metric { name: name.into(), scope: self.scope.clone(), unit, estimate });
+        let name = name.into();
+        if let Some(estimate) = estimate.filter(|one| one.is_finite() && self.asks(&name)) {
+            self.out.push(Metric { name, scope: self.scope.clone(), unit, estimate });
         }
     }
 
     /// A sum over a sum, neither of them negative; shares are kept in [0, 1].
     pub(super) fn ratio(&mut self, name: &str, unit: Unit, pairs: impl Iterator<Item = (f64, f64)>) {
+        if !self.asks(name) {
+            return;
+        }
         let pairs: Vec<_> = pairs.collect();
         let most = if unit == Unit::Ratio { 1.0 } else { f64::INFINITY };
         let estimate = interval::ratio(&pairs, self.level).map(|estimate| estimate.within(0.0, most));
@@ -43,6 +54,9 @@ impl Figures<'_> {
 
     /// A mean over groups of something that is never negative.
     pub(super) fn mean(&mut self, name: &str, unit: Unit, values: impl Iterator<Item = f64>) {
+        if !self.asks(name) {
+            return;
+        }
         let values: Vec<_> = values.collect();
         let estimate =
             interval::mean(&values, self.level).map(|estimate| estimate.within(0.0, f64::INFINITY));
@@ -61,6 +75,9 @@ impl Figures<'_> {
     /// the ratio's interval over groups. So zero events in n trials are bounded, and a burst of many events in
     /// one group is not mistaken for many independent ones.
     pub(super) fn events(&mut self, name: &str, unit: Unit, rows: impl Iterator<Item = Events>) {
+        if !self.asks(name) {
+            return;
+        }
         let rows: Vec<_> = rows.collect();
         let events: u64 = rows.iter().map(|row| row.events).sum();
         let trials: u64 = rows.iter().map(|row| row.trials).sum();

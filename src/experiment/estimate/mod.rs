@@ -13,12 +13,15 @@
 
 mod course;
 mod figures;
+mod focus;
 mod groups;
 mod requests;
 mod resources;
 mod sums;
 
 use self::figures::Figures;
+use self::focus::Focus;
+pub use self::focus::Wanted;
 use self::groups::Groups;
 use self::requests::Scoped;
 use self::sums::{Requests, Shape, Stretch};
@@ -132,6 +135,26 @@ pub struct Estimated {
 
 /// Estimates every metric of a model from its replications, which must be those of one point.
 pub fn metrics(model: &Model, replications: &[Replication], settings: &EstimateSettings) -> Estimated {
+    focused(model, replications, settings, &Focus::everything())
+}
+
+/// Estimates some metrics only, for a fraction of the time: a search looks at many points and needs few figures of
+/// each. The figures are those that [`metrics`] would give.
+pub fn chosen(
+    model: &Model,
+    replications: &[Replication],
+    settings: &EstimateSettings,
+    wanted: &[Wanted],
+) -> Estimated {
+    focused(model, replications, settings, &Focus::on(wanted, model))
+}
+
+fn focused(
+    model: &Model,
+    replications: &[Replication],
+    settings: &EstimateSettings,
+    focus: &Focus<'_>,
+) -> Estimated {
     let level = Level::new(settings.confidence);
     let Groups { regime, warm_up, groups } = groups::find(model, replications, settings.overloaded, &level);
     let shape = Shape {
@@ -140,13 +163,13 @@ pub fn metrics(model: &Model, replications: &[Replication], settings: &EstimateS
         pools: model.pools.len(),
         hosts: model.hosts.len(),
     };
-    let groups: Vec<Vec<Stretch>> = groups.iter().map(|group| sums::by_phase(group, shape)).collect();
-    let mut reduction = Reduction { model, level: &level, shape, unstable: None, metrics: Vec::new() };
+    let groups: Vec<Vec<Stretch>> = groups.iter().map(|group| sums::by_phase(group, shape, focus)).collect();
+    let mut reduction = Reduction { model, level: &level, shape, focus, unstable: None, metrics: Vec::new() };
     if let RegimeFound::Unstable { growth_per_second } = regime {
         reduction.unstable = Some(growth_per_second);
     }
     let pooled = sums::pooled(&groups, shape);
-    let tables = Tables::new(&groups, &pooled, shape);
+    let tables = Tables::new(&groups, &pooled, shape, focus);
     reduction.requests(&groups, &tables);
     reduction.resources(&groups);
     let curves =
@@ -167,7 +190,7 @@ struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    fn new(groups: &'a [Vec<Stretch>], pooled: &'a [Stretch], shape: Shape) -> Tables<'a> {
+    fn new(groups: &'a [Vec<Stretch>], pooled: &'a [Stretch], shape: Shape, focus: &Focus<'_>) -> Tables<'a> {
         let everything = || groups.iter().map(Vec::as_slice).chain([pooled]);
         let cell = |phase: usize, class: usize| -> Row<'a> {
             everything().map(|stretches| Cow::Borrowed(&stretches[phase].requests[class])).collect()
@@ -177,12 +200,25 @@ impl<'a> Tables<'a> {
             .collect();
         let width = groups.len() + 1;
         let by_class: Vec<Row> = (0..shape.classes)
-            .map(|class| total(by_phase_and_class.iter().map(|phase| &phase[class]), width))
+            .map(|class| match focus.row(Some(class), None) || focus.row(None, None) {
+                true => total(by_phase_and_class.iter().map(|phase| &phase[class]), width),
+                false => Row::new(),
+            })
             .collect();
-        let by_phase: Vec<Row> =
-            by_phase_and_class.iter().map(|classes| total(classes.iter(), width)).collect();
+        let by_phase: Vec<Row> = by_phase_and_class
+            .iter()
+            .enumerate()
+            .map(|(phase, classes)| match focus.row(None, Some(phase)) || shape.phases == 1 {
+                true => total(classes.iter(), width),
+                false => Row::new(),
+            })
+            .collect();
         // A single phase is everything already.
-        let all = if shape.phases == 1 { by_phase[0].clone() } else { total(by_class.iter(), width) };
+        let all = match shape.phases {
+            1 => by_phase[0].clone(),
+            _ if focus.row(None, None) => total(by_class.iter(), width),
+            _ => Row::new(),
+        };
         Tables { all, by_class, by_phase, by_phase_and_class }
     }
 }
@@ -205,13 +241,14 @@ struct Reduction<'a> {
     model: &'a Model,
     level: &'a Level,
     shape: Shape,
+    focus: &'a Focus<'a>,
     unstable: Option<Estimate>,
     metrics: Vec<Metric>,
 }
 
 impl Reduction<'_> {
     fn figures(&mut self, scope: Scope) -> Figures<'_> {
-        Figures { level: self.level, scope, out: &mut self.metrics }
+        Figures { level: self.level, scope, focus: self.focus, out: &mut self.metrics }
     }
 
     fn class(&self, class: usize) -> Scope {
@@ -228,7 +265,7 @@ impl Reduction<'_> {
     }
 
     fn row(&mut self, row: &Row, seconds: &[f64], scope: Scope) {
-        let Some((pooled, groups)) = row.split_last() else { return };
+        let Some((pooled, groups)) = row.split_last().filter(|_| self.focus.scope(&scope)) else { return };
         let one_class = scope.class.is_some();
         let unstable = self.unstable.is_some();
         let scoped = Scoped { groups, pooled, seconds, one_class, unstable };
@@ -264,7 +301,7 @@ impl Reduction<'_> {
             out.put("in_flight_growth", Unit::PerSecond, Some(growth));
         }
         self.stretch(&whole, &Scope::default());
-        for phase in self.phases() {
+        for phase in self.phases().filter(|&phase| self.focus.phase(phase)).collect::<Vec<_>>() {
             let stretches: Vec<Stretch> = groups
                 .iter()
                 .map(|phases| {
@@ -279,6 +316,9 @@ impl Reduction<'_> {
 
     /// All pools, each pool and each host of one stretch of time.
     fn stretch(&mut self, stretches: &[Stretch], scope: &Scope) {
+        if !self.focus.resources() {
+            return;
+        }
         let (model, unstable) = (self.model, self.unstable.is_some());
         let mut out = self.figures(scope.clone());
         resources::in_flight(stretches, unstable, &mut out);

@@ -1,6 +1,6 @@
 //! Metrics of requests: latency, wait, sojourn, outcomes, attempts, rates; for all, by class and by phase.
 
-use super::figures::{Events, Figures, quantiles};
+use super::figures::{Events, Figures, QUANTILES, quantiles};
 use super::sums::Requests;
 use crate::experiment::metric::Unit;
 use crate::model::FAILURES;
@@ -96,17 +96,24 @@ impl Spread<'_> {
 /// Mean, variance and quantiles of every duration.
 fn durations(scoped: &Scoped, out: &mut Figures) {
     for duration in &DURATIONS {
+        let name = duration.name;
+        let asked = QUANTILES.iter().any(|(suffix, _)| out.asks(&format!("{name}_{suffix}")));
+        if !asked && !out.asks(&format!("mean_{name}")) && !out.asks(&format!("var_{name}")) {
+            continue;
+        }
         let pooled = duration.spread(scoped.pooled);
         if pooled.count == 0.0 {
             continue;
         }
-        let name = duration.name;
         let groups: Vec<Spread> = scoped.groups.iter().map(|group| duration.spread(group)).collect();
         out.ratio(&format!("mean_{name}"), Unit::Seconds, groups.iter().map(|g| (g.sum, g.count)));
         let variances: Vec<f64> = groups.iter().filter(|g| g.count > 0.0).map(Spread::variance).collect();
         let variance = crate::stats::interval::sectioned(pooled.variance(), &variances, out.level);
         let variance = variance.map(|estimate| estimate.within(0.0, f64::INFINITY));
         out.put(format!("var_{name}"), Unit::SecondsSquared, variance);
+        if !asked {
+            continue;
+        }
         let ranks: Vec<&Ranks> = groups.iter().map(|group| &*group.ranks).collect();
         for (suffix, estimate) in quantiles(&pooled.ranks, &ranks, out.level) {
             out.put(format!("{name}_{suffix}"), Unit::Seconds, estimate);

@@ -3,6 +3,7 @@
 //! Everything is added in integers or in index order. Histograms are read once into [`Ranks`]; sums over classes
 //! and phases merge those.
 
+use super::focus::{Focus, Needs};
 use crate::stats::{ClassTally, Histogram, HostTally, PoolTally, Ranks, Sample, Segment};
 use crate::time::NANOS;
 
@@ -37,8 +38,11 @@ pub(super) struct Stretch {
 
 impl Requests {
     /// One class in several segments.
-    fn of(tallies: &[&ClassTally]) -> Requests {
-        let ranks = |of: fn(&ClassTally) -> &Sample| {
+    fn of(tallies: &[&ClassTally], needs: Needs) -> Requests {
+        let ranks = |needed: bool, of: fn(&ClassTally) -> &Sample| {
+            if !needed {
+                return Ranks::default();
+            }
             let filled = tallies.iter().map(|tally| &of(tally).histogram).filter(|h| !h.is_empty());
             let filled: Vec<&Histogram> = filled.collect();
             match &filled[..] {
@@ -53,11 +57,11 @@ impl Requests {
         };
         let mut requests = Requests {
             tally: ClassTally::default(),
-            latency_ok: ranks(|tally| &tally.latency_ok),
-            latency_failed: ranks(|tally| &tally.latency_failed),
-            wait_served: ranks(|tally| &tally.wait_served),
-            wait_left: ranks(|tally| &tally.wait_left),
-            sojourn_served: ranks(|tally| &tally.sojourn_served),
+            latency_ok: ranks(needs.latency, |tally| &tally.latency_ok),
+            latency_failed: ranks(needs.latency, |tally| &tally.latency_failed),
+            wait_served: ranks(needs.wait, |tally| &tally.wait_served),
+            wait_left: ranks(needs.wait, |tally| &tally.wait_left),
+            sojourn_served: ranks(needs.sojourn, |tally| &tally.sojourn_served),
         };
         tallies.iter().for_each(|tally| add_counts(&mut requests.tally, tally));
         requests
@@ -100,10 +104,10 @@ impl Requests {
 
 impl Stretch {
     /// Segments of one phase, for so many classes, pools and hosts.
-    fn of(segments: &[&Segment], shape: Shape) -> Stretch {
+    fn of(segments: &[&Segment], phase: usize, shape: Shape, focus: &Focus<'_>) -> Stretch {
         let class = |class: usize| {
             let tallies: Vec<_> = segments.iter().filter_map(|segment| segment.classes.get(class)).collect();
-            Requests::of(&tallies)
+            Requests::of(&tallies, focus.needs(class, phase))
         };
         let mut stretch = Stretch {
             requests: (0..shape.classes).map(class).collect(),
@@ -148,11 +152,11 @@ pub(super) struct Shape {
 }
 
 /// Adds a group's segments up, by phase.
-pub(super) fn by_phase(segments: &[&Segment], shape: Shape) -> Vec<Stretch> {
+pub(super) fn by_phase(segments: &[&Segment], shape: Shape, focus: &Focus<'_>) -> Vec<Stretch> {
     let phase = |phase: usize| {
         let last = shape.phases - 1;
         let within: Vec<_> = segments.iter().copied().filter(|s| s.phase.min(last) == phase).collect();
-        Stretch::of(&within, shape)
+        Stretch::of(&within, phase, shape, focus)
     };
     (0..shape.phases).map(phase).collect()
 }

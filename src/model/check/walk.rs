@@ -122,6 +122,7 @@ impl Walk<'_, '_> {
                     field.hint(),
                 );
             }
+            (Kind::Any, _) => {}
             (Kind::Flag, Value::Flag(_)) => {}
             (Kind::Whole { min, max }, Value::Integer(number)) => {
                 self.whole(node, *number, *min, *max, field)

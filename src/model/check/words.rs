@@ -60,6 +60,7 @@ pub(super) fn example_of(kind: &Kind) -> &'static str {
 /// What a kind is, for messages.
 pub(super) fn describe(kind: &Kind) -> String {
     match kind {
+        Kind::Any => "any value".into(),
         Kind::Text => "a text".into(),
         Kind::Flag => "true or false".into(),
         Kind::Whole { .. } => "a whole number".into(),

@@ -6,16 +6,18 @@
 
 mod client;
 mod distribution;
+mod experiment;
 mod fleet;
 mod load;
 mod pool;
 mod root;
 mod schema;
 
-pub use schema::schema;
+pub use schema::{experiment_schema, schema};
 
 pub(super) use client::{BREAKER, BUDGET, CLIENT, CLIENT_RETRY, HEDGE};
 pub(super) use distribution::{DIST, DISTRIBUTION, EMPIRICAL_COLUMN};
+pub(super) use experiment::{AXIS, EXPERIMENT, OUTPUTS, SIZE, VARIANT};
 pub(super) use fleet::{AUTOSCALER, HOST, ROUTE, ROUTING};
 pub(super) use load::{
     ARRIVALS, BATCH, CLASS, FATES, PROFILE, RATE_STAGE, SINUSOID, SOURCE, SPIKE, STAGE, TRACE, TRACE_CLASS,
@@ -52,6 +54,8 @@ pub(super) const fn choice(word: &'static str, doc: &'static str) -> Choice {
 /// What a value may be.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
+    /// Any value: what it means is said elsewhere.
+    Any,
     /// Any text that is not empty.
     Text,
     /// `true` or `false`.

@@ -14,12 +14,21 @@ const PERCENT_PATTERN: &str = r"^\s*[0-9][0-9_]*(\.[0-9_]+)?\s*%\s*$";
 
 /// The JSON Schema of model files, generated from the grammar.
 pub fn schema() -> Value {
+    titled(&ROOT, "poolsim model")
+}
+
+/// The JSON Schema of experiment files.
+pub fn experiment_schema() -> Value {
+    titled(&EXPERIMENT, "poolsim experiment")
+}
+
+fn titled(file: &'static Table, title: &str) -> Value {
     let mut definitions = Object::new();
-    let mut root = table(&ROOT, &mut definitions);
+    let mut root = table(file, &mut definitions);
     // Editors let a file name its schema under this key as a comment only, so it is no key of the grammar.
     let fields = root.as_object_mut().expect("a table's schema is an object");
     fields.insert(String::from("$schema"), json!("http://json-schema.org/draft-07/schema#"));
-    fields.insert(String::from("title"), json!("poolsim model"));
+    fields.insert(String::from("title"), json!(title));
     fields.insert(String::from("definitions"), Value::Object(definitions));
     root
 }
@@ -71,6 +80,7 @@ fn property(key: &'static Key, definitions: &mut Object<String, Value>) -> Value
 fn kind(one: &'static Kind, definitions: &mut Object<String, Value>) -> Value {
     match one {
         Kind::Text => json!({ "type": "string", "minLength": 1 }),
+        Kind::Any => json!({}),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Whole { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Number { min, max, open } => number(*min, *max, *open),

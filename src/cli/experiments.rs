@@ -1,0 +1,105 @@
+//! Loading an experiment with its model, for the commands that run one.
+
+use super::checked::{Repeat, Study};
+use super::exit::Failure;
+use super::files::{self, Beside};
+use super::terminal;
+use crate::experiment::Given;
+use crate::experiment::plan::{self, Plan};
+use crate::experiment::record::{GivenModel, Warning};
+use crate::model::check::experiment::{self, Experiment};
+use crate::model::{Diagnostics, Document, Override};
+use std::path::Path;
+
+/// An experiment with its model's document.
+pub struct Loaded {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// The experiment's text, for the record.
+    pub text: GivenModel,
+    /// The model's document.
+    pub model: Document,
+    /// The files beside the model.
+    pub files: Beside,
+    /// Values from the command line.
+    pub overrides: Vec<Override>,
+    /// Where the model came from.
+    pub given: Given,
+}
+
+pub(super) fn rendered(faults: Diagnostics) -> Failure {
+    Failure::Rendered(faults.render(terminal::stderr_color()))
+}
+
+/// Reads an experiment file and the model file that it names.
+///
+/// # Errors
+/// A [`Failure`].
+pub fn load(args: &Study) -> Result<Loaded, Failure> {
+    let text = files::read_model(&args.experiment)?;
+    let name = files::named(&args.experiment);
+    let experiment = experiment::read(&name, &text).map_err(rendered)?;
+    let folder = Path::new(&args.experiment).parent().unwrap_or(Path::new(""));
+    let path = folder.join(&experiment.model).to_string_lossy().into_owned();
+    let model_text = files::read_model(&path)?;
+    let model = Document::parse(&path, &model_text).map_err(rendered)?;
+    let mut overrides: Vec<Override> =
+        args.set.iter().map(|(path, value)| Override::new(path.clone(), value.clone())).collect();
+    for axis in &experiment.axes {
+        if let Some(one) = overrides.iter().find(|one| Some(&one.path) == axis.path.as_ref()) {
+            return Err(Failure::new(
+                format!("--set {}: the experiment varies this value", one.path),
+                "change the axis in the experiment file, or run the model itself with poolsim run",
+            ));
+        }
+    }
+    if let Some(seed) = args.seed {
+        overrides.push(Override::new("run.seed", seed.to_string()));
+    }
+    let given = Given {
+        model: GivenModel { file: path.clone(), text: model_text },
+        overrides: args.set.iter().map(|(path, value)| format!("{path}={value}")).collect(),
+        command: args.command.clone(),
+        warnings: Vec::new(),
+    };
+    let files = Beside::model(&path, None);
+    let text = GivenModel { file: name, text };
+    Ok(Loaded { experiment, text, model, files, overrides, given })
+}
+
+/// Lays an experiment out.
+///
+/// # Errors
+/// Everything that the model refuses.
+pub fn plan(args: &Study, loaded: &mut Loaded) -> Result<Plan, Failure> {
+    let experiment = loaded.experiment.clone();
+    let mut plan =
+        plan::plan(experiment, &loaded.model, &loaded.files, &loaded.overrides).map_err(rendered)?;
+    plan.repeat(args.repeat);
+    let warning = |text: &String| Warning {
+        code: String::from("model"),
+        text: text.trim_end().to_owned(),
+        advice: String::new(),
+    };
+    loaded.given.warnings = plan.warnings.iter().map(warning).collect();
+    Ok(plan)
+}
+
+impl Plan {
+    /// Applies what the command line says about replications.
+    fn repeat(&mut self, repeat: Repeat) {
+        use crate::model::Replications;
+        match repeat {
+            Repeat::AsModel => {}
+            Repeat::Fixed(n) => self.replicate(Replications::Fixed(n)),
+            Repeat::Precision(relative) => {
+                let now = self.points.first().map(|point| point.model.run.replications);
+                let (min, max) = match now {
+                    Some(Replications::Precision { min, max, .. }) => (min, max),
+                    _ => (10, 200),
+                };
+                self.replicate(Replications::Precision { relative, min, max });
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A plan carried out: every point, many at once, and the record of them all.
+//!
+//! Points run in parallel where there are many, replications where there are few; either way results are put in
+//! order by index before anything is computed from them, so bytes do not depend on threads. A point is reduced in
+//! the thread that ran it, so that memory holds the replications of as many points as there are threads. Points
+//! share their random numbers by construction: streams are keyed by seed, replication and purpose, not by point.
+
+use super::compare;
+use super::estimate::Wanted;
+use super::metric::Scope;
+use super::outline::Outline;
+use super::plan::Plan;
+use super::record::{self, Difference, Kind, Record, SCHEMA};
+use super::run::{self, Finished, Progress, RunError, Task};
+use super::study::{Comparison, Study};
+use super::verdict;
+use rayon::prelude::*;
+
+/// What watches a sweep and keeps its finished points. It never changes a figure.
+pub trait Watch: Progress {
+    /// A point that was finished before, if it is at hand.
+    fn stored(&self, _index: usize) -> Option<Finished> {
+        None
+    }
+    /// A point is finished now.
+    fn finished(&self, _finished: &Finished) {}
+}
+
+/// Watches nothing and keeps nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unwatched;
+
+impl Progress for Unwatched {}
+impl Watch for Unwatched {}
+
+/// Runs the points of a plan that `indices` names and gives them in that order.
+///
+/// # Errors
+/// The first [`RunError`] in the order of the plan.
+pub fn run(plan: &Plan, indices: &[usize], watch: &dyn Watch) -> Result<Vec<Finished>, RunError> {
+    let sampled = compared(plan);
+    let many = indices.len() >= 4 * rayon::current_num_threads();
+    let one = |&index: &usize| {
+        if let Some(finished) = watch.stored(index) {
+            return Ok(finished);
+        }
+        if watch.interrupted() {
+            return Err(RunError::Interrupted);
+        }
+        let point = &plan.points[index];
+        let task = Task {
+            index: index as u64,
+            label: point.label.clone(),
+            settings: point.settings.clone(),
+            timelines: point.timelines,
+            curves: point.curves,
+            sampled: &sampled,
+            parallel: !many,
+        };
+        let mut finished = run::finish(&point.model, task, watch)?;
+        keep_asked(plan, &mut finished);
+        watch.finished(&finished);
+        Ok(finished)
+    };
+    // Neighbours in the plan go to different threads: large capacities are often the quick ones.
+    let results: Vec<Result<Finished, RunError>> = indices.par_iter().with_max_len(1).map(one).collect();
+    results.into_iter().collect()
+}
+
+/// Leaves the figures that the experiment asks for; objectives have been judged before.
+fn keep_asked(plan: &Plan, finished: &mut Finished) {
+    let asked = &plan.experiment.outputs.metrics;
+    if asked.is_empty() {
+        return;
+    }
+    let judged = |name: &str| finished.point.verdicts.iter().any(|verdict| verdict.metric == name);
+    let kept = |name: &str| asked.iter().any(|one| one == name) || judged(name) || name == "count_sent";
+    let metrics = std::mem::take(&mut finished.point.metrics);
+    finished.point.metrics = metrics.into_iter().filter(|metric| kept(&metric.name)).collect();
+}
+
+/// The figures that points are compared by: those of the objectives, or without any the p95 latency of each class;
+/// and those that the experiment names.
+pub fn compared(plan: &Plan) -> Vec<Wanted> {
+    let Some(first) = plan.points.first() else { return Vec::new() };
+    let model = &first.model;
+    let mut wanted: Vec<Wanted> = model.objectives.iter().map(verdict::wanted).collect();
+    if wanted.is_empty() {
+        let of = |class: &crate::model::Class| Wanted {
+            name: String::from("latency_p95"),
+            scope: Scope { class: Some(class.name.clone()), ..Scope::default() },
+        };
+        wanted.extend(model.classes.iter().map(of));
+    }
+    let named = plan.experiment.outputs.metrics.iter();
+    wanted.extend(named.map(|name| Wanted { name: name.clone(), scope: Scope::default() }));
+    let mut distinct: Vec<Wanted> = Vec::new();
+    for one in wanted {
+        if !distinct.contains(&one) {
+            distinct.push(one);
+        }
+    }
+    distinct
+}
+
+/// The cheapest point that meets every objective, if one does.
+fn chosen(study: &Study) -> Option<u64> {
+    let good = study.frontier.iter().filter(|one| one.meets);
+    good.min_by(|a, b| a.cost.total_cmp(&b.cost).then(a.point.cmp(&b.point))).map(|one| one.point)
+}
+
+/// The comparisons between marked points, and along axes where nothing is marked, as a chart of differences shows
+/// them.
+fn differences(study: &Study) -> Vec<Difference> {
+    let marked: Vec<&str> = study.marks.iter().map(|mark| mark.name.as_str()).collect();
+    let is_marked =
+        |one: &Comparison| marked.iter().any(|name| one.from_label == *name || one.to_label == *name);
+    let any = study.comparisons.iter().any(is_marked);
+    let shown = study.comparisons.iter().filter(|one| !any || is_marked(one)).take(DIFFERENCES_MOST);
+    shown
+        .map(|one| Difference {
+            label: format!("{} against {}", one.to_label, one.from_label),
+            metric: one.metric.clone(),
+            scope: one.scope.clone(),
+            unit: one.unit,
+            estimate: one.difference,
+            bound: None,
+        })
+        .collect()
+}
+
+/// More differences than this are a table, not a chart.
+const DIFFERENCES_MOST: usize = 24;
+
+/// The record of a plan whose points are all finished, in order.
+pub fn record(outline: Outline, finished: Vec<Finished>) -> Record {
+    let study = Study {
+        comparisons: compare::comparisons(&outline, &finished),
+        sensitivity: compare::sensitivity(&outline, &finished),
+        frontier: compare::frontier(&outline, &finished),
+        experiment: Some(outline.experiment),
+        axes: outline.axes,
+        marks: outline.marks,
+        size: None,
+    };
+    let points: Vec<_> = finished.into_iter().map(|one| one.point).collect();
+    Record {
+        schema: SCHEMA.to_owned(),
+        kind: Kind::Sweep,
+        name: outline.name,
+        description: outline.description,
+        poolsim: outline.poolsim,
+        rng_contract: outline.rng_contract,
+        seed: outline.seed,
+        fingerprint: record::combined_fingerprint(&points),
+        command: outline.command,
+        model: outline.model,
+        settings: outline.settings,
+        points,
+        warnings: outline.warnings,
+        chosen: chosen(&study),
+        differences: differences(&study),
+        study,
+    }
+}

@@ -1,0 +1,261 @@
+//! Sweeps and searches as tables: the grid of verdicts, differences, sensitivity, cost, sizes.
+
+use super::figure;
+use super::table::Table;
+use super::words;
+use crate::experiment::metric::{Metric, Scope, Unit};
+use crate::experiment::record::{Point, Record};
+use crate::experiment::size::SizeAnswer;
+use crate::experiment::study::AxisShown;
+use crate::experiment::verdict::overall;
+use crate::experiment::{Judgement, RegimeFound};
+
+/// Most rows of a table that is meant to be read.
+const ROWS_MAX: usize = 24;
+
+/// Every table of a record of several points.
+pub fn tables(record: &Record) -> Vec<Table> {
+    let mut tables = Vec::new();
+    if let Some(answer) = &record.study.size {
+        tables.extend(sizes(answer));
+        return tables;
+    }
+    tables.extend(grids(record));
+    tables.extend(comparisons(record));
+    tables.extend(sensitivity(record));
+    tables.extend(frontier(record));
+    tables
+}
+
+/// The sign of an answer: a word would not fit a cell.
+const fn sign(point: &Point, judgement: Option<Judgement>) -> &'static str {
+    match (&point.regime, judgement) {
+        (RegimeFound::Unstable { .. }, _) => "unstable",
+        (_, Some(Judgement::Met)) => "met",
+        (_, Some(Judgement::Missed)) => "missed",
+        (_, Some(Judgement::Undecided)) => "open",
+        (_, None) => "",
+    }
+}
+
+/// The metric that a grid shows, for each objective its own.
+fn shown(record: &Record) -> Vec<(String, Scope)> {
+    let mut list: Vec<(String, Scope)> = Vec::new();
+    for verdict in record.points.iter().flat_map(|point| &point.verdicts) {
+        let one = (verdict.metric.clone(), verdict.scope.clone());
+        if !list.contains(&one) {
+            list.push(one);
+        }
+    }
+    if list.is_empty() {
+        list.push((String::from("latency_p95"), Scope::default()));
+    }
+    list
+}
+
+/// One table over the two axes with the most values for all objectives together, and one for each figure.
+fn grids(record: &Record) -> Vec<Table> {
+    let axes = &record.study.axes;
+    let (rows, columns, others) = match axes.as_slice() {
+        [] => return Vec::new(),
+        [one] => (one, None, false),
+        [one, two] => (one, Some(two), false),
+        [one, two, ..] => (one, Some(two), true),
+    };
+    // A grid of more axes shows the slice at the first value of the others.
+    let first = |axis: &AxisShown| axis.labels.first().map(String::as_str).unwrap_or("").to_owned();
+    let slice: Vec<String> =
+        axes.iter().skip(2).map(|axis| format!("{} {}", axis.name, first(axis))).collect();
+    let of = if others { format!(" (at {})", slice.join(", ")) } else { String::new() };
+    let stride: usize = axes.iter().skip(1).map(|axis| axis.labels.len()).product();
+    let step: usize = axes.iter().skip(2).map(|axis| axis.labels.len()).product();
+    let width = columns.map_or(1, |axis| axis.labels.len());
+    let point = |row: usize, column: usize| record.points.get(row * stride + column * step);
+    let table = |title: String, cell: &dyn Fn(&Point) -> String| {
+        let heads = columns.map_or_else(|| vec![String::from("all")], |axis| axis.labels.clone());
+        let corner =
+            columns.map_or_else(|| rows.name.clone(), |axis| format!("{} \\ {}", rows.name, axis.name));
+        let line = |(index, label): (usize, &String)| {
+            let cells = (0..width).map(|column| point(index, column).map_or_else(String::new, cell));
+            std::iter::once(label.clone()).chain(cells).collect()
+        };
+        Table {
+            title,
+            header: std::iter::once(corner).chain(heads).collect(),
+            rows: rows.labels.iter().enumerate().map(line).collect(),
+            labels: 1,
+        }
+    };
+    let mut tables = Vec::new();
+    if record.points.iter().any(|point| !point.verdicts.is_empty()) {
+        let cell = |point: &Point| {
+            let met = point.verdicts.iter().filter(|one| one.judgement == Judgement::Met).count();
+            let marks: Vec<&str> = record
+                .study
+                .marks
+                .iter()
+                .filter(|mark| mark.points.contains(&point.index))
+                .map(|mark| mark.name.as_str())
+                .collect();
+            let marks = if marks.is_empty() { String::new() } else { format!(" ({})", marks.join(", ")) };
+            format!("{} {met}/{}{marks}", sign(point, overall(&point.verdicts)), point.verdicts.len())
+        };
+        tables.push(table(format!("Objectives met{of}"), &cell));
+    }
+    for (name, scope) in shown(record) {
+        let cell = |point: &Point| {
+            let verdict = point.verdicts.iter().find(|one| one.metric == name && one.scope == scope);
+            let found = point.metric(&name, &scope).filter(|metric: &&Metric| {
+                metric.unit != Unit::Seconds || !matches!(point.regime, RegimeFound::Unstable { .. })
+            });
+            let value =
+                found.map_or_else(|| String::from("–"), |one| figure::with_interval(one.unit, &one.estimate));
+            let verdict = verdict.map_or("", |one| sign(point, Some(one.judgement)));
+            format!("{value} {verdict}").trim_end().to_owned()
+        };
+        tables.push(table(format!("{name}{}{of}", words::scope(&scope)), &cell));
+    }
+    tables
+}
+
+fn comparisons(record: &Record) -> Option<Table> {
+    let list = &record.study.comparisons;
+    // The strongest first would be another question: marked points come first, then the plan's order.
+    let rows: Vec<Vec<String>> = list
+        .iter()
+        .filter(|one| one.unit == Unit::Seconds)
+        .take(ROWS_MAX)
+        .map(|one| {
+            vec![
+                one.along.clone(),
+                format!("{} → {}", one.from_label, one.to_label),
+                format!("{} → {}", one.from, one.to),
+                format!("{}{}", one.metric, words::scope(&one.scope)),
+                figure::with_interval(one.unit, &one.difference),
+                format!("{:.2}", one.variance_ratio),
+            ]
+        })
+        .collect();
+    let heads = ["along", "from → to", "points", "metric", "difference", "variance ratio"];
+    (!rows.is_empty()).then(|| Table {
+        title: format!("Differences under the same random numbers ({} in comparisons.csv)", list.len()),
+        header: heads.map(str::to_owned).to_vec(),
+        rows,
+        labels: 4,
+    })
+}
+
+fn sensitivity(record: &Record) -> Option<Table> {
+    let rows: Vec<Vec<String>> = record
+        .study
+        .sensitivity
+        .iter()
+        .map(|one| {
+            vec![
+                format!("{}{}", one.metric, words::scope(&one.scope)),
+                one.axis.clone(),
+                figure::with_interval(one.unit, &one.effect),
+                figure::plain(Unit::Ratio, one.explained),
+                figure::plain(Unit::Ratio, one.steepest),
+            ]
+        })
+        .collect();
+    let heads = ["metric", "axis", "first to last value", "explains", "steepest step"];
+    (!rows.is_empty()).then(|| Table {
+        title: String::from("What each axis does"),
+        header: heads.map(str::to_owned).to_vec(),
+        rows,
+        labels: 2,
+    })
+}
+
+fn frontier(record: &Record) -> Option<Table> {
+    let efficient = record.study.frontier.iter().filter(|one| one.efficient);
+    let rows: Vec<Vec<String>> = efficient
+        .map(|one| {
+            let point = &record.points[one.point as usize];
+            let unit = point.metric(&one.metric, &one.scope).map_or(Unit::Seconds, |metric| metric.unit);
+            let value =
+                one.estimate.map_or_else(String::new, |estimate| figure::with_interval(unit, &estimate));
+            let meets = if one.meets { "met" } else { "not met" };
+            vec![point.label.clone(), format!("{:.4}", one.cost), value, meets.to_owned()]
+        })
+        .collect();
+    let first = record.study.frontier.first()?;
+    let heads = [
+        String::from("point"),
+        String::from("cost of a run"),
+        format!("{}{}", first.metric, words::scope(&first.scope)),
+        String::from("objectives"),
+    ];
+    Some(Table {
+        title: String::from("Nothing is both cheaper and better than"),
+        header: heads.to_vec(),
+        rows,
+        labels: 1,
+    })
+}
+
+fn sizes(answer: &SizeAnswer) -> Vec<Table> {
+    let word = |judgement: Judgement| words::judgement(judgement).to_owned();
+    let row = |row: &crate::experiment::size::SizeRow| {
+        let made: u64 = row.candidates.iter().map(|one| one.replications).sum();
+        let size = row.smallest.map_or_else(|| String::from("none"), |size| size.to_string());
+        let answer = match row.judgement {
+            Judgement::Met => String::from("proved"),
+            Judgement::Missed => String::from("none is large enough"),
+            Judgement::Undecided => word(row.judgement),
+        };
+        vec![row.label.clone(), size, answer, made.to_string()]
+    };
+    let mut tables = vec![Table {
+        title: format!("Smallest {}", answer.capacity),
+        header: ["point", "smallest", "answer", "replications"].map(str::to_owned).to_vec(),
+        rows: answer.rows.iter().map(row).collect(),
+        labels: 1,
+    }];
+    if !answer.loads.is_empty() {
+        let factor = |factor: Option<f64>| factor.map_or_else(|| String::from("–"), |x| format!("{x:.2}"));
+        let rows =
+            answer.loads.iter().map(|one| vec![one.size.to_string(), factor(one.carries), factor(one.fails)]);
+        tables.push(Table {
+            title: String::from("Load that each size carries, as a multiple of the model's"),
+            header: ["size", "carries", "fails at"].map(str::to_owned).to_vec(),
+            rows: rows.collect(),
+            labels: 0,
+        });
+    }
+    if !answer.changes.is_empty() {
+        let rows = answer.changes.iter().map(|one| {
+            let unit = if one.metric.contains("latency") || one.metric.contains("wait") {
+                Unit::Seconds
+            } else {
+                Unit::Number
+            };
+            vec![one.what.clone(), figure::with_interval(unit, &one.difference), word(one.judgement)]
+        });
+        tables.push(Table {
+            title: String::from("Single changes tried at the next smaller size"),
+            header: ["change", "difference", "objectives"].map(str::to_owned).to_vec(),
+            rows: rows.collect(),
+            labels: 1,
+        });
+    }
+    tables
+}
+
+/// Sentences of a search, in the order of reading.
+pub fn sentences(answer: &SizeAnswer) -> Vec<String> {
+    let mut list: Vec<String> = Vec::new();
+    for row in &answer.rows {
+        let label = if answer.rows.len() > 1 { format!("{}: ", row.label) } else { String::new() };
+        list.push(format!("{label}{}", row.sentence));
+        if row.more_is_worse {
+            list.push(format!("{label}more is not always better here: a larger size fails."));
+        }
+    }
+    list.extend(answer.why.iter().cloned());
+    list.extend(answer.cliffs.iter().cloned());
+    list.extend(answer.probes.iter().map(|probe| probe.sentence.clone()));
+    list
+}
