@@ -1,5 +1,7 @@
 //! From decisions to counts: segments, timeline, levels. Watches the world; never steers it.
 
+mod levels;
+
 use super::calendar::SlotCalendar;
 use super::first::First;
 use super::level::Level;
@@ -10,6 +12,8 @@ use crate::stats::{
     Batches, ClassTally, HostTally, PoolTally, Replication, Sample, Segment, Timeline, TimelineBin,
 };
 use crate::time::{Span, Time};
+pub(super) use levels::{PoolLevels, Use};
+use levels::{absorb_counts, add_use};
 
 /// Parts of a steady run: fine enough for a warm-up cut, coarse enough to stay small.
 const STEADY_SEGMENTS: u64 = 32;
@@ -17,28 +21,6 @@ const STEADY_SEGMENTS: u64 = 32;
 const BINS: u64 = 200;
 /// A timeline of unknown length has at most so many bins; then pairs are joined.
 const BINS_MOST: usize = 512;
-
-/// How the slots of one pool are doing.
-#[derive(Clone, Debug, Default)]
-pub(super) struct PoolLevels {
-    pub(super) queue: Level,
-    pub(super) busy: Level,
-    zombie: Level,
-    cancelling: Level,
-    starting: Level,
-    restarting: Level,
-    lost: Level,
-    slots: Level,
-    pub(super) tally: PoolTally,
-}
-
-/// How a stretch of service turned out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
-    Useful,
-    Wasted,
-    Zombie,
-}
 
 /// When segments change.
 #[derive(Clone, Debug)]
@@ -406,46 +388,6 @@ impl<C: SlotCalendar> Monitor<C> {
     }
 }
 
-impl PoolLevels {
-    fn of(&mut self, state: WorkerState) -> Option<&mut Level> {
-        match state {
-            WorkerState::Busy => Some(&mut self.busy),
-            WorkerState::Zombie => Some(&mut self.zombie),
-            WorkerState::Cancelling => Some(&mut self.cancelling),
-            WorkerState::Starting => Some(&mut self.starting),
-            WorkerState::Dying | WorkerState::Gone | WorkerState::Down => Some(&mut self.restarting),
-            WorkerState::Lost => Some(&mut self.lost),
-            WorkerState::Idle | WorkerState::Cold => None,
-        }
-    }
-
-    /// The queue has grown.
-    #[inline(always)]
-    pub(super) fn queue_up(&mut self, now: Time) {
-        self.queue.up(now);
-        self.tally.queue_max = self.tally.queue_max.max(self.queue.level());
-    }
-
-    fn cut(&mut self, now: Time) -> PoolTally {
-        let mut tally = std::mem::take(&mut self.tally);
-        self.tally.queue_max = self.queue.level();
-        tally.queue = self.queue.cut(now);
-        tally.busy = self.busy.cut(now);
-        let zombie = self.zombie.cut(now);
-        let cancelling = self.cancelling.cut(now);
-        let slots = &mut tally.slots;
-        slots.zombie += zombie;
-        slots.wasted += cancelling;
-        slots.starting = self.starting.cut(now);
-        slots.restarting = self.restarting.cut(now);
-        slots.lost = self.lost.cut(now);
-        slots.capacity = self.slots.cut(now);
-        let used = tally.busy + zombie + cancelling + slots.starting + slots.restarting + slots.lost;
-        slots.idle = slots.capacity.saturating_sub(used);
-        tally
-    }
-}
-
 /// The filled buckets with their counts, which become zero. Empty stretches are skipped at a time, because a bin
 /// fills few of them.
 fn take_filled(counts: &mut [u32; Timeline::LATENCY_BUCKETS]) -> Vec<(u16, u32)> {
@@ -462,24 +404,6 @@ fn take_filled(counts: &mut [u32; Timeline::LATENCY_BUCKETS]) -> Vec<(u16, u32)>
         }
     }
     filled
-}
-
-fn add_use(slots: &mut crate::stats::SlotUse, nanos: u64, how: Use) {
-    match how {
-        Use::Useful => slots.useful += u128::from(nanos),
-        Use::Wasted => slots.wasted += u128::from(nanos),
-        Use::Zombie => slots.zombie += u128::from(nanos),
-    }
-}
-
-fn absorb_counts(pool: &mut PoolTally, tail: &PoolTally) {
-    pool.arrivals += tail.arrivals;
-    pool.starts += tail.starts;
-    pool.kills += tail.kills;
-    pool.exits += tail.exits;
-    pool.spawns += tail.spawns;
-    pool.starts_on_dying += tail.starts_on_dying;
-    pool.outcomes.iter_mut().zip(tail.outcomes).for_each(|(count, more)| *count += more);
 }
 
 fn cuts(model: &Model) -> Cuts {

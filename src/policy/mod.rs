@@ -18,6 +18,7 @@
 
 pub mod admission;
 pub mod client;
+pub mod driver;
 pub mod idle;
 pub mod pool;
 pub mod queue;
@@ -26,6 +27,7 @@ pub mod scale;
 pub mod settings;
 pub mod ticket;
 
-pub use pool::{Driver, Pool, PoolTimer, SlotTimer, WorkerState};
+pub use driver::{Driver, PoolTimer, SlotTimer, WorkerState};
+pub use pool::Pool;
 pub use settings::*;
 pub use ticket::{JobId, NO_JOB, Place, Ticket, Tickets};

@@ -7,8 +7,8 @@ use super::Checker;
 use super::client::outcomes;
 use super::view::{self, View};
 use crate::policy::{
-    Autoscaler, CrashRadius, DelayGrowth, Discipline, IdleOrder, OnTimeout, PoolRetry, PoolSettings, RetryPlace,
-    ServiceTimeout, Slots, TimeoutOrigin, WhenFull, WorkerSettings,
+    Autoscaler, CrashRadius, DelayGrowth, Discipline, IdleOrder, OnTimeout, PoolRetry, PoolSettings,
+    RetryPlace, ServiceTimeout, Slots, TimeoutOrigin, WhenFull, WorkerSettings,
 };
 use crate::time::Span;
 use crate::workload::Distribution;

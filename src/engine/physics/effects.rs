@@ -1,0 +1,296 @@
+//! The effects of a pool's decisions on virtual time: the driver that `policy::Pool` calls.
+
+use super::*;
+
+impl<C> Tickets for Physics<'_, C> {
+    #[inline(always)]
+    fn ticket(&mut self, job: JobId) -> &mut Ticket {
+        self.jobs.ticket(job)
+    }
+}
+
+impl<C: SlotCalendar> Driver for Physics<'_, C> {
+    #[inline(always)]
+    fn start(&mut self, instance: u32, local: u32, job: JobId, dying: bool) {
+        self.hand(instance, local, job, dying, false);
+    }
+
+    #[inline(always)]
+    fn start_next(&mut self, instance: u32, local: u32, job: JobId) {
+        self.hand(instance, local, job, false, true);
+    }
+
+    #[inline(always)]
+    fn arm(&mut self, instance: u32, local: u32, timer: SlotTimer, at: Time) {
+        let number = self.slot_number(instance, local);
+        let slot = &mut self.slots[number as usize];
+        if timer == SlotTimer::Heartbeat {
+            // A live worker beats in time; only a silent one, or one whose beats are too rare, is timed.
+            if slot.silent || self.beats_too_rarely(number) {
+                self.slots[number as usize].beat_at = at;
+                self.schedule(number);
+            }
+            return;
+        }
+        let late = match slot.timer_delay {
+            Some(delay) => delay,
+            None => self.plan.pools[slot.pool as usize].timer_late.draw(&mut self.streams.keyed(
+                Purpose::Transport,
+                u64::from(number) << 32 | 1 << 63,
+                at.nanos(),
+            )),
+        };
+        (slot.timer, slot.timer_at) = (timer, at + late);
+        if slot.timer_at < slot.key {
+            self.schedule(number);
+        }
+    }
+
+    fn kill(&mut self, instance: u32, local: u32) {
+        let number = self.slot_number(instance, local);
+        let pool = self.pool_of(instance);
+        self.monitor.pools[pool].tally.kills += 1;
+        if !self.slots[number as usize].doomed {
+            let delay = self.life_draw(number, |pool| &pool.kill_exit);
+            self.doom(number, delay);
+        }
+    }
+
+    fn retire(&mut self, instance: u32, local: u32) {
+        let number = self.slot_number(instance, local);
+        if !self.slots[number as usize].doomed {
+            let delay = self.life_draw(number, |pool| &pool.crash_exit);
+            self.doom(number, delay);
+        }
+    }
+
+    fn withdraw(&mut self, instance: u32, local: u32, _job: JobId) {
+        let number = self.slot_number(instance, local);
+        self.close_service(number, Use::Wasted);
+        self.leave_host(number);
+        let slot = &mut self.slots[number as usize];
+        slot.timer_at = Time::NEVER;
+        if slot.doomed {
+            // It is dead already: the exit is still to be noticed.
+            return self.schedule(number);
+        }
+        self.plan_act(number, Act::Rest, Time::NEVER);
+    }
+
+    fn respawn(&mut self, instance: u32, local: u32, first: bool) {
+        let number = self.slot_number(instance, local);
+        let delay = if first { Span::ZERO } else { self.life_draw(number, |pool| &pool.restart_delay) };
+        let slot = &mut self.slots[number as usize];
+        (slot.timer_at, slot.beat_at, slot.job) = (Time::NEVER, Time::NEVER, NO_JOB);
+        self.plan_act(number, Act::Spawn, self.now + delay);
+    }
+
+    #[inline(always)]
+    fn queued(&mut self, instance: u32, job: JobId, again: bool) {
+        let pool = self.pool_of(instance);
+        let now = self.now;
+        self.monitor.pools[pool].queue_up(now);
+        let entry = self.jobs.get_mut(job);
+        entry.queued_at = now;
+        if again {
+            entry.book_waiting(now);
+        }
+        let leave_by = entry.ticket.leave_by;
+        if leave_by != Time::NEVER {
+            self.arm_wait(job, leave_by, again);
+        }
+    }
+
+    #[inline(always)]
+    fn unqueued(&mut self, instance: u32, job: JobId) {
+        let pool = self.pool_of(instance);
+        self.monitor.pools[pool].queue.down(self.now);
+        let queued_at = self.jobs.get(job).queued_at;
+        self.waiting_counted += u128::from(self.now.since(queued_at).nanos());
+    }
+
+    fn later(&mut self, instance: u32, timer: PoolTimer, delay: Span) {
+        let at = self.now + delay;
+        match timer {
+            PoolTimer::Turn => {
+                self.timers.push(Timer { at, kind: TimerKind::Turn, id: instance, generation: 0 });
+            }
+            PoolTimer::Requeue(job) => self.job_timer(TimerKind::Requeue, job, at),
+        }
+    }
+
+    fn retried(&mut self, _instance: u32, job: JobId, outcome: Outcome) {
+        let now = self.now;
+        let entry = self.jobs.get_mut(job);
+        entry.failed += now.since(entry.booked);
+        (entry.booked, entry.queued_at) = (now, now);
+        let innocent = entry.is_innocent(outcome);
+        let cell = entry.cell;
+        let tally = self.monitor.cell(cell);
+        tally.pool_retries += 1;
+        tally.attempts_timed_out += u64::from(outcome == Outcome::Timeout);
+        tally.innocent_failures += u64::from(innocent);
+        self.redraw(job);
+    }
+
+    #[inline(always)]
+    fn ended(&mut self, instance: u32, job: JobId, outcome: Outcome) {
+        let pool = self.pool_of(instance);
+        self.monitor.pools[pool].tally.outcomes[outcome as usize] += 1;
+        let entry = self.jobs.get(job);
+        if outcome == Outcome::Ok && entry.ends_at_once() {
+            return self.finish_at_once(job);
+        }
+        self.ended_otherwise(job, outcome);
+    }
+
+    #[inline(always)]
+    fn moved(&mut self, instance: u32, local: u32, from: WorkerState, to: WorkerState) {
+        let pool = self.pool_of(instance);
+        let now = self.now;
+        self.monitor.moved(now, pool, from, to);
+        match (from, to) {
+            (WorkerState::Idle, WorkerState::Busy) | (WorkerState::Busy, WorkerState::Idle) => {}
+            _ => self.moved_rarely(instance, local, from, to),
+        }
+    }
+}
+
+impl<C: SlotCalendar> Physics<'_, C> {
+    /// Hands a job to a worker. `waiting`: it comes straight from the queue, and leaves that here.
+    #[inline(always)]
+    pub(super) fn hand(&mut self, instance: u32, local: u32, job: JobId, dying: bool, waiting: bool) {
+        let number = self.slot_number(instance, local);
+        let now = self.now;
+        let entry = self.jobs.get_mut(job);
+        let slot = &mut self.slots[number as usize];
+        entry.ticket.hand_over(now, local);
+        let levels = &mut self.monitor.pools[slot.pool as usize];
+        levels.tally.starts += 1;
+        if waiting {
+            levels.queue.down(now);
+            self.waiting_counted += u128::from(now.since(entry.queued_at).nanos());
+        }
+        entry.book_waiting(now);
+        if entry.first_start == Time::NEVER {
+            entry.first_start = now;
+            let tally = &mut self.monitor.cells[entry.cell as usize];
+            if entry.ticket.arrived == now {
+                tally.wait_served.record_zero();
+            } else {
+                tally.wait_served.record(now.since(entry.ticket.arrived));
+                tally.delayed += 1;
+            }
+        }
+        (slot.job, slot.orphan) = (job, entry.orphan);
+        slot.timer_at = Time::NEVER;
+        if dying || slot.doomed || slot.silent {
+            return self.hand_to_no_one(number, job, dying);
+        }
+        slot.since = now;
+        slot.starts = slot.starts.wrapping_add(1);
+        entry.executions += 1;
+        if entry.fate != Fate::Ok || slot.overhead.is_never() {
+            return self.set_long_course(number, job);
+        }
+        let at = now + slot.overhead + entry.demand;
+        (slot.act, slot.act_at) = (Act::Answer, at);
+        if slot.key == Time::NEVER && slot.beat_at == Time::NEVER && at <= Time::HORIZON_MAX {
+            // What `schedule` would find out.
+            slot.key = at;
+            return self.enter(number, at);
+        }
+        self.schedule(number);
+    }
+
+    /// Books the end of a job that did not end well at once, and leaves the rest to its client.
+    #[inline(never)]
+    pub(super) fn ended_otherwise(&mut self, job: JobId, outcome: Outcome) {
+        let entry = self.jobs.get_mut(job);
+        entry.ticket.place = Place::Outside;
+        let stayed = self.now.since(entry.ticket.arrived);
+        let tally = &mut self.monitor.cells[entry.cell as usize];
+        if entry.first_start != Time::NEVER {
+            tally.sojourn_served.record(stayed);
+            if outcome == Outcome::Ok && self.plan.slowdown {
+                tally.slowdown += stayed.nanos() as f64 / entry.demand.nanos().max(1) as f64;
+                tally.slowdown_count += 1;
+            }
+        } else if outcome == Outcome::Rejected && entry.queued_at == Time::NEVER {
+            tally.attempts_rejected += 1;
+            tally.first_rejected += u64::from(entry.attempts == 1);
+        } else {
+            tally.delayed += u64::from(stayed > Span::ZERO);
+            tally.wait_left.record(stayed);
+        }
+        tally.attempts_timed_out += u64::from(outcome == Outcome::Timeout);
+        tally.innocent_failures += u64::from(entry.is_innocent(outcome));
+        self.tell(job, outcome);
+    }
+
+    /// The transitions that are not a job's start or end.
+    #[inline(never)]
+    pub(super) fn moved_rarely(&mut self, instance: u32, local: u32, from: WorkerState, to: WorkerState) {
+        let number = self.slot_number(instance, local);
+        if number as usize >= self.slots.len() {
+            self.add_slot(number);
+        }
+        match (from, to) {
+            (WorkerState::Busy, WorkerState::Zombie) => {
+                // The job's share ends here; the zombie's time is counted by its level.
+                self.close_service(number, Use::Wasted);
+                self.slots[number as usize].timer_at = Time::NEVER;
+            }
+            (WorkerState::Busy, _) => self.close_service(number, Use::Wasted),
+            (WorkerState::Down, _) => {
+                let slot = &mut self.slots[number as usize];
+                (slot.doomed, slot.silent) = (false, false);
+            }
+            (_, WorkerState::Gone) => {
+                let pool = self.pool_of(instance);
+                self.monitor.pools[pool].tally.exits += 1;
+                self.leave_host(number);
+            }
+            _ => {}
+        }
+    }
+
+    /// A slot that a pool without a limit has just made: with it all slots numbered below it.
+    pub(super) fn add_slot(&mut self, number: u32) {
+        let unlimited: Vec<u32> =
+            (0..self.numbering.len() as u32).filter(|&instance| is_unlimited(self.plan, instance)).collect();
+        while self.slots.len() <= number as usize {
+            let beyond = (self.slots.len() - self.plan.slots) as u32;
+            let stride = unlimited.len() as u32;
+            self.slots.push(Slot::new(self.plan, unlimited[(beyond % stride) as usize], beyond / stride));
+        }
+    }
+
+    pub(super) fn beats_too_rarely(&self, number: u32) -> bool {
+        let pool = &self.plan.model.pools[self.pool_of(self.slots[number as usize].instance)];
+        pool.life.heartbeat_interval >= pool.settings.worker.heartbeat_timeout
+    }
+
+    /// Sets the timer of a job's waiting limit: in a ring where the limit is a constant and counts from now.
+    #[inline(always)]
+    pub(super) fn arm_wait(&mut self, job: JobId, leave_by: Time, again: bool) {
+        let entry = self.jobs.get(job);
+        match entry.wait_ring {
+            Some(ring) if !again => {
+                self.timers.push_ring(usize::from(ring), self.now, TimerKind::WaitLimit, job, entry.stamp);
+            }
+            _ => self.job_timer(TimerKind::WaitLimit, job, leave_by),
+        }
+    }
+
+    /// A slot whose busy time is limited will break down when that time is up.
+    pub(super) fn arm_busy_breakdown(&mut self, number: u32) {
+        let slot = &self.slots[number as usize];
+        let pool = self.pool_of(slot.instance);
+        if self.plan.model.pools[pool].breakdown.as_ref().is_some_and(|b| !b.while_idle) {
+            let at = self.now + slot.up_left;
+            let timer = Timer { at, kind: TimerKind::Breakdown, id: number, generation: slot.starts };
+            self.timers.push(timer);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The end of a replication: what is still alive is counted, and the books must balance.
+
+use super::*;
+
+impl<C: SlotCalendar> World<'_, C> {
+    pub(super) fn close(mut self) -> Result<(Replication, Vec<RequestEnd>), Breach> {
+        let end = match self.phys.plan.requests {
+            u64::MAX => self.phys.now.max(self.phys.plan.horizon),
+            _ => self.phys.now,
+        };
+        self.cross_borders(end)?;
+        self.phys.now = end;
+        self.count_unfinished();
+        self.book_service();
+        self.check_balances(end)?;
+        self.book_open_services(end);
+        let hosts = self.phys.host_tallies(end);
+        let report = self.phys.monitor.finish(end, self.index, self.fingerprint, self.events, &hosts);
+        Ok((report, self.phys.ends.unwrap_or_default()))
+    }
+
+    /// Requests still alive are counted as unfinished, each once.
+    fn count_unfinished(&mut self) {
+        for job in self.phys.jobs.all_alive() {
+            let entry = self.phys.jobs.get(job);
+            if !entry.orphan && self.is_first_of_siblings(job) {
+                let cell = entry.cell;
+                self.phys.monitor.cell(cell).outcomes[Outcome::Unfinished as usize] += 1;
+            }
+        }
+    }
+
+    /// Service of jobs that were handed over and have left: their stay less their wait.
+    fn book_service(&mut self) {
+        let mut still_there = vec![0u128; self.phys.monitor.cells.len()];
+        for job in self.phys.jobs.all_alive() {
+            let entry = self.phys.jobs.get(job);
+            if entry.first_start != Time::NEVER && !entry.in_backoff {
+                let wait = entry.first_start.since(entry.ticket.arrived);
+                still_there[entry.cell as usize] += u128::from(wait.nanos());
+            }
+        }
+        self.phys.monitor.book_service(&still_there);
+    }
+
+    fn is_first_of_siblings(&self, job: JobId) -> bool {
+        let mut other = self.phys.jobs.get(job).sibling;
+        while other != job {
+            if other < job {
+                return false;
+            }
+            other = self.phys.jobs.get(other).sibling;
+        }
+        true
+    }
+
+    /// Service that is under way at the end was neither good nor bad: it counts as useful if its job may still
+    /// end well.
+    fn book_open_services(&mut self, end: Time) {
+        for number in 0..self.phys.slots.len() as u32 {
+            let slot = &self.phys.slots[number as usize];
+            if slot.since != Time::NEVER && slot.since <= end {
+                let zombie = self.phys.jobs.get(slot.job).orphan;
+                self.phys.close_service(number, if zombie { Use::Zombie } else { Use::Useful });
+            }
+        }
+    }
+
+    /// Conservation and Little's law as identities over the whole run: every request has one outcome, and the
+    /// integrals of queue, service and flight equal the sums over jobs, to the nanosecond.
+    fn check_balances(&self, end: Time) -> Result<(), Breach> {
+        let phys = &self.phys;
+        let (queue, in_flight) = phys.monitor.totals(end);
+        let mut waiting = phys.waiting_counted;
+        let mut flying = 0;
+        for job in phys.jobs.all_alive() {
+            let entry = phys.jobs.get(job);
+            if entry.ticket.place == crate::policy::Place::Queued {
+                waiting += u128::from(end.since(entry.queued_at).nanos());
+            }
+            if !entry.orphan && self.is_first_of_siblings(job) {
+                flying += u128::from(end.since(entry.first_sent).nanos());
+            }
+        }
+        for (cell, tally) in phys.monitor.cells.iter().enumerate() {
+            let ended: u64 = tally.outcomes.iter().sum();
+            if ended != tally.sent {
+                return Err(
+                    self.breach(format!("cell {cell}: {} requests sent, {ended} outcomes", tally.sent))
+                );
+            }
+            let latency = tally.latency_ok.sum + tally.latency_failed.sum;
+            let spent = tally.spent_waiting + tally.spent_failed + tally.spent_final + tally.spent_backoff;
+            if latency != spent {
+                return Err(
+                    self.breach(format!("cell {cell}: latencies of {latency} ns, but {spent} ns explained"))
+                );
+            }
+            flying += latency;
+        }
+        let busy: u128 = phys.monitor.pools.iter().map(|pool| pool.busy.integral(end)).sum();
+        let open = phys.slots.iter().filter(|slot| slot.since != Time::NEVER);
+        let served =
+            phys.service_counted + open.map(|slot| u128::from(end.since(slot.since).nanos())).sum::<u128>();
+        for (what, integral, sum) in
+            [("waiting", queue, waiting), ("in flight", in_flight, flying), ("in service", busy, served)]
+        {
+            if integral != sum {
+                return Err(self.breach(format!(
+                    "Little's law: the integral of jobs {what} is {integral} ns, the jobs' own times sum to {sum} ns"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
