@@ -85,9 +85,10 @@ impl<C: SlotCalendar> World<'_, C> {
         self.breakdown_timer(number, down, 0);
         let resume = self.stop_slot(number);
         if job == BrokenJob::ResumeAtHead
-            && let Some((broken, left)) = resume {
-                self.phys.jobs.get_mut(broken).remaining = left;
-            }
+            && let Some((broken, left)) = resume
+        {
+            self.phys.jobs.get_mut(broken).remaining = left;
+        }
         self.pools[instance as usize].break_down(now, local, job != BrokenJob::Crash, &mut self.phys);
     }
 

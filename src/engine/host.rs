@@ -130,13 +130,14 @@ impl Host {
                 lane.due.pop();
             }
             if let Some(Reverse(due)) = lane.due.peek()
-                && lane.rate > 0.0 {
-                    let wait = ((due.clock - lane.clock) / lane.rate).max(0.0);
-                    let at = Time::from_nanos(self.last.nanos().saturating_add((wait + 0.5) as u64));
-                    if at < self.next.0 {
-                        self.next = (at, index);
-                    }
+                && lane.rate > 0.0
+            {
+                let wait = ((due.clock - lane.clock) / lane.rate).max(0.0);
+                let at = Time::from_nanos(self.last.nanos().saturating_add((wait + 0.5) as u64));
+                if at < self.next.0 {
+                    self.next = (at, index);
                 }
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What machines do in production: carry jobs to workers, work, answer, die, start. The simulator's driver.
 
 mod effects;
+mod workers;
 
 use super::RequestEnd;
 use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
@@ -374,93 +375,6 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             self.failed_writes.push(number);
             self.news = true;
         }
-    }
-
-    /// Ends the worker by its pool's will: `delay` until the pool notices.
-    fn doom(&mut self, number: u32, delay: Span) {
-        self.close_service(number, Use::Wasted);
-        let slot = &mut self.slots[number as usize];
-        slot.timer_at = Time::NEVER;
-        slot.beat_at = Time::NEVER;
-        self.die(number, Act::Exit, delay);
-    }
-
-    /// Kills a worker from outside: its pool takes it for alive, and its job for served, until it notices the exit.
-    pub(super) fn kill_from_outside(&mut self, number: u32) {
-        if !self.slots[number as usize].doomed {
-            let delay = self.life_draw(number, |pool| &pool.crash_exit);
-            self.die(number, Act::CrashExit, delay);
-        }
-    }
-
-    fn die(&mut self, number: u32, exit: Act, delay: Span) {
-        self.leave_host(number);
-        let slot = &mut self.slots[number as usize];
-        (slot.doomed, slot.first_write) = (true, true);
-        let mut at = self.now + delay;
-        if slot.act == Act::CrashExit {
-            // It was about to go by itself.
-            at = at.min(slot.act_at);
-        }
-        self.plan_act(number, exit, at);
-    }
-
-    /// Draws a delay of a worker's life, keyed by slot and spawn.
-    fn life_draw(
-        &self,
-        number: u32,
-        sampler: impl Fn(&super::plan::PoolPlan) -> &crate::workload::Sampler,
-    ) -> Span {
-        let slot = &self.slots[number as usize];
-        let plan = sampler(&self.plan.pools[self.pool_of(slot.instance)]);
-        plan.is_constant().unwrap_or_else(|| {
-            // Exits and restarts of one spawn are different draws of one stream: tell them apart by the act.
-            let index = u64::from(number) << 4 | slot.act as u64;
-            plan.draw(&mut self.streams.keyed(Purpose::WorkerLife, index, u64::from(slot.spawns)))
-        })
-    }
-
-    /// The worker process is being started: sets when it will be ready. `false` if the start fails for good.
-    pub(super) fn start_worker(&mut self, number: u32) -> bool {
-        let instance = self.slots[number as usize].instance;
-        let pool = self.pool_of(instance);
-        let life = &self.plan.model.pools[pool].life;
-        self.monitor.pools[pool].tally.spawns += 1;
-        let slot = &mut self.slots[number as usize];
-        slot.spawns += 1;
-        let spawn = u64::from(slot.spawns);
-        (slot.doomed, slot.silent, slot.first_write) = (false, false, false);
-        let mut chance = self.streams.keyed(Purpose::StartUp, u64::from(number), spawn);
-        if chance.chance(life.spawn_failure) {
-            self.plan_act(number, Act::Rest, Time::NEVER);
-            return false;
-        }
-        let never = chance.chance(life.never_ready);
-        let order = &mut self.spawn_order[instance as usize];
-        let first = life.first_start_up.get(*order as usize);
-        *order += 1;
-        let time = first.copied().unwrap_or_else(|| self.plan.pools[pool].start_up.draw(&mut chance));
-        match self.host_of(instance) {
-            _ if never => self.plan_act(number, Act::Rest, Time::NEVER),
-            Some(host) if life.start_up_cpu > 0.0 && time > Span::ZERO => {
-                let slot = &mut self.slots[number as usize];
-                (slot.after, slot.tail) = (Act::Ready, Span::ZERO);
-                self.plan_act(number, Act::Rest, Time::NEVER);
-                self.enter_host(number, host, life.start_up_cpu, time);
-            }
-            _ => self.plan_act(number, Act::Ready, self.now + time),
-        }
-        true
-    }
-
-    /// The last heartbeat that a worker gave before it fell silent now.
-    pub(super) fn last_beat(&self, number: u32) -> Option<Time> {
-        let slot = &self.slots[number as usize];
-        let life = &self.plan.model.pools[self.pool_of(slot.instance)].life;
-        let interval = i128::from(life.heartbeat_interval.nanos().max(1));
-        let alive = i128::from(self.now.nanos()) - slot.ready_at;
-        let beat = slot.ready_at + alive.div_euclid(interval) * interval;
-        u64::try_from(beat.max(slot.ready_at)).ok().map(Time::from_nanos)
     }
 
     /// Draws demand and fate anew for another attempt of a request, where its class says so.

@@ -123,9 +123,10 @@ impl Client {
     pub fn may_send(&mut self, now: Time) -> bool {
         let Some(circuit) = &mut self.circuit else { return true };
         if let CircuitState::Open { until } = circuit.state
-            && now >= until {
-                circuit.state = CircuitState::HalfOpen { sent: 0, ok: 0 };
-            }
+            && now >= until
+        {
+            circuit.state = CircuitState::HalfOpen { sent: 0, ok: 0 };
+        }
         match &mut circuit.state {
             CircuitState::Closed => true,
             CircuitState::Open { .. } => false,
@@ -141,11 +142,12 @@ impl Client {
         self.active += 1;
         if let (Budget::Window { events, balance }, Some(RetryBudget::Finagle { percent, ttl, .. })) =
             (&mut self.budget, self.settings.retry.as_ref().and_then(|r| r.budget))
-            && attempt == Attempt::First {
-                let deposit = (percent / 100.0 * THOUSANDTHS).round() as i64;
-                *balance += deposit;
-                events.push_back((now + ttl, deposit));
-            }
+            && attempt == Attempt::First
+        {
+            let deposit = (percent / 100.0 * THOUSANDTHS).round() as i64;
+            *balance += deposit;
+            events.push_back((now + ttl, deposit));
+        }
     }
 
     /// Notes that a retry that [`Client::retry`] allowed has ended, or was not sent after all.
