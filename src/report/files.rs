@@ -1,12 +1,12 @@
 //! A record and its tables in a folder, each file whole or not there.
 
 use super::csv;
-use crate::experiment::record::{Record, RecordError, write_whole};
 #[cfg(feature = "chart")]
 use super::{
     chart::{self, Style, Theme},
     html,
 };
+use crate::experiment::record::{Record, RecordError, write_whole};
 use std::fs;
 use std::path::{Path, PathBuf};
 
