@@ -248,7 +248,7 @@ pub struct RawMerge {
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = SIZE_HELP)]
 pub struct RawSize {
-    /// Experiment file with a [size] table
+    /// Experiment file with a `size` table
     #[arg(value_name = "EXPERIMENT")]
     pub experiment: String,
 

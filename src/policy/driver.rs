@@ -2,7 +2,7 @@
 
 use super::ticket::{JobId, Tickets};
 #[cfg(doc)]
-use super::{Ticket, pool::Pool};
+use super::{Place, Ticket, pool::Pool};
 use crate::outcome::Outcome;
 use crate::time::{Span, Time};
 
