@@ -17,6 +17,7 @@ mod records;
 #[cfg(feature = "chart")]
 mod reports;
 mod sample;
+mod semantics;
 mod sizing;
 mod sweeps;
 mod verdicts;

@@ -241,18 +241,26 @@ impl<C: SlotCalendar> Physics<'_, C> {
                 self.close_service(number, Use::Wasted);
                 self.slots[number as usize].timer_at = Time::NEVER;
             }
-            (WorkerState::Busy, _) => self.close_service(number, Use::Wasted),
+            (WorkerState::Busy, to) => {
+                self.close_service(number, Use::Wasted);
+                if to == WorkerState::Gone {
+                    self.gone(number);
+                }
+            }
             (WorkerState::Down, _) => {
                 let slot = &mut self.slots[number as usize];
                 (slot.doomed, slot.silent) = (false, false);
             }
-            (_, WorkerState::Gone) => {
-                let pool = self.pool_of(instance);
-                self.monitor.pools[pool].tally.exits += 1;
-                self.leave_host(number);
-            }
+            (_, WorkerState::Gone) => self.gone(number),
             _ => {}
         }
+    }
+
+    /// The exit of a worker was noticed.
+    fn gone(&mut self, number: u32) {
+        let pool = self.slots[number as usize].pool as usize;
+        self.monitor.pools[pool].tally.exits += 1;
+        self.leave_host(number);
     }
 
     /// A slot that a pool without a limit has just made: with it all slots numbered below it.

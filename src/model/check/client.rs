@@ -78,7 +78,9 @@ impl Checker<'_> {
 
     fn client_retry(&mut self, view: View<'_>, budget: Option<RetryBudget>) -> ClientRetry {
         let unlimited = matches!(view.node("max").map(|node| &node.value), Some(Value::Text(_)));
-        let (base, cap) = (view.span("base").unwrap_or(Span::ZERO), view.limit("cap"));
+        let base = view.span("base").unwrap_or(Span::ZERO);
+        // Delays given as distributions have no cap but their own.
+        let cap = if view.has("delays") { Span::NEVER } else { view.limit("cap") };
         if base > cap && !view.has("delays") {
             self.faults.add(
                 view.place("base"),

@@ -1,0 +1,145 @@
+//! Clients: deadlines, retries, budgets, hedges, circuits.
+
+use super::{check, play};
+
+#[test]
+fn a_client_that_gives_up_leaves_its_job_behind() {
+    let more = "[client.c]\nattempt_deadline = \"3s\"";
+    let played = play("slots = 1", more, "0 a 5; 4.5 a 1");
+    assert_eq!(played.story(), "timeout 3, ok 6");
+    assert_eq!(played.slot_secs(|slots| slots.zombie), 5.0, "work for nobody");
+}
+
+#[test]
+fn retries_wait_for_their_back_off() {
+    let client =
+        |retry: &str| format!("[client.c]\nretry = {{ max = 3, on = [\"error\"], base = \"1s\", {retry} }}");
+    let always = "0 a 1 error";
+    check("slots = 1", &client("backoff = \"constant\""), always, "error 7");
+    check("slots = 1", &client("backoff = \"linear\""), always, "error 10");
+    check("slots = 1", &client("backoff = \"exponential\", factor = 3.0"), always, "error 17");
+    check("slots = 1", &client("backoff = \"exponential\", factor = 3.0, cap = \"2s\""), always, "error 9");
+    check("slots = 1", &client("backoff = \"polynomial\", exponent = 2.0"), always, "error 18");
+    let drawn = "[client.c]\nretry = { max = 3, on = [\"error\"], delays = [\"2s\", \"4s\"] }";
+    check("slots = 1", drawn, always, "error 14");
+    let long = "[client.c]\nretry = { max = 1, on = [\"error\"], delays = [\"300s\"] }";
+    check("slots = 1", long, always, "error 302");
+}
+
+#[test]
+fn latency_is_split_into_waiting_failed_attempts_back_off_and_the_last() {
+    let more = "[client.c]\nretry = { max = 1, on = [\"crash\"], base = \"3s\" }";
+    let pool = "slots = 1\nworker = { restart_delay = \"4s\" }";
+    let played = play(pool, more, "0 b 1; 0 a 2 crash1");
+    // Waits 1, works 2, backs off 3 until 6, waits for the worker until 7, works 2.
+    assert_eq!(played.story(), "ok 1, ok 9");
+    let a = &played.report.segments[0].classes[0];
+    let spent = [a.spent_waiting, a.spent_failed, a.spent_backoff, a.spent_final];
+    assert_eq!(spent.map(|part| part / 1_000_000_000), [2, 2, 3, 2]);
+    assert_eq!((a.sent, a.attempts, a.client_retries), (1, 2, 1));
+}
+
+#[test]
+fn no_request_outlives_its_deadline_whatever_becomes_of_its_attempts() {
+    let client = |rest: &str| {
+        format!(
+            "[client.c]\ndeadline = \"5s\"\nattempt_deadline = \"2s\"\n{rest}\nretry = {{ max = 9, base = \"1s\", backoff = \"constant\" }}"
+        )
+    };
+    // Attempts at 0 and 3; the second is given up at 5, the deadline; another at 6 would be too late.
+    check("slots = 9", &client(""), "0 a 9", "timeout 5");
+    check("slots = 9", &client("cancels = true"), "0 a 9", "timeout 5");
+    let patient =
+        "[client.c]\ndeadline = \"5s\"\nattempt_deadline = \"3s\"\nretry = { max = 9, base = \"1s\" }";
+    let played = play("slots = 9", patient, "0 a 9");
+    assert_eq!((played.story().as_str(), played.ends[0].attempts), ("timeout 5", 2));
+}
+
+#[test]
+fn grpc_throttles_retries_below_half_its_tokens() {
+    let more = "[client.c]\nretry = { max = 1, on = [\"error\"], base = \"0s\" }\nbudget = { kind = \"grpc\", max_tokens = 4, ratio = 0.5 }";
+    // Four tokens: after the first failure three are left, more than two: retried; after its second two: no more.
+    let played =
+        play("slots = 9", more, "0 a 1 error; 3 a 1 error; 5 a 1; 6 a 1; 7 a 1; 8 a 1; 20 a 1 error");
+    assert_eq!(played.story(), "error 2, error 4, ok 6, ok 7, ok 8, ok 9, error 21");
+    assert_eq!(played.sum(|class| class.client_retries), 1);
+}
+
+#[test]
+fn aws_pays_for_retries_from_a_quota() {
+    let more = "[client.c]\nretry = { max = 9, on = [\"error\"], base = \"0s\" }\n\
+        budget = { kind = \"aws_standard\", capacity = 12 }";
+    let played = play("slots = 9", more, "0 a 1 error");
+    assert_eq!((played.story().as_str(), played.ends[0].attempts), ("error 3", 3));
+}
+
+#[test]
+fn envoy_keeps_retries_below_a_share_of_what_is_in_flight() {
+    // Five fail at once; of the four left in flight a half may be retries, the back-off counted.
+    let more = "[client.c]\nretry = { max = 1, on = [\"error\"], base = \"1s\" }\nbudget = { kind = \"envoy\", share = \"50%\", min = 2 }";
+    let played = play("slots = 9", more, "0 a 1 error; 0 a 1 error; 0 a 1 error; 0 a 1 error; 0 a 1 error");
+    assert_eq!(played.sum(|class| class.client_retries), 2, "{}", played.story());
+}
+
+#[test]
+fn finagle_allows_a_share_of_requests() {
+    let more = "[client.c]\nretry = { max = 9, on = [\"error\"], base = \"0s\" }\n\
+        budget = { kind = \"finagle\", ttl = \"10s\", min_rate = \"0/s\", share = \"50%\" }";
+    let played = play("slots = 9", more, "0 a 1; 0 a 1; 0 a 1; 1 a 1 error");
+    assert_eq!(played.ends[3].attempts, 3, "half of four requests");
+}
+
+#[test]
+fn the_first_answer_counts_and_the_loser_is_withdrawn() {
+    let more = "[client.c]\nhedge = { after = \"2s\" }\ncancels = true";
+    let pool = "slots = 1\ninstances = 2\nrouting = \"round_robin\"";
+    // In turn: the hedge of the second, at 3, goes behind it; the fifth goes there too, and its hedge at 6.5 finds
+    // the other instance free.
+    let played = play(pool, more, "0 a 1; 1 a 10 ; 2 a 1; 3 a 1; 4.5 b 1; 12 a 1");
+    assert_eq!(played.story(), "ok 1, ok 11, ok 3, ok 4, ok 7.5, ok 13");
+    assert_eq!(played.sum(|class| class.hedges), 2);
+    assert_eq!(
+        played.of_pool(|pool| u128::from(pool.outcomes[poolsim::outcome::Outcome::Cancelled as usize])),
+        2
+    );
+}
+
+#[test]
+fn a_hedge_that_loses_works_on_where_nobody_cancels_it() {
+    let more = "[client.c]\nhedge = { after = \"2s\" }";
+    let played = play("slots = 2", more, "0 a 5");
+    assert_eq!(played.story(), "ok 5");
+    assert_eq!(played.slot_secs(|slots| slots.zombie), 5.0);
+    assert_eq!(played.slot_secs(|slots| slots.useful), 5.0);
+}
+
+#[test]
+fn hedges_end_with_their_request() {
+    let more = "[client.c]\nhedge = { after = \"2s\", max = 2 }\ndeadline = \"7s\"\ncancels = true";
+    let played = play("slots = 9", more, "0 a 50; 8 a 1");
+    assert_eq!(played.story(), "timeout 7, ok 9");
+    assert_eq!(played.sum(|class| class.hedges), 2);
+}
+
+#[test]
+fn when_one_attempt_fails_the_other_goes_on_and_counts_as_a_retry_only_if_it_is_one() {
+    let more = "[client.c]\nhedge = { after = \"2s\" }\nretry = { max = 1, on = [\"error\"], base = \"1s\" }";
+    let played = play("slots = 9", more, "0 a 3 error");
+    // Fails at 3, its hedge at 5; tried again at 6, that fails at 9 (a hedge was used already).
+    assert_eq!(played.story(), "error 9");
+    assert_eq!(
+        (played.sum(|c| c.attempts), played.sum(|c| c.hedges), played.sum(|c| c.client_retries)),
+        (3, 1, 1)
+    );
+}
+
+#[test]
+fn an_open_circuit_rejects_until_a_probe_succeeds() {
+    let more = "[client.c]\nbreaker = { failure_rate = 0.5, window = 2, open_for = \"10s\", probes = 1 }";
+    check(
+        "slots = 9",
+        more,
+        "0 a 1 error; 1 a 1 error; 3 a 1; 12 a 1; 12.5 a 1; 14 a 1",
+        "error 1, error 2, rejected 3, ok 13, rejected 12.5, ok 15",
+    );
+}

@@ -1,0 +1,113 @@
+//! Time-outs of the pool, what they do with workers, and what the dying window costs.
+
+use super::{check, play};
+
+const BRIDGE: &str = "slots = 1\nservice_timeout = \"5s\"\n\
+    worker = { kill_exit = \"1s\", restart_delay = \"2s\", start_up = \"3s\", dying_window = true }";
+
+#[test]
+fn a_time_out_kills_the_worker_which_is_replaced() {
+    let pool = BRIDGE.replace(", dying_window = true", "");
+    let played = play(&pool, "", "0 a 9; 1 a 2");
+    // 5 to notice, 1 to exit, 2 of delay, 3 of start-up.
+    assert_eq!(played.story(), "timeout 5, ok 13");
+    assert_eq!(played.slot_secs(|slots| slots.wasted), 5.0);
+    assert_eq!(played.slot_secs(|slots| slots.restarting), 3.0);
+    assert_eq!(played.slot_secs(|slots| slots.starting), 3.0);
+    assert_eq!(played.slot_secs(|slots| slots.useful), 2.0);
+}
+
+#[test]
+fn work_that_ends_at_its_time_out_has_ended_in_time() {
+    check(BRIDGE, "", "0 a 5", "ok 5");
+}
+
+#[test]
+fn a_time_out_under_load_costs_an_innocent_job_its_retry() {
+    let pool = format!("{BRIDGE}\nretry = {{ max = 1 }}");
+    let played = play(&pool, "", "0 a 9; 1 a 2");
+    assert_eq!(played.story(), "timeout 5, ok 13");
+    assert_eq!(played.ends[1].hand_overs, 2, "one of them to the dying worker");
+    assert_eq!((played.sum(|c| c.pool_retries), played.sum(|c| c.innocent_failures)), (1, 1));
+}
+
+#[test]
+fn without_retries_a_time_out_under_load_fails_an_innocent_job() {
+    check(BRIDGE, "", "0 a 9; 1 a 2; 2 a 2", "timeout 5, crash 6, ok 13");
+}
+
+#[test]
+fn a_time_out_with_an_empty_queue_harms_nobody_unless_a_job_comes_before_the_exit_is_noticed() {
+    check(BRIDGE, "", "0 a 9; 7 a 2", "timeout 5, ok 13");
+    check(BRIDGE, "", "0 a 9; 5.5 a 2", "timeout 5, crash 6");
+}
+
+#[test]
+fn a_failed_write_ends_the_victim_without_a_retry_and_gives_the_next_to_the_same_corpse() {
+    let pool = format!("{BRIDGE}\nretry = {{ max = 1 }}").replace("true }", "true, write_error = 1.0 }");
+    // The second write raises no error: its job waits for the exit and is retried.
+    check(&pool, "", "0 a 9; 1 a 2; 2 a 2; 3 a 1", "timeout 5, write_error 5, ok 13, ok 14");
+}
+
+#[test]
+fn two_time_outs_take_both_tries_of_the_same_head() {
+    let pool = format!("{BRIDGE}\nretry = {{ max = 1 }}").replace("slots = 1", "slots = 2");
+    // At 5 the head goes to the first corpse; back at the head at 6, it goes to the second, whose exit is noticed
+    // at 6.5.
+    check(&pool, "", "0 a 9; 0.5 a 9; 1 a 2", "timeout 5, timeout 5.5, crash 6.5");
+    check(&pool, "", "0 a 9; 1.5 a 9; 2 a 2", "timeout 5, timeout 6.5, crash 7.5");
+}
+
+#[test]
+fn a_cancelled_worker_is_free_after_its_grace() {
+    let pool = "slots = 1\nservice_timeout = \"5s\"\non_timeout = \"cancel\"\ncancel_grace = \"1s\"";
+    let played = play(pool, "", "0 a 9; 1 a 2");
+    assert_eq!(played.story(), "timeout 5, ok 8");
+    assert_eq!(played.slot_secs(|slots| slots.wasted), 6.0);
+    check(&pool.replace("cancel_grace = \"1s\"", ""), "", "0 a 9; 1 a 2", "timeout 5, ok 7");
+}
+
+#[test]
+fn abandoned_work_goes_on_for_nobody() {
+    let pool = "slots = 1\nservice_timeout = \"5s\"\non_timeout = \"abandon\"";
+    let played = play(pool, "", "0 a 9; 1 a 2");
+    assert_eq!(played.story(), "timeout 5, ok 11");
+    assert_eq!(played.slot_secs(|slots| slots.wasted), 5.0);
+    assert_eq!(played.slot_secs(|slots| slots.zombie), 4.0);
+}
+
+#[test]
+fn a_time_out_can_count_from_arrival_or_over_all_attempts() {
+    let arrival = "slots = 1\nservice_timeout = \"5s\"\ntimeout_from = \"arrival\"\non_timeout = \"cancel\"";
+    check(arrival, "", "0 a 4; 1 a 4; 2 a 1", "ok 4, timeout 6, ok 7");
+    let retried = "retry = { max = 3, on = [\"crash\", \"timeout\"] }";
+    let crash_at_2 = "0 a 2 crash";
+    let dispatch = "slots = 1\nservice_timeout = \"5s\"";
+    // Four attempts of 2 s each; over all attempts the third is cut at 5 s, and no time is left for another.
+    check(&format!("{dispatch}\n{retried}"), "", crash_at_2, "crash 8");
+    let total = format!("{dispatch}\n{retried}\ntimeout_from = \"total_service\"");
+    check(&total, "", crash_at_2, "timeout 5");
+    check(&format!("{arrival}\n{retried}"), "", "0 a 9", "timeout 5");
+}
+
+#[test]
+fn timers_fire_late_and_answers_take_their_way() {
+    let pool = "slots = 1\nservice_timeout = \"5s\"\non_timeout = \"cancel\"\n\
+        transport = { dispatch = \"100ms\", late = \"10ms\", reply = \"1ms\", timer_late = \"500ms\" }";
+    check(pool, "", "0 a 2; 3 a 5.2; 9 a 9", "ok 2.111, ok 8.311, timeout 14.5");
+}
+
+#[test]
+fn a_client_that_cancels_does_with_the_worker_what_a_time_out_does() {
+    let more = "[client.c]\nattempt_deadline = \"3s\"\ncancels = true";
+    let worker = "worker = { kill_exit = \"1s\", restart_delay = \"2s\" }";
+    let rule =
+        |then: &str| format!("slots = 1\nservice_timeout = \"50s\"\non_timeout = \"{then}\"\n{worker}");
+    check(&rule("kill"), more, "0 a 9; 4 a 1", "timeout 3, ok 7");
+    let played = play(&format!("{}\ncancel_grace = \"2s\"", rule("cancel")), more, "0 a 9; 4 a 1");
+    assert_eq!(played.story(), "timeout 3, ok 6");
+    let played = play(&rule("abandon"), more, "0 a 6; 4 a 1");
+    assert_eq!(played.story(), "timeout 3, ok 7");
+    assert_eq!(played.slot_secs(|slots| slots.zombie), 3.0);
+    check("slots = 1", more, "0 a 9; 1 a 2; 2 a 1", "timeout 3, timeout 4, ok 5");
+}
