@@ -3,8 +3,9 @@
 
 use poolsim::experiment::validate::exact::{self, Case, Check};
 
-/// Of some 900 intervals at 99.9 %, one may miss by chance; which seed is used is fixed.
-const SEED: u64 = 1;
+/// Fixed seeds. Of some 900 intervals at 99.9 % about one misses by chance, so a value that is missed under the first
+/// seed must be held under the second: chance misses twice in a row once in a thousand such suites, a bias always.
+const SEEDS: [u64; 2] = [1, 1001];
 
 fn cases() -> Vec<Case> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/exact.toml");
@@ -27,14 +28,21 @@ fn describe(case: &Case, check: &Check) -> String {
     )
 }
 
+/// The values of a case that are not held, or not by a narrow interval.
+fn off(case: &Case, seed: u64) -> Vec<Check> {
+    let checks = exact::check(case, 1.0, seed).unwrap_or_else(|error| panic!("{error}"));
+    assert!(!checks.is_empty(), "{} checks nothing", case.id);
+    checks.into_iter().filter(|check| !check.holds() || !check.is_narrow()).collect()
+}
+
 /// Checks the cases whose number leaves `part` over 4: four tests that the runner may run side by side.
 fn check_part(part: usize) {
     let mut faults = Vec::new();
     for (_, case) in cases().iter().enumerate().filter(|(number, _)| number % 4 == part) {
-        let checks = exact::check(case, 1.0, SEED).unwrap_or_else(|error| panic!("{error}"));
-        assert!(!checks.is_empty(), "{} checks nothing", case.id);
-        let fault = |check: &&Check| !check.holds() || !check.is_narrow();
-        faults.extend(checks.iter().filter(fault).map(|check| describe(case, check)));
+        faults.extend(off(case, SEEDS[0]).iter().map(|check| check.metric.clone()).filter_map(|metric| {
+            let again = off(case, SEEDS[1]).into_iter().find(|check| check.metric == metric)?;
+            Some(describe(case, &again))
+        }));
     }
     assert!(faults.is_empty(), "{} values are off:\n{}", faults.len(), faults.join("\n"));
 }
@@ -74,7 +82,7 @@ fn a_wrong_value_is_noticed() {
         text.replacen("mean_wait = { value = 0.08333333333333", "mean_wait = { value = 0.08500000000000", 1);
     let cases = exact::cases(&text).expect("the case file is well formed");
     let case = cases.iter().find(|case| case.id == "mmc-2-50").expect("the case is there");
-    let checks = exact::check(case, 1.0, SEED).unwrap_or_else(|error| panic!("{error}"));
+    let checks = exact::check(case, 1.0, SEEDS[0]).unwrap_or_else(|error| panic!("{error}"));
     let wait = checks.iter().find(|check| check.metric == "mean_wait").expect("mean_wait is checked");
     assert!(!wait.holds() && wait.is_narrow());
 }
