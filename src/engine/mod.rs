@@ -30,9 +30,8 @@ mod user;
 mod world;
 
 use crate::model::Model;
-use crate::outcome::Outcome;
 use crate::stats::Replication;
-use crate::time::{Span, Time};
+pub use crate::stats::RequestSeen;
 use calendar::{Indexed, Packed};
 use plan::Plan;
 use world::World;
@@ -57,29 +56,8 @@ impl std::fmt::Display for Breach {
 impl std::error::Error for Breach {}
 
 /// Recorded outcomes of writes to dying workers, to be repeated instead of drawn: (request key, retries used) to
-/// whether the write failed. The key of request `n` of open source `s` is `s << 48 | n`.
+/// whether the write failed; keys as in [`RequestSeen`].
 pub type Races = physics::Races;
-
-/// The end of one request, for callers who follow single requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestEnd {
-    /// Names the request: see [`Races`]; request `m` of user `u` of source `s` is `s << 48 | 1 << 47 | u << 24 | m`.
-    pub key: u64,
-    /// Index of its class.
-    pub class: u16,
-    /// First sent.
-    pub sent: Time,
-    /// Final outcome.
-    pub end: Time,
-    /// Which.
-    pub outcome: Outcome,
-    /// Hand-overs to workers by the pool that had it last.
-    pub hand_overs: u32,
-    /// Attempts by its client.
-    pub attempts: u32,
-    /// Time in queues.
-    pub waiting: Span,
-}
 
 /// A model laid out for simulation; runs any number of replications.
 pub struct Prepared<'m> {
@@ -108,7 +86,7 @@ impl Prepared<'_> {
         &self,
         index: u64,
         races: Option<&Races>,
-    ) -> Result<(Replication, Vec<RequestEnd>), Breach> {
+    ) -> Result<(Replication, Vec<RequestSeen>), Breach> {
         self.play(index, races, true)
     }
 
@@ -117,7 +95,7 @@ impl Prepared<'_> {
         index: u64,
         races: Option<&Races>,
         follow: bool,
-    ) -> Result<(Replication, Vec<RequestEnd>), Breach> {
+    ) -> Result<(Replication, Vec<RequestSeen>), Breach> {
         let plan = &self.plan;
         match plan.slots {
             _ if plan.unlimited => World::<Indexed>::new(plan, index, races).run(follow),

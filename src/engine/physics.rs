@@ -3,7 +3,7 @@
 mod effects;
 mod workers;
 
-use super::RequestEnd;
+use super::RequestSeen;
 use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
 use super::first::First;
 use super::host::Host;
@@ -68,7 +68,7 @@ pub(super) struct Physics<'m, C> {
     /// Requests that have ended.
     pub(super) finished: u64,
     /// The end of each request, where a caller wants to follow them.
-    pub(super) ends: Option<Vec<RequestEnd>>,
+    pub(super) ends: Option<Vec<RequestSeen>>,
     /// Service counted so far, for the balance check.
     pub(super) service_counted: u128,
     /// Waiting counted so far, for the balance check.

@@ -1,6 +1,6 @@
 //! Requests: how they are made, what is booked when they end.
 
-use super::RequestEnd;
+use super::RequestSeen;
 use super::calendar::SlotCalendar;
 use super::job::NO_USER;
 use super::physics::{Physics, fate_of};
@@ -277,9 +277,10 @@ impl<C: SlotCalendar> Physics<'_, C> {
     #[inline(never)]
     fn note_end(&mut self, job: JobId, outcome: Outcome) {
         let entry = self.jobs.get(job);
-        let end = RequestEnd {
+        let end = RequestSeen {
             key: entry.key,
             class: entry.ticket.class,
+            demand: entry.demand,
             sent: entry.first_sent,
             end: self.now,
             outcome,

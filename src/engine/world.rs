@@ -12,7 +12,7 @@ use super::plan::Plan;
 use super::request::OpenSource;
 use super::scale::Scaler;
 use super::slot::Act;
-use super::{Breach, RequestEnd};
+use super::{Breach, RequestSeen};
 use crate::outcome::Outcome;
 use crate::policy::client::Client;
 use crate::policy::route::Router;
@@ -121,7 +121,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
     }
 
     /// Plays the replication to its end; `follow` keeps the end of every request.
-    pub(super) fn run(mut self, follow: bool) -> Result<(Replication, Vec<RequestEnd>), Breach> {
+    pub(super) fn run(mut self, follow: bool) -> Result<(Replication, Vec<RequestSeen>), Breach> {
         self.phys.ends = follow.then(Vec::new);
         self.open();
         loop {

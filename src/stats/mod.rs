@@ -6,6 +6,7 @@ pub mod estimate;
 pub mod histogram;
 pub mod interval;
 pub mod little;
+pub mod observation;
 pub mod paired;
 pub mod ranks;
 pub mod regime;
@@ -16,6 +17,7 @@ pub mod warmup;
 pub use estimate::Estimate;
 pub use histogram::{Histogram, Sample};
 pub use interval::Level;
+pub use observation::RequestSeen;
 pub use ranks::Ranks;
 pub use tally::{
     Batches, ClassTally, HostTally, PoolTally, Replication, Segment, SlotUse, Timeline, TimelineBin,

@@ -3,7 +3,7 @@
 use super::*;
 
 impl<C: SlotCalendar> World<'_, C> {
-    pub(super) fn close(mut self) -> Result<(Replication, Vec<RequestEnd>), Breach> {
+    pub(super) fn close(mut self) -> Result<(Replication, Vec<RequestSeen>), Breach> {
         let end = match self.phys.plan.requests {
             u64::MAX => self.phys.now.max(self.phys.plan.horizon),
             _ => self.phys.now,

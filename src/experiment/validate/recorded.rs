@@ -8,7 +8,7 @@
 //! * with the recorded races (whether a write to a dying worker failed) repeated: nearly task by task.
 
 use super::score::{mean_and_deviation, quantile, sorted};
-use crate::engine::{self, Breach, Races, RequestEnd};
+use crate::engine::{self, Breach, Races, RequestSeen};
 use crate::model::{self, Load, Model, ScriptedRequest, ScriptedUser};
 use crate::outcome::Outcome;
 use crate::time::Span;
@@ -218,7 +218,7 @@ fn paired<'a>(real: &'a Tasks, simulated: &'a Tasks) -> Vec<(&'a End, &'a End)> 
 
 fn simulate(model: &Model, index: u64, races: Option<&Races>) -> Result<Tasks, Breach> {
     let (_, ends) = engine::prepare(model).follow(index, races)?;
-    let end = |end: &RequestEnd| {
+    let end = |end: &RequestSeen| {
         let latency = end.end.since(end.sent).secs() * 1e3;
         (end.key, (latency, end.outcome, end.hand_overs))
     };

@@ -11,7 +11,7 @@ mod life;
 mod retries;
 mod timeouts;
 
-use poolsim::engine::{self, RequestEnd};
+use poolsim::engine::{self, RequestSeen};
 use poolsim::model::{self, Files};
 use poolsim::stats::{ClassTally, PoolTally, Replication};
 
@@ -28,13 +28,13 @@ impl Files for Traces {
 /// A replication whose requests are known one by one.
 pub(crate) struct Played {
     pub(crate) report: Replication,
-    pub(crate) ends: Vec<RequestEnd>,
+    pub(crate) ends: Vec<RequestSeen>,
 }
 
 impl Played {
     /// How each request ended, in order of sources and sending: `ok 5, crash 6.5`.
     pub(crate) fn story(&self) -> String {
-        let word = |end: &RequestEnd| {
+        let word = |end: &RequestSeen| {
             let (name, at) = (end.outcome.name(), (end.end.secs() * 1e6).round() / 1e6);
             format!("{name} {at}")
         };

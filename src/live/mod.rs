@@ -1,0 +1,14 @@
+//! Real physics: the same workload against a real scheduler. The only room that reads a clock or waits.
+//!
+//! ```text
+//!   model ──▶ requests at their instants ──▶ Target (own pool, processes, HTTP, adapter)
+//!                                              │ reports, each with its instant
+//!                                              ▼
+//!                              observations ──▶ stats::Replication, stats::RequestSeen
+//! ```
+//!
+//! A [`target::Target`] takes jobs and reports what becomes of them. What a target cannot do it says in its
+//! [`target::Capabilities`], and a model that asks for more is refused by name, never silently weakened.
+
+pub mod clock;
+pub mod target;
