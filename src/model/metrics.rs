@@ -1,7 +1,8 @@
 //! The names of all metrics, with their units: what an objective may ask for, and what a record may hold.
 //!
-//! Names follow the exact cases (`mean_wait`, `sojourn_p95`, `prob_reject`, `utilization`). Distributions of times
-//! come as `mean_X` and `X_pNN`; the rest are single figures.
+//! Names follow the exact cases (`mean_wait`, `sojourn_p95`, `prob_block`, `utilization`). Distributions of times come
+//! as `mean_X`, `var_X` and `X_pNN`; the rest are single figures. What is listed here is what estimation makes: a test
+//! asks a run for every one of them, and a run for any that is not here.
 
 use crate::outcome::Outcome;
 
@@ -10,6 +11,8 @@ use crate::outcome::Outcome;
 pub enum Unit {
     /// Seconds.
     Seconds,
+    /// Seconds squared.
+    SecondsSquared,
     /// Per second.
     PerSecond,
     /// A count; an average may be fractional.
@@ -23,9 +26,11 @@ pub enum Unit {
 /// What a metric can be asked of, besides the whole system and a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Of {
+    /// Nothing else.
+    System,
     /// Requests: of a class.
     Requests,
-    /// Jobs at a pool: of a class, of a pool.
+    /// Requests of a class, or jobs of a pool.
     Jobs,
     /// A pool.
     Pool,
@@ -54,63 +59,96 @@ struct Measured {
 }
 
 /// The times.
-const TIMES: [Measured; 7] = [
+const TIMES: [Measured; 6] = [
     Measured {
         word: "latency",
         of: Of::Requests,
         doc: "time from the first send to the final outcome, of all finished requests",
     },
     Measured { word: "latency_ok", of: Of::Requests, doc: "latency of successes only" },
-    Measured { word: "wait", of: Of::Jobs, doc: "time in the queue of accepted jobs" },
-    Measured { word: "wait_served", of: Of::Jobs, doc: "time in the queue of jobs that reached service" },
-    Measured { word: "sojourn", of: Of::Jobs, doc: "wait and service at the pool, of accepted jobs" },
-    Measured { word: "sojourn_served", of: Of::Jobs, doc: "wait and service of jobs that were served" },
-    Measured { word: "service", of: Of::Jobs, doc: "time in service" },
+    Measured { word: "wait", of: Of::Requests, doc: "time in the queue of accepted jobs" },
+    Measured { word: "wait_served", of: Of::Requests, doc: "time in the queue of jobs that reached service" },
+    Measured { word: "sojourn", of: Of::Requests, doc: "wait and service at the pool, of accepted jobs" },
+    Measured { word: "sojourn_served", of: Of::Requests, doc: "wait and service of jobs that were served" },
 ];
 
 /// The quantiles: suffix and probability.
-pub const QUANTILES: [(&str, f64); 9] = [
-    ("p50", 0.5),
-    ("p75", 0.75),
-    ("p90", 0.9),
-    ("p95", 0.95),
-    ("p98", 0.98),
-    ("p99", 0.99),
-    ("p995", 0.995),
-    ("p999", 0.999),
-    ("p9999", 0.9999),
-];
+pub const QUANTILES: [(&str, f64); 6] =
+    [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999), ("p9999", 0.9999)];
 
 /// The single figures.
-const FIGURES: [(&str, Unit, Of, &str); 23] = [
+const FIGURES: [(&str, Unit, Of, &str); 56] = [
     ("prob_ok", Unit::Ratio, Of::Requests, "share of requests that end with a result"),
     ("prob_fail", Unit::Ratio, Of::Requests, "share of requests that end without a result"),
     ("prob_timeout", Unit::Ratio, Of::Requests, "share of requests that end with a time-out"),
-    ("prob_reject", Unit::Ratio, Of::Requests, "share of requests that end refused"),
-    ("prob_block", Unit::Ratio, Of::Jobs, "share of jobs refused on arrival"),
-    ("prob_abandon", Unit::Ratio, Of::Jobs, "share of jobs that leave the queue unserved"),
-    ("prob_wait", Unit::Ratio, Of::Jobs, "share of accepted jobs that cannot start at once"),
-    ("prob_retry", Unit::Ratio, Of::Requests, "share of requests with at least one retry"),
+    ("prob_block", Unit::Ratio, Of::Requests, "share of requests that end refused"),
+    ("prob_first_blocked", Unit::Ratio, Of::Requests, "share of requests whose first attempt is refused"),
+    ("prob_abandon", Unit::Ratio, Of::Requests, "share of requests that end by leaving the queue"),
+    ("prob_unfinished", Unit::Ratio, Of::Requests, "share of requests still alive at the end"),
+    ("prob_wait", Unit::Ratio, Of::Requests, "share of accepted jobs that cannot start at once"),
     (
-        "prob_innocent",
+        "prob_attempt_timeout",
         Unit::Ratio,
         Of::Requests,
-        "share of requests that fail by another's time-out or crash",
+        "share of attempts that run into the service time-out",
     ),
+    ("prob_attempt_blocked", Unit::Ratio, Of::Requests, "share of attempts refused on arrival"),
+    ("prob_retry", Unit::Number, Of::Requests, "retries, by clients and pools, per request"),
     ("mean_attempts", Unit::Number, Of::Requests, "attempts per request"),
-    ("attempt_rate", Unit::PerSecond, Of::Jobs, "attempts per second"),
-    ("offered", Unit::PerSecond, Of::Requests, "requests per second"),
-    ("throughput", Unit::PerSecond, Of::Requests, "requests with a result per second"),
+    ("retry_amplification", Unit::Number, Of::Requests, "attempts per request"),
+    ("mean_service_time", Unit::Seconds, Of::Requests, "time in service of jobs that were served"),
+    (
+        "mean_delay",
+        Unit::Seconds,
+        Of::Requests,
+        "first send to the hand-over that decided, back-off included",
+    ),
+    ("mean_slowdown", Unit::Number, Of::Requests, "sojourn over demand"),
+    ("mean_spent_waiting", Unit::Seconds, Of::Requests, "part of the latency in queues"),
+    ("mean_spent_failed", Unit::Seconds, Of::Requests, "part of the latency in attempts that failed"),
+    ("mean_spent_final", Unit::Seconds, Of::Requests, "part of the latency in the service that decided"),
+    ("mean_spent_backoff", Unit::Seconds, Of::Requests, "part of the latency in back-off"),
+    ("request_rate", Unit::PerSecond, Of::Requests, "requests sent per second"),
+    ("attempt_rate", Unit::PerSecond, Of::Requests, "attempts per second"),
+    ("throughput", Unit::PerSecond, Of::Jobs, "results per second"),
     ("goodput", Unit::PerSecond, Of::Requests, "results per second that came before the client gave up"),
+    ("failure_rate", Unit::PerSecond, Of::Requests, "requests per second that end without a result"),
+    ("count_sent", Unit::Count, Of::Requests, "requests sent"),
+    ("count_client_retries", Unit::Count, Of::Requests, "retries by clients"),
+    ("count_pool_retries", Unit::Count, Of::Requests, "retries by pools"),
+    ("count_hedges", Unit::Count, Of::Requests, "hedges"),
+    (
+        "count_innocent_failures",
+        Unit::Count,
+        Of::Requests,
+        "attempts that failed by another's time-out or crash",
+    ),
+    ("mean_in_flight", Unit::Count, Of::System, "requests sent and not ended, over time"),
+    ("mean_in_backoff", Unit::Count, Of::System, "requests waiting for their next attempt, over time"),
+    ("mean_orbit", Unit::Count, Of::System, "requests waiting for their next attempt, over time"),
+    ("mean_queue_length", Unit::Count, Of::Jobs, "jobs waiting, over time"),
+    ("mean_in_system", Unit::Count, Of::Jobs, "jobs waiting and in service, over time"),
+    ("max_queue_length", Unit::Count, Of::Pool, "most jobs waiting at once"),
+    ("mean_busy", Unit::Count, Of::Pool, "busy slots, over time"),
     ("utilization", Unit::Ratio, Of::Pool, "share of slot time that is not idle (busy or restarting)"),
     ("utilization_serving", Unit::Ratio, Of::Pool, "share of slot time in service"),
+    ("share_useful", Unit::Ratio, Of::Pool, "share of slot time in service that ended well"),
+    ("share_wasted", Unit::Ratio, Of::Pool, "share of slot time in service that did not"),
+    ("share_zombie", Unit::Ratio, Of::Pool, "share of slot time on results that nobody waits for"),
+    ("share_starting", Unit::Ratio, Of::Pool, "share of slot time in start-up"),
+    ("share_restarting", Unit::Ratio, Of::Pool, "share of slot time dying, down or before a restart"),
+    ("share_lost", Unit::Ratio, Of::Pool, "share of slot time of slots lost for good"),
+    ("share_idle", Unit::Ratio, Of::Pool, "share of slot time ready and without a job"),
+    ("arrival_rate", Unit::PerSecond, Of::Pool, "jobs that arrive per second"),
+    ("abandon_rate", Unit::PerSecond, Of::Pool, "jobs that leave the queue per second"),
+    ("kill_rate", Unit::PerSecond, Of::Pool, "workers killed per second"),
+    ("count_arrivals", Unit::Count, Of::Pool, "jobs that arrive"),
+    ("count_starts", Unit::Count, Of::Pool, "hand-overs to workers"),
+    ("count_kills", Unit::Count, Of::Pool, "workers killed"),
+    ("count_exits", Unit::Count, Of::Pool, "exits of workers noticed"),
+    ("count_spawns", Unit::Count, Of::Pool, "workers spawned"),
+    ("count_starts_on_dying", Unit::Count, Of::Pool, "hand-overs to dying workers"),
     ("core_utilization", Unit::Ratio, Of::Host, "share of core time in use"),
-    ("mean_queue_length", Unit::Count, Of::Pool, "jobs waiting, over time"),
-    ("max_queue_length", Unit::Count, Of::Pool, "most jobs waiting at once"),
-    ("mean_in_system", Unit::Count, Of::Pool, "jobs waiting and in service, over time"),
-    ("mean_busy", Unit::Count, Of::Pool, "busy slots, over time"),
-    ("mean_in_flight", Unit::Count, Of::Requests, "requests sent and not ended, over time"),
-    ("mean_in_backoff", Unit::Count, Of::Requests, "requests waiting for their next attempt, over time"),
 ];
 
 /// Every metric, in the order of reports.
@@ -122,6 +160,8 @@ pub fn all() -> &'static [MetricInfo] {
             let of = time.of;
             let doc = |what: String| format!("{what}: {}", time.doc);
             list.push(info(format!("mean_{}", time.word), Unit::Seconds, of, doc(String::from("mean"))));
+            let variance = doc(String::from("variance"));
+            list.push(info(format!("var_{}", time.word), Unit::SecondsSquared, of, variance));
             for (suffix, p) in QUANTILES {
                 list.push(info(
                     format!("{}_{suffix}", time.word),
@@ -137,14 +177,14 @@ pub fn all() -> &'static [MetricInfo] {
             list.push(info(
                 format!("count_{name}"),
                 Unit::Count,
-                Of::Requests,
+                Of::Jobs,
                 format!("requests that end with {name}"),
             ));
             list.push(info(
                 format!("rate_{name}"),
-                Unit::Ratio,
+                Unit::PerSecond,
                 Of::Requests,
-                format!("share of requests that end with {name}"),
+                format!("requests per second that end with {name}"),
             ));
         }
         list
@@ -175,7 +215,7 @@ mod tests {
             );
         }
         assert_eq!(find("latency_p95").unwrap().unit, Unit::Seconds);
-        assert_eq!(find("rate_timeout").unwrap().unit, Unit::Ratio);
+        assert_eq!(find("rate_timeout").unwrap().unit, Unit::PerSecond);
         assert_eq!(find("utilization").unwrap().of, Of::Pool);
         assert!(find("latency_p42").is_none());
     }

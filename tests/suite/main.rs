@@ -9,6 +9,7 @@ mod faces;
 mod following;
 mod front_door;
 mod house;
+mod metrics;
 #[cfg(feature = "chart")]
 mod pages;
 #[cfg(feature = "chart")]

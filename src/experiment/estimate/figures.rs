@@ -2,6 +2,7 @@
 
 use super::focus::Focus;
 use crate::experiment::metric::{Metric, Scope, Unit};
+use crate::model::metrics::QUANTILES;
 use crate::stats::interval::{self, Level};
 use crate::stats::{Estimate, Ranks};
 
@@ -102,10 +103,6 @@ impl Figures<'_> {
         }
     }
 }
-
-/// Quantiles that are always shown.
-pub(super) const QUANTILES: [(&str, f64); 6] =
-    [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999), ("p9999", 0.9999)];
 
 /// Whether so many values say anything about a quantile: p999 from a thousand values on, p9999 from 10^5.
 fn justified(p: f64, n: u64) -> bool {

@@ -1,9 +1,10 @@
 //! Metrics of requests: latency, wait, sojourn, outcomes, attempts, rates; for all, by class and by phase.
 
-use super::figures::{Events, Figures, QUANTILES, quantiles};
+use super::figures::{Events, Figures, quantiles};
 use super::sums::Requests;
 use crate::experiment::metric::Unit;
 use crate::model::FAILURES;
+use crate::model::metrics::QUANTILES;
 use crate::outcome::Outcome;
 use crate::stats::{Ranks, Sample};
 use crate::time::NANOS;

@@ -25,18 +25,23 @@ impl Checker<'_> {
         let metric = metrics::find(view.word("metric")?)?;
         for (key, fits) in [
             ("class", matches!(metric.of, Of::Requests | Of::Jobs)),
-            ("pool", metric.of != Of::Host && metric.of != Of::Requests),
+            ("pool", matches!(metric.of, Of::Jobs | Of::Pool)),
         ] {
             if view.has(key) && !fits {
                 let what = match metric.of {
+                    Of::System => "the whole system",
                     Of::Requests => "requests: ask for a `class`",
-                    Of::Jobs => "jobs at a pool",
+                    Of::Jobs => "requests of a class, or of jobs at a pool",
                     Of::Pool => "a pool: ask for a `pool`",
                     Of::Host => "hosts",
                 };
                 let message = format!("`{}` cannot be asked of a {key}", metric.name);
                 self.faults.add(view.place(key), message, "not of this", format!("it is a figure of {what}"));
             }
+        }
+        if view.has("class") && view.has("pool") {
+            let hint = "take one of the two out";
+            self.faults.add(view.place("pool"), "a figure of a class and of a pool", "one too many", hint);
         }
         let (bound, key) =
             if view.has("at_most") { (Bound::AtMost, "at_most") } else { (Bound::AtLeast, "at_least") };
@@ -59,7 +64,7 @@ impl Checker<'_> {
             Unit::Seconds => (view::secs(&node.value), "a duration", quantity::DURATION_HINT),
             Unit::PerSecond => (view::rate(&node.value), "a rate", quantity::RATE_HINT),
             Unit::Ratio => (view::share(&node.value), "a share", quantity::SHARE_HINT),
-            Unit::Count | Unit::Number => {
+            Unit::Count | Unit::Number | Unit::SecondsSquared => {
                 (view::number(&node.value), "a number", "write a number such as 12")
             }
         };
