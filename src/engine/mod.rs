@@ -30,9 +30,10 @@ mod user;
 mod world;
 
 use crate::model::Model;
+use crate::policy::decision::Log;
 use crate::stats::Replication;
 pub use crate::stats::RequestSeen;
-use calendar::{Indexed, Packed};
+use calendar::{Indexed, Logged, Packed};
 use plan::Plan;
 use world::World;
 
@@ -88,6 +89,15 @@ impl Prepared<'_> {
         races: Option<&Races>,
     ) -> Result<(Replication, Vec<RequestSeen>), Breach> {
         self.play(index, races, true)
+    }
+
+    /// Like [`Prepared::run`], with the decisions of its pools: the first `keep` of them whole, all of them hashed.
+    /// The replication is the same; it takes about twice as long.
+    ///
+    /// # Errors
+    /// A [`Breach`] when one of the run's self-checks fails.
+    pub fn decisions(&self, index: u64, keep: usize) -> Result<(Replication, Log), Breach> {
+        World::<Logged>::new(&self.plan, index, None).run_logged(keep)
     }
 
     fn play(

@@ -13,6 +13,7 @@ use super::plan::Plan;
 use super::slot::{Act, NO_LANE, Slot, SlotTable};
 use super::user::User;
 use crate::outcome::Outcome;
+use crate::policy::decision::{Choice, Decision, JobName, Log};
 use crate::policy::{
     CrashRadius, Driver, JobId, NO_JOB, Place, PoolTimer, SlotTimer, Slots, Ticket, Tickets, WorkerState,
 };
@@ -69,6 +70,8 @@ pub(super) struct Physics<'m, C> {
     pub(super) finished: u64,
     /// The end of each request, where a caller wants to follow them.
     pub(super) ends: Option<Vec<RequestSeen>>,
+    /// The decisions, where they are taken down.
+    pub(super) log: Log,
     /// Service counted so far, for the balance check.
     pub(super) service_counted: u128,
     /// Waiting counted so far, for the balance check.
@@ -99,6 +102,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             think_rings: vec![None; plan.model.sources.len()],
             finished: 0,
             ends: None,
+            log: Log::new(0),
             service_counted: 0,
             waiting_counted: 0,
         }

@@ -15,6 +15,7 @@ use super::slot::Act;
 use super::{Breach, RequestSeen};
 use crate::outcome::Outcome;
 use crate::policy::client::Client;
+use crate::policy::decision::Log;
 use crate::policy::route::Router;
 use crate::policy::{JobId, Pool, PoolTimer, WorkerState};
 use crate::random::{Purpose, Stream, Streams};
@@ -123,6 +124,19 @@ impl<'m, C: SlotCalendar> World<'m, C> {
     /// Plays the replication to its end; `follow` keeps the end of every request.
     pub(super) fn run(mut self, follow: bool) -> Result<(Replication, Vec<RequestSeen>), Breach> {
         self.phys.ends = follow.then(Vec::new);
+        self.play()?;
+        self.close()
+    }
+
+    /// Plays the replication to its end and takes its decisions down.
+    pub(super) fn run_logged(mut self, keep: usize) -> Result<(Replication, Log), Breach> {
+        self.phys.log = Log::new(keep);
+        self.play()?;
+        let log = std::mem::replace(&mut self.phys.log, Log::new(0));
+        self.close().map(|(report, _)| (report, log))
+    }
+
+    fn play(&mut self) -> Result<(), Breach> {
         self.open();
         loop {
             let (slot_at, slot) = self.phys.calendar.first();
@@ -147,7 +161,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
                 break;
             }
         }
-        self.close()
+        Ok(())
     }
 
     /// Spreads the news of an event; says whether the last request has ended.

@@ -18,6 +18,7 @@
 
 pub mod admission;
 pub mod client;
+pub mod decision;
 pub mod driver;
 pub mod idle;
 pub mod pool;
@@ -27,6 +28,7 @@ pub mod scale;
 pub mod settings;
 pub mod ticket;
 
+pub use decision::{Choice, Decision, JobName};
 pub use driver::{Driver, PoolTimer, SlotTimer, WorkerState};
 pub use pool::Pool;
 pub use settings::*;

@@ -3,6 +3,7 @@
 #[cfg(feature = "chart")]
 mod charts;
 mod coverage;
+mod decisions;
 mod diagnostics;
 mod exact;
 mod faces;
