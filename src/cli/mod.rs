@@ -4,6 +4,7 @@
 //! text. Results go to standard output, everything else to standard error. Nothing here computes a figure.
 
 pub mod args;
+pub mod check;
 pub mod checked;
 pub mod exit;
 pub mod experiments;
@@ -53,6 +54,7 @@ fn answer(args: Vec<OsString>) -> u8 {
         RawCommand::Sweep(raw) => checked::sweep(*raw).and_then(|sweep| sweep::sweep(&sweep)),
         RawCommand::Size(raw) => checked::size(*raw).and_then(|size| size::size(&size)),
         RawCommand::Merge(raw) => merge::merge(&raw),
+        RawCommand::Check(raw) => check::checked(*raw).and_then(|args| check::check(&args)),
         RawCommand::Validate(args) => validate::run(&args),
         #[cfg(feature = "chart")]
         RawCommand::Report(report) => report::report(&report),

@@ -100,6 +100,11 @@ impl Prepared<'_> {
         World::<Logged>::new(&self.plan, index, None).run_logged(keep)
     }
 
+    /// By pool instance, as decisions name them: the index of the model's pool.
+    pub fn owners(&self) -> Vec<usize> {
+        self.plan.instances.iter().map(|&(pool, _)| pool).collect()
+    }
+
     fn play(
         &self,
         index: u64,

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "chart")]
 pub mod chart;
+pub mod check;
 pub mod csv;
 pub mod figure;
 pub mod files;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "chart")]
 mod charts;
+mod checks;
 mod coverage;
 mod decisions;
 mod diagnostics;

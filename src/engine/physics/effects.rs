@@ -167,10 +167,10 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
 }
 
 impl<C: SlotCalendar> Physics<'_, C> {
-    /// Takes a decision down, where that is wanted.
+    /// Takes a decision down, where that is wanted; pools that nobody wrote decide nothing.
     #[inline(always)]
     fn note(&mut self, instance: u32, choice: impl FnOnce(&Self) -> Choice) {
-        if C::LOGS {
+        if C::LOGS && !self.plan.model.pools[self.pool_of(instance)].implicit {
             let decision = Decision { at: self.now, pool: instance, choice: choice(self) };
             self.log.push(decision);
         }
