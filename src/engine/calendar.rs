@@ -20,8 +20,8 @@ pub(super) trait SlotCalendar {
     const ALONE: bool;
     /// Whether slots are numbered below [`SLOTS_PACKED`].
     const PACKED: bool;
-    /// Whether decisions are taken down: otherwise the code for it is compiled out.
-    const LOGS: bool = false;
+    /// Whether notes of what happens are taken: see `trail`. Compiled out where not.
+    const FOLLOWED: bool = false;
     /// An empty calendar for so many slots.
     fn new(slots: usize) -> Self;
     /// The earliest instant and its slot; an instant beyond `Time::HORIZON_MAX` from an empty calendar.
@@ -189,16 +189,16 @@ impl SlotCalendar for Indexed {
     }
 }
 
-/// [`Indexed`], of a world that takes its decisions down.
-pub(super) struct Logged(Indexed);
+/// An indexed heap whose world takes notes.
+pub(super) struct Followed(Indexed);
 
-impl SlotCalendar for Logged {
+impl SlotCalendar for Followed {
     const ALONE: bool = false;
     const PACKED: bool = false;
-    const LOGS: bool = true;
+    const FOLLOWED: bool = true;
 
     fn new(slots: usize) -> Self {
-        Logged(Indexed::new(slots))
+        Followed(Indexed::new(slots))
     }
 
     fn first(&self) -> (Time, u32) {

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod compare;
 pub mod estimate;
+pub mod follow;
 pub mod metric;
 pub mod outline;
 pub mod plan;

@@ -8,6 +8,7 @@ mod decisions;
 mod diagnostics;
 mod exact;
 mod faces;
+mod following;
 mod front_door;
 mod house;
 #[cfg(feature = "chart")]

@@ -101,6 +101,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
             entry.book_waiting(now);
         }
         let leave_by = entry.ticket.leave_by;
+        if C::FOLLOWED {
+            self.note_step(job, What::Queued(pool as u32));
+        }
         if leave_by != Time::NEVER {
             self.arm_wait(job, leave_by, again);
         }
@@ -132,6 +135,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         (entry.booked, entry.queued_at) = (now, now);
         let innocent = entry.is_innocent(outcome);
         let cell = entry.cell;
+        if C::FOLLOWED {
+            self.note_attempt_end(job, outcome, true);
+        }
         let tally = self.monitor.cell(cell);
         tally.pool_retries += 1;
         tally.attempts_timed_out += u64::from(outcome == Outcome::Timeout);
@@ -144,6 +150,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         self.note(instance, |phys| Choice::End { job: phys.name_of(job), outcome });
         let pool = self.pool_of(instance);
         self.monitor.pools[pool].tally.outcomes[outcome as usize] += 1;
+        if C::FOLLOWED {
+            self.note_attempt_end(job, outcome, false);
+        }
         let entry = self.jobs.get(job);
         if outcome == Outcome::Ok && entry.ends_at_once() {
             return self.finish_at_once(job);
@@ -153,7 +162,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
 
     #[inline(always)]
     fn moved(&mut self, instance: u32, local: u32, from: WorkerState, to: WorkerState) {
-        if C::LOGS {
+        if C::FOLLOWED {
             self.note_worker(instance, local, from, to);
         }
         let pool = self.pool_of(instance);
@@ -163,6 +172,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
             (WorkerState::Idle, WorkerState::Busy) | (WorkerState::Busy, WorkerState::Idle) => {}
             _ => self.moved_rarely(instance, local, from, to),
         }
+        if C::FOLLOWED {
+            self.note_move(instance, local, from, to);
+        }
     }
 }
 
@@ -170,9 +182,11 @@ impl<C: SlotCalendar> Physics<'_, C> {
     /// Takes a decision down, where that is wanted; pools that nobody wrote decide nothing.
     #[inline(always)]
     fn note(&mut self, instance: u32, choice: impl FnOnce(&Self) -> Choice) {
-        if C::LOGS && !self.plan.model.pools[self.pool_of(instance)].implicit {
+        if C::FOLLOWED && self.log.is_some() && !self.plan.model.pools[self.pool_of(instance)].implicit {
             let decision = Decision { at: self.now, pool: instance, choice: choice(self) };
-            self.log.push(decision);
+            if let Some(log) = &mut self.log {
+                log.push(decision);
+            }
         }
     }
 
@@ -198,6 +212,9 @@ impl<C: SlotCalendar> Physics<'_, C> {
         self.note(instance, |phys| Choice::Start { job: phys.name_of(job), slot: local, dying });
         let number = self.slot_number(instance, local);
         let now = self.now;
+        if C::FOLLOWED {
+            self.note_start(number, job, dying);
+        }
         let entry = self.jobs.get_mut(job);
         let slot = &mut self.slots[number as usize];
         entry.ticket.hand_over(now, local);

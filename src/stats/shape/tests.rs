@@ -1,3 +1,5 @@
+//! Tests of shape against published values, by count, and by repetition.
+
 use super::rank_tests::{kolmogorov_tail, standardised};
 use super::*;
 use crate::random::Stream;
