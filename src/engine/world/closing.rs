@@ -5,7 +5,7 @@ use crate::policy::decision::Log;
 
 impl<C: SlotCalendar> World<'_, C> {
     /// Plays the replication to its end and takes its decisions down.
-    pub(super) fn run_logged(mut self, keep: usize) -> Result<(Replication, Log), Breach> {
+    pub(in crate::engine) fn run_logged(mut self, keep: usize) -> Result<(Replication, Log), Breach> {
         self.phys.log = Some(Log::new(keep));
         self.play()?;
         let log = self.phys.log.take().unwrap_or_else(|| Log::new(0));
