@@ -5,6 +5,7 @@
 pub mod estimate;
 pub mod histogram;
 pub mod interval;
+pub mod level;
 pub mod little;
 pub mod observation;
 pub mod paired;
