@@ -58,6 +58,9 @@ pub enum RawCommand {
     Sweep(Box<RawSweep>),
     /// Find the smallest capacity that meets every objective
     Size(Box<RawSize>),
+    /// Play a workload in real time against a real scheduler, beside its simulation
+    #[cfg(feature = "live")]
+    Replay(Box<super::replay::args::RawReplay>),
     /// Put the results of shards together
     Merge(RawMerge),
     /// Compare the simulator with exact queueing results or recorded runs

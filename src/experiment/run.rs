@@ -159,12 +159,25 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
     };
     let keep = Keep { timelines: task.timelines, curves: task.curves, parallel: task.parallel };
     let Rounds { replications, estimated, warning } = rounds(model, progress, &simulate, keep)?;
+    let samples = samples(model, &replications, task.sampled);
+    let made = replications.len() as f64;
+    let seconds = replications.iter().map(|one| one.end.secs()).sum::<f64>() / made;
+    let point = gather(model, task, &replications, estimated, warning);
+    Ok(Finished { point, samples, seconds })
+}
+
+/// Makes the point of replications and what was estimated from them.
+pub(super) fn gather(
+    model: &Model,
+    task: Task<'_>,
+    replications: &[Replication],
+    estimated: Estimated,
+    warning: Option<Warning>,
+) -> Point {
     let made = replications.len() as u64;
     let evidence = Evidence { metrics: &estimated.metrics, regime: &estimated.regime, replications: made };
     let verdicts = verdict::judge_all(&model.objectives, &evidence);
-    let samples = samples(model, &replications, task.sampled);
-    let seconds = replications.iter().map(|one| one.end.secs()).sum::<f64>() / made as f64;
-    let point = Point {
+    Point {
         index: task.index,
         label: task.label,
         settings: task.settings,
@@ -183,8 +196,7 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
         warnings: warning.into_iter().collect(),
         world: World::Simulated,
         stretch: None,
-    };
-    Ok(Finished { point, samples, seconds })
+    }
 }
 
 /// By figure and replication: its own value.

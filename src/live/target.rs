@@ -1,6 +1,7 @@
 //! What a scheduler under test is to whoever drives it: it takes jobs and reports what becomes of them.
 
 use super::clock::Clock;
+use super::replay::Note;
 use crate::outcome::Outcome;
 use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
@@ -165,6 +166,11 @@ pub trait Target: Send {
 
     /// Withdraws a job; one that has ended is left alone. Targets that cannot do so ignore it.
     fn cancel(&mut self, id: AttemptId);
+
+    /// What readers of the figures should know of it, asked for once it is closed.
+    fn remarks(&mut self) -> Vec<Note> {
+        Vec::new()
+    }
 
     /// Ends: waits at most `grace` for the jobs it has, then ends them as cancelled.
     ///

@@ -8,10 +8,11 @@ use crate::random::{Purpose, Stream, Streams};
 use crate::time::{Span, Time};
 use crate::workload::trace::{Fate, TraceRow};
 use crate::workload::{ArrivalSampler, Choice, Sampler, UserPlan};
+use std::borrow::Cow;
 
 /// A model's samplers for requests, laid out once for all replications.
 pub struct Requests<'m> {
-    model: &'m Model,
+    model: Cow<'m, Model>,
     /// By class.
     pub classes: Vec<ClassDraws>,
     /// By source.
@@ -62,10 +63,19 @@ pub struct Drawn {
 impl<'m> Requests<'m> {
     /// Lays the samplers out.
     pub fn new(model: &'m Model) -> Requests<'m> {
+        Requests::of(Cow::Borrowed(model))
+    }
+
+    /// Lays the samplers out over a model of its own.
+    pub fn owned(model: Model) -> Requests<'static> {
+        Requests::of(Cow::Owned(model))
+    }
+
+    fn of(model: Cow<'_, Model>) -> Requests<'_> {
         Requests {
-            model,
             classes: model.classes.iter().map(ClassDraws::new).collect(),
-            sources: model.sources.iter().map(|source| SourceDraws::new(model, source)).collect(),
+            sources: model.sources.iter().map(|source| SourceDraws::new(&model, source)).collect(),
+            model,
         }
     }
 

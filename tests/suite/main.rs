@@ -8,6 +8,8 @@ mod exact;
 mod faces;
 mod front_door;
 mod house;
+#[cfg(feature = "live")]
+mod live;
 #[cfg(feature = "chart")]
 mod pages;
 #[cfg(feature = "chart")]
