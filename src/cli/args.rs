@@ -24,7 +24,7 @@ Examples:
 /// Everything on the command line.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "poolsim", version, about = ABOUT, long_about = LONG_ABOUT)]
-#[command(after_help = exit::HELP, after_long_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+#[command(after_help = exit::HELP_SHORT, after_long_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 #[command(disable_help_subcommand = true, max_term_width = 110)]
 pub struct RawArgs {
     /// What to do.

@@ -99,12 +99,18 @@ impl Replay<'_> {
             size,
             executions,
             scripted,
-            cpu_share: self.model.classes[usize::from(class)].cpu_share,
+            cpu_share: self.cpu_share(class, attempt.pool),
             fate,
             priority,
             deadline: deadline + self.zero,
             leave_by: leave_by + self.zero,
         }
+    }
+
+    /// The share of a core that work takes. A pool without a host shares no cores in the model, so its work sleeps.
+    fn cpu_share(&self, class: u16, pool: u16) -> f64 {
+        let on_host = !self.model.pools[usize::from(pool)].hosts.is_empty();
+        if on_host { self.model.classes[usize::from(class)].cpu_share } else { 0.0 }
     }
 
     /// The pool that takes a request.
