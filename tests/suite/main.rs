@@ -21,6 +21,8 @@ mod records;
 mod reports;
 mod sample;
 mod semantics;
+#[cfg(feature = "chart")]
+mod shipped;
 mod sizing;
 mod sweeps;
 mod verdicts;
