@@ -208,6 +208,7 @@ fn unit_of(name: &str) -> Unit {
         Some(crate::model::metrics::Unit::PerSecond) => Unit::PerSecond,
         Some(crate::model::metrics::Unit::Count) => Unit::Count,
         Some(crate::model::metrics::Unit::Ratio) => Unit::Ratio,
+        Some(crate::model::metrics::Unit::SecondsSquared) => Unit::SecondsSquared,
         Some(crate::model::metrics::Unit::Number) | None => Unit::Number,
     }
 }
