@@ -2,7 +2,9 @@
 
 #[cfg(feature = "chart")]
 mod charts;
+mod checks;
 mod coverage;
+mod decisions;
 mod diagnostics;
 mod exact;
 mod faces;
