@@ -20,4 +20,6 @@ mod sample;
 mod semantics;
 mod sizing;
 mod sweeps;
+#[cfg(feature = "parquet")]
+mod tables;
 mod verdicts;
