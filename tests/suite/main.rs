@@ -6,6 +6,7 @@ mod coverage;
 mod diagnostics;
 mod exact;
 mod faces;
+mod following;
 mod front_door;
 mod house;
 #[cfg(feature = "chart")]
@@ -18,6 +19,8 @@ mod records;
 mod reports;
 mod sample;
 mod semantics;
+#[cfg(feature = "chart")]
+mod shipped;
 mod sizing;
 mod sweeps;
 #[cfg(feature = "parquet")]
