@@ -2,13 +2,17 @@
 //!
 //! `cargo run --release --example grid` prints one line each: points, replications, requests, wall seconds, requests
 //! per second. `--peer REQUESTS_PER_SECOND` adds the ratio to another simulator's figure on the same large grid (see
-//! `examples/peers/simpy_grid.py`); `--small` runs a hundredth of the large grid.
+//! `examples/peers/simpy_grid.py`); `--small` runs a hundredth of the large grid,
+//! `--sentences` prints what the search found. How well two cores are used, whatever else the machine does: user and system
+//! seconds of `RAYON_NUM_THREADS=1` over those of `RAYON_NUM_THREADS=2`, times the share of the work that is parallel;
+//! on an idle machine simply the ratio of their wall seconds over two.
 
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "an example that measures and prints")]
 
+use poolsim::experiment::Judgement;
 use poolsim::experiment::plan::{self, Plan, Planned};
 use poolsim::experiment::run::Silent;
-use poolsim::experiment::size::{self, Rule};
+use poolsim::experiment::size::{self, Made, Question, Rule};
 use poolsim::experiment::sweep::{self, Unwatched};
 use poolsim::model::check::experiment;
 use poolsim::model::{Document, Model, NoFiles, Override};
@@ -67,22 +71,29 @@ fn search(model: &str) -> Result<String, String> {
         };
         models.push((1..=20).map(at).collect::<Result<_, _>>()?);
     }
-    let rule = Rule { confidence: 0.95, indifference: 0.1, first: 5, most: 40 };
+    let model_at = |planned: &Planned, size: u32| models[planned.index][size as usize - 1].clone();
+    let question = Question {
+        rows: &plan.points,
+        model_at: &model_at,
+        capacity: "pool.generation.slots",
+        range: (1, 20),
+        rule: Rule { confidence: 0.95, indifference: 0.1, first: 5, most: 40 },
+        loads: false,
+        probe: false,
+    };
     let begin = Instant::now();
-    let (mut guess, mut replications, mut cells) = (10, 0, 0);
-    for (planned, models) in plan.points.iter().zip(&models) {
-        let planned: &Planned = planned;
-        let row =
-            size::smallest(planned, &|size| models[size as usize - 1].clone(), (1, 20), rule, guess, &Silent)
-                .map_err(|error| error.to_string())?;
-        guess = row.smallest.unwrap_or(guess);
-        cells += row.candidates.len();
-        replications += row.candidates.iter().map(|one| one.replications).sum::<u64>();
+    let rows = size::frontier(&question, &Made::default(), &Silent).map_err(|error| error.to_string())?;
+    let cells: usize = rows.iter().map(|row| row.candidates.len()).sum();
+    let replications: u64 = rows.iter().flat_map(|row| &row.candidates).map(|one| one.replications).sum();
+    if std::env::args().any(|arg| arg == "--sentences") {
+        rows.iter().for_each(|row| println!("{}: {}", row.label, row.sentence));
     }
+    let proved = rows.iter().filter(|row| row.judgement == Judgement::Met).count();
     let wall = begin.elapsed().as_secs_f64();
     Ok(format!(
         "{{\"search\": \"flagship\", \"cells\": 400, \"cells_simulated\": {cells}, \"replications\": {replications}, \
-         \"wall_s\": {wall:.3}}}"
+         \"rows\": {}, \"proved\": {proved}, \"wall_s\": {wall:.3}}}",
+        rows.len()
     ))
 }
 

@@ -68,17 +68,28 @@ pub fn comparisons(record: &Record) -> String {
     String::from_utf8(bytes).expect("every cell is text")
 }
 
-fn rows(
-    record: &Record,
-    tail: &[&str],
-    of_point: impl Fn(&crate::experiment::Point) -> Vec<Vec<String>>,
-) -> String {
+/// The settings that tell the points apart, in the order of their first mention.
+pub(super) fn setting_paths(record: &Record) -> Vec<&str> {
     let mut paths: Vec<&str> = Vec::new();
     for (path, _) in record.points.iter().flat_map(|point| &point.settings) {
         if !paths.contains(&path.as_str()) {
             paths.push(path);
         }
     }
+    paths
+}
+
+/// A setting's value as a cell: text as it is, all else as JSON.
+pub(super) fn setting_text(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn rows(
+    record: &Record,
+    tail: &[&str],
+    of_point: impl Fn(&crate::experiment::Point) -> Vec<Vec<String>>,
+) -> String {
+    let paths = setting_paths(record);
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut write = |row: &[String]| writer.write_record(row).expect("rows of one table are equally long");
     let header = ["point"].into_iter().chain(paths.iter().copied()).chain(tail.iter().copied());
@@ -86,9 +97,7 @@ fn rows(
     for point in &record.points {
         let setting = |path: &&str| {
             let found = point.settings.iter().find(|(name, _)| name == path);
-            found.map_or_else(String::new, |(_, value)| {
-                value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-            })
+            found.map_or_else(String::new, |(_, value)| setting_text(value))
         };
         let head: Vec<String> =
             std::iter::once(point.index.to_string()).chain(paths.iter().map(setting)).collect();

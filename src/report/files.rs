@@ -13,6 +13,10 @@ use std::path::{Path, PathBuf};
 /// The name of the record in its folder.
 pub const RECORD: &str = "record.json";
 
+/// The name of the typed table of points.
+#[cfg(feature = "parquet")]
+const PARQUET: &str = "points.parquet";
+
 /// The name of the page in its folder.
 pub const REPORT: &str = "report.html";
 
@@ -101,28 +105,37 @@ fn unpainted(path: &Path, error: &chart::PaintError) -> RecordError {
     RecordError::Io { path: path.to_owned(), source: std::io::Error::other(error.to_string()) }
 }
 
-/// Writes the files of a sweep or a size into a folder: `points.csv`, `comparisons.csv`, `tables.md`, timelines where
-/// any were kept, and last `record.json`.
+/// Writes the files of a sweep or a size into a folder: `points.csv` and `points.parquet`, `comparisons.csv`,
+/// `tables.md`, timelines where any were kept, and last `record.json`.
 ///
 /// # Errors
 /// [`RecordError::Io`] with the path that could not be made.
 pub fn write_study(record: &Record, folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
     fs::create_dir_all(folder).map_err(|source| RecordError::Io { path: folder.to_owned(), source })?;
-    let mut files = vec![("points.csv", csv::metrics(record)), ("tables.md", markdown::document(record))];
+    let mut files = vec![("points.csv", csv::metrics(record).into_bytes())];
+    #[cfg(feature = "parquet")]
+    files.push((PARQUET, parquet_bytes(record, &folder.join(PARQUET))?));
+    files.push(("tables.md", markdown::document(record).into_bytes()));
     if !record.study.comparisons.is_empty() {
-        files.push(("comparisons.csv", csv::comparisons(record)));
+        files.push(("comparisons.csv", csv::comparisons(record).into_bytes()));
     }
     if record.points.iter().any(|point| !point.timelines.is_empty()) {
-        files.push(("timeline.csv", csv::timelines(record)));
+        files.push(("timeline.csv", csv::timelines(record).into_bytes()));
     }
-    files.push((RECORD, record.to_json()));
+    files.push((RECORD, record.to_json().into_bytes()));
     files
         .into_iter()
-        .map(|(name, text)| {
+        .map(|(name, bytes)| {
             let path = folder.join(name);
-            write_whole(&path, text.as_bytes()).map(|()| path)
+            write_whole(&path, &bytes).map(|()| path)
         })
         .collect()
+}
+
+#[cfg(feature = "parquet")]
+fn parquet_bytes(record: &Record, path: &Path) -> Result<Vec<u8>, RecordError> {
+    super::parquet::metrics(record)
+        .map_err(|error| RecordError::Io { path: path.to_owned(), source: std::io::Error::other(error) })
 }
 
 #[cfg(test)]

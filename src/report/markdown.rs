@@ -1,6 +1,7 @@
 //! A record as a Markdown document, for a review or a pull request.
 
 use super::study;
+use super::summary;
 use super::table::{self, Table};
 use super::words;
 use crate::experiment::record::{Record, Warning};
@@ -30,11 +31,9 @@ pub fn document(record: &Record) -> String {
         }
         warnings(&mut text, record.warnings.iter().chain(&point.warnings));
     } else {
-        if let Some(answer) = &record.study.size {
-            text.push('\n');
-            for sentence in study::sentences(answer) {
-                let _ = writeln!(text, "- {}", escape(&sentence));
-            }
+        for (number, sentence) in summary::sentences(record).iter().enumerate() {
+            let gap = if number == 0 { "\n" } else { "" };
+            let _ = writeln!(text, "{gap}- {}", escape(sentence));
         }
         for table in study::tables(record) {
             draw(&mut text, &table);

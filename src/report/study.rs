@@ -1,12 +1,13 @@
 //! Sweeps and searches as tables: the grid of verdicts, differences, sensitivity, cost, sizes.
 
 use super::figure;
+use super::summary;
 use super::table::Table;
 use super::words;
 use crate::experiment::metric::{Metric, Scope, Unit};
 use crate::experiment::record::{Point, Record};
 use crate::experiment::size::SizeAnswer;
-use crate::experiment::study::AxisShown;
+use crate::experiment::study::{AxisShown, Comparison};
 use crate::experiment::verdict::overall;
 use crate::experiment::{Judgement, RegimeFound};
 
@@ -102,7 +103,8 @@ fn grids(record: &Record) -> Vec<Table> {
         };
         tables.push(table(format!("Objectives met{of}"), &cell));
     }
-    for (name, scope) in shown(record) {
+    let always = summary::always_met(record);
+    for (name, scope) in shown(record).into_iter().filter(|one| !always.contains(one)) {
         let cell = |point: &Point| {
             let verdict = point.verdicts.iter().find(|one| one.metric == name && one.scope == scope);
             let found = point.metric(&name, &scope).filter(|metric: &&Metric| {
@@ -118,30 +120,43 @@ fn grids(record: &Record) -> Vec<Table> {
     tables
 }
 
+/// Marked points against each other in every figure, then the recommended or marked points against their neighbours.
 fn comparisons(record: &Record) -> Option<Table> {
     let list = &record.study.comparisons;
-    // The strongest first would be another question: marked points come first, then the plan's order.
-    let rows: Vec<Vec<String>> = list
-        .iter()
-        .filter(|one| one.unit == Unit::Seconds)
+    let marks = || record.study.marks.iter().flat_map(|mark| &mark.points).copied();
+    let centres: Vec<u64> = record.chosen.into_iter().chain(marks()).collect();
+    let between_marks =
+        |one: &&Comparison| marks().any(|at| at == one.from) && marks().any(|at| at == one.to);
+    let around =
+        |one: &&Comparison| centres.is_empty() || centres.contains(&one.from) || centres.contains(&one.to);
+    let always = summary::always_met(record);
+    let told = |one: &&Comparison| {
+        !always.contains(&(one.metric.clone(), one.scope.clone()))
+            && one.difference.low != one.difference.high
+    };
+    let first = list.iter().filter(between_marks);
+    let then = list.iter().filter(|one| !between_marks(one) && around(one));
+    let label =
+        |point: u64| record.points.get(point as usize).map_or_else(String::new, |one| one.label.clone());
+    let rows: Vec<Vec<String>> = first
+        .chain(then)
+        .filter(told)
         .take(ROWS_MAX)
         .map(|one| {
             vec![
-                one.along.clone(),
-                format!("{} → {}", one.from_label, one.to_label),
-                format!("{} → {}", one.from, one.to),
+                format!("{} → {}", label(one.from), label(one.to)),
                 format!("{}{}", one.metric, words::scope(&one.scope)),
-                figure::with_interval(one.unit, &one.difference),
+                summary::difference(one.unit, &one.difference),
                 format!("{:.2}", one.variance_ratio),
             ]
         })
         .collect();
-    let heads = ["along", "from → to", "points", "metric", "difference", "variance ratio"];
+    let heads = ["from → to", "metric", "difference", "variance ratio"];
     (!rows.is_empty()).then(|| Table {
-        title: format!("Differences under the same random numbers ({} in comparisons.csv)", list.len()),
+        title: format!("Differences under the same random numbers (all {} in comparisons.csv)", list.len()),
         header: heads.map(str::to_owned).to_vec(),
         rows,
-        labels: 4,
+        labels: 2,
     })
 }
 
@@ -150,13 +165,15 @@ fn sensitivity(record: &Record) -> Option<Table> {
         .study
         .sensitivity
         .iter()
+        // What is the same everywhere has no causes.
+        .filter(|one| one.explained > 0.0 || one.effect.low != one.effect.high)
         .map(|one| {
             vec![
                 format!("{}{}", one.metric, words::scope(&one.scope)),
                 one.axis.clone(),
-                figure::with_interval(one.unit, &one.effect),
-                figure::plain(Unit::Ratio, one.explained),
-                figure::plain(Unit::Ratio, one.steepest),
+                summary::difference(one.unit, &one.effect),
+                format!("{:.0} %", 100.0 * one.explained),
+                format!("{:.0} %", 100.0 * one.steepest),
             ]
         })
         .collect();
@@ -216,46 +233,27 @@ fn sizes(answer: &SizeAnswer) -> Vec<Table> {
     }];
     if !answer.loads.is_empty() {
         let factor = |factor: Option<f64>| factor.map_or_else(|| String::from("–"), |x| format!("{x:.2}"));
-        let rows =
-            answer.loads.iter().map(|one| vec![one.size.to_string(), factor(one.carries), factor(one.fails)]);
+        let rows = answer.loads.iter().map(|one| {
+            vec![one.size.to_string(), factor(one.carries), factor(one.estimate), factor(one.fails)]
+        });
         tables.push(Table {
             title: String::from("Load that each size carries, as a multiple of the model's"),
-            header: ["size", "carries", "fails at"].map(str::to_owned).to_vec(),
+            header: ["size", "carries", "about", "fails at"].map(str::to_owned).to_vec(),
             rows: rows.collect(),
             labels: 0,
         });
     }
     if !answer.changes.is_empty() {
         let rows = answer.changes.iter().map(|one| {
-            let unit = if one.metric.contains("latency") || one.metric.contains("wait") {
-                Unit::Seconds
-            } else {
-                Unit::Number
-            };
-            vec![one.what.clone(), figure::with_interval(unit, &one.difference), word(one.judgement)]
+            vec![one.what.clone(), summary::difference(one.unit, &one.difference), word(one.judgement)]
         });
         tables.push(Table {
             title: String::from("Single changes tried at the next smaller size"),
-            header: ["change", "difference", "objectives"].map(str::to_owned).to_vec(),
+            header: [String::from("change"), answer.changes[0].metric.clone(), String::from("objectives")]
+                .to_vec(),
             rows: rows.collect(),
             labels: 1,
         });
     }
     tables
-}
-
-/// Sentences of a search, in the order of reading.
-pub fn sentences(answer: &SizeAnswer) -> Vec<String> {
-    let mut list: Vec<String> = Vec::new();
-    for row in &answer.rows {
-        let label = if answer.rows.len() > 1 { format!("{}: ", row.label) } else { String::new() };
-        list.push(format!("{label}{}", row.sentence));
-        if row.more_is_worse {
-            list.push(format!("{label}more is not always better here: a larger size fails."));
-        }
-    }
-    list.extend(answer.why.iter().cloned());
-    list.extend(answer.cliffs.iter().cloned());
-    list.extend(answer.probes.iter().map(|probe| probe.sentence.clone()));
-    list
 }

@@ -4,6 +4,7 @@ use super::blocks;
 use super::figure;
 use super::spark;
 use super::study;
+use super::summary;
 use super::table::{self, Table};
 use super::words;
 use crate::experiment::record::{Point, Record, Warning};
@@ -92,10 +93,8 @@ impl Page {
 
     /// Several points: the answer of a search, or the grid and what it says.
     fn study(&self, text: &mut String, record: &Record) {
-        if let Some(answer) = &record.study.size {
-            for sentence in study::sentences(answer) {
-                let _ = writeln!(text, "{sentence}");
-            }
+        for sentence in summary::sentences(record) {
+            let _ = writeln!(text, "{sentence}");
         }
         if let Some((title, lines)) = blocks::map(record, self.look) {
             let _ = writeln!(text, "\n{}", self.paint(BOLD, &title));

@@ -147,17 +147,44 @@ pub fn ratio_jackknife(pairs: &[(f64, f64)], level: &Level) -> Option<Estimate> 
 /// Share of `trials` that were `hits`, with Wilson's interval: for independent trials, sound for rare events too.
 /// `None` without trials.
 pub fn wilson(hits: u64, trials: u64, level: &Level) -> Option<Estimate> {
+    thinned_wilson(hits, trials, 1.0, level)
+}
+
+/// Wilson's interval for events that come in bursts: trials count as if there were `effect` times fewer of them.
+///
+/// The design effect is how many times more the share varies than it would if trials were independent (Korn &
+/// Graubard, "Confidence intervals for proportions with small expected number of positive counts", 1998).
+pub fn thinned_wilson(hits: u64, trials: u64, effect: f64, level: &Level) -> Option<Estimate> {
     if trials == 0 {
         return None;
     }
-    let (n, zz) = (trials as f64, level.z * level.z);
-    let share = hits as f64 / n;
+    let (n, zz) = (trials as f64 / effect.max(1.0), level.z * level.z);
+    let share = hits as f64 / trials as f64;
     let middle = (share + zz / (2.0 * n)) / (1.0 + zz / n);
     let half = level.z / (1.0 + zz / n) * (share * (1.0 - share) / n + zz / (4.0 * n * n)).sqrt();
     // The ends of the two certain cases are exact; rounding must not push them inside.
     let low = if hits == 0 { 0.0 } else { (middle - half).max(0.0) };
     let high = if hits == trials { 1.0 } else { (middle + half).min(1.0) };
     Some(Estimate { value: share, low, high, n: trials, confidence: level.confidence })
+}
+
+/// The design effect of events counted in groups of trials: their spread over the groups against that of independent
+/// trials, at least 1. Few events say little about it, and less than 1 would be luck.
+pub fn design_effect(groups: impl Iterator<Item = (u64, u64)> + Clone) -> f64 {
+    let (hits, trials, count) =
+        groups.clone().fold((0, 0, 0u32), |(hits, trials, count), (h, t)| (hits + h, trials + t, count + 1));
+    if count < 2 || hits == 0 || hits >= trials {
+        return 1.0;
+    }
+    let share = hits as f64 / trials as f64;
+    let squares: f64 = groups
+        .map(|(hits, trials)| {
+            let excess = hits as f64 - share * trials as f64;
+            excess * excess
+        })
+        .sum();
+    let seen = squares * f64::from(count) / (f64::from(count) - 1.0);
+    (seen / (trials as f64 * share * (1.0 - share))).max(1.0)
 }
 
 /// Quantile `p` of values that many sections pooled, by sectioning; the histogram's own error widens it.
@@ -315,6 +342,21 @@ mod tests {
         let needed = needed_for_zero(0.001, &level());
         assert!(wilson(0, needed, &level()).unwrap().high <= 0.001);
         assert!(wilson(0, needed - 1, &level()).unwrap().high > 0.001);
+    }
+
+    #[test]
+    fn events_in_bursts_say_less() {
+        // One event in each of six of ten groups is what independent trials give; six in one group is not.
+        let spread: Vec<(u64, u64)> = (0..10).map(|group| (u64::from(group < 6), 1000)).collect();
+        let burst: Vec<(u64, u64)> = (0..10).map(|group| (6 * u64::from(group == 0), 1000)).collect();
+        assert_eq!(design_effect(spread.iter().copied()), 1.0);
+        // (5.4² + 9 · 0.6²) · 10/9 over 6 · 0.9994.
+        close(design_effect(burst.iter().copied()), 36.0 / 5.9964, 1e-9);
+        assert_eq!(design_effect([(0, 50), (0, 50)].into_iter()), 1.0);
+        let (plain, wide) =
+            (wilson(6, 10_000, &level()).unwrap(), thinned_wilson(6, 10_000, 6.0, &level()).unwrap());
+        assert_eq!(plain.value, wide.value);
+        assert!(wide.high > 2.0 * plain.high && wide.low < 0.5 * plain.low, "{plain:?} {wide:?}");
     }
 
     #[test]

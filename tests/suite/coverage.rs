@@ -103,7 +103,37 @@ fn mixed_short_and_long_jobs_cover() {
         slots = 4
         "#,
     );
-    let found = estimates(&model, &["mean_wait", "mean_latency"]);
+    let found = estimates(&model, &["mean_wait", "mean_latency", "latency_p95"]);
     assert_covered("mean_wait", 0.1483298535827, &found[0]);
     assert_covered("mean_latency", 0.2483298535827, &found[1]);
+    // No formula gives this quantile. All runs together know it twenty times as well as one of them.
+    let all = found[2].iter().map(|estimate| estimate.value).sum::<f64>() / RUNS as f64;
+    assert_covered("latency_p95", all, &found[2]);
+}
+
+/// Erlang's B: the share of requests that find all servers busy.
+fn erlang_b(servers: u32, offered: f64) -> f64 {
+    (1..=servers).fold(1.0, |blocked, k| offered * blocked / (f64::from(k) + offered * blocked))
+}
+
+#[test]
+fn bounds_of_rare_events_cover() {
+    // Lost requests come in bursts, and there are about five in a run: Wilson's interval, thinned by the bursts.
+    let text = "[run]\nrequests = 1000\nreplications = 20\n[class.job]\ndemand = { dist = \"exponential\", mean = \"1s\" }\n\
+        [source.all]\npool = \"pool\"\nclass = \"job\"\narrivals = { rate = \"2/s\" }\n\
+        [pool.pool]\nslots = 9\nqueue_capacity = 0\n";
+    let exact = erlang_b(9, 2.0);
+    assert!((1e-4..5e-4).contains(&exact), "{exact}");
+    let found = estimates(&load(text), &["prob_block"]);
+    let events: f64 = found[0].iter().map(|one| one.value * one.n as f64).sum::<f64>() / RUNS as f64;
+    assert!(events < 10.0, "{events} events in a run are not rare");
+    let held = found[0].iter().filter(|one| one.low <= exact && exact <= one.high).count() as f64;
+    // Whole numbers of events make the coverage uneven, so only too little of it is a fault.
+    assert!(
+        held / RUNS as f64 >= 0.92,
+        "{exact} is held by {:.2} % of the intervals",
+        100.0 * held / RUNS as f64
+    );
+    let blind = found[0].iter().filter(|one| one.high < exact).count() as f64;
+    assert!(blind / RUNS as f64 <= 0.03, "{blind} runs promise fewer events than there are");
 }

@@ -113,3 +113,43 @@ fn only_commands_that_work_are_shown() {
     let schema: serde_json::Value = serde_json::from_str(&out(&schema)).unwrap();
     assert!(schema.is_object());
 }
+
+const SMALL: &str = "name = \"small\"\n[run]\nhorizon = \"60s\"\nregime = \"terminating\"\n\
+    [class.job]\ndemand = { dist = \"exponential\", mean = \"1s\" }\n\
+    [source.s]\npool = \"main\"\nclass = \"job\"\narrivals = { rate = \"2/s\" }\n[pool.main]\nslots = 3\n\
+    [[objective]]\nmetric = \"latency_p95\"\nat_most = \"4s\"\n";
+
+const GRID: &str = "name = \"grid\"\nmodel = \"small.toml\"\nreplications = 3\n\
+    [[axis]]\npath = \"pool.main.slots\"\nvalues = [2, 3, 4, 5, 6]\n";
+
+#[test]
+fn shards_named_by_a_cluster_merge_to_the_bytes_of_one_process() {
+    let folder = Folder::new("cluster");
+    std::fs::write(folder.0.join("small.toml"), SMALL).unwrap();
+    std::fs::write(folder.0.join("grid.toml"), GRID).unwrap();
+    let whole = poolsim(&folder.0, &["sweep", "grid.toml", "--format", "json", "--quiet", "--no-report"]);
+    assert_eq!(whole.status.code(), Some(0), "{}", err(&whole));
+    let names = ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "PBS_ARRAY_INDEX"];
+    for (number, name) in names.into_iter().enumerate() {
+        if number > 0 {
+            // What is missing is named, and more of it would settle it.
+            let merged = poolsim(&folder.0, &["merge", "parts", "--format", "json"]);
+            assert_eq!(merged.status.code(), Some(3));
+            assert!(
+                err(&merged).contains("chunks are missing") && err(&merged).contains("chunk "),
+                "{}",
+                err(&merged)
+            );
+        }
+        let part = Command::new(env!("CARGO_BIN_EXE_poolsim"))
+            .args(["sweep", "grid.toml", "--shard", "env/3", "--store", "parts", "--quiet"])
+            .current_dir(&folder.0)
+            .env(name, number.to_string())
+            .output()
+            .unwrap();
+        assert_eq!(part.status.code(), Some(0), "{name}: {}", err(&part));
+    }
+    let merged = poolsim(&folder.0, &["merge", "parts", "--format", "json", "--quiet"]);
+    assert_eq!(merged.status.code(), Some(0), "{}", err(&merged));
+    assert_eq!(out(&merged), out(&whole));
+}

@@ -28,4 +28,6 @@ mod semantics;
 mod shipped;
 mod sizing;
 mod sweeps;
+#[cfg(feature = "parquet")]
+mod tables;
 mod verdicts;

@@ -3,7 +3,7 @@
 use poolsim::experiment::Judgement;
 use poolsim::experiment::plan::{self, Planned};
 use poolsim::experiment::run::Silent;
-use poolsim::experiment::size::{self, Rule, SizeRow};
+use poolsim::experiment::size::{self, Made, Rule, SizeRow};
 use poolsim::model::check::experiment;
 use poolsim::model::{Document, Model, NoFiles, Override};
 
@@ -36,7 +36,15 @@ fn planned(model: &str, seed: u64) -> (plan::Plan, Vec<Model>) {
 fn smallest(model: &str, seed: u64) -> SizeRow {
     let (plan, models) = planned(model, seed);
     let point: &Planned = &plan.points[0];
-    size::smallest(point, &|size| models[size as usize - 1].clone(), (1, 20), RULE, 9, &Silent).unwrap()
+    size::smallest(
+        point,
+        &|size| models[size as usize - 1].clone(),
+        (1, 20),
+        RULE,
+        9,
+        (&Made::default(), &Silent),
+    )
+    .unwrap()
 }
 
 /// Erlang C's mean wait for so many jobs of one second a second.
@@ -99,7 +107,7 @@ fn more_load_is_more_of_everything() {
         _ => 0.0,
     };
     assert!((rate(&size::loaded(&models[5], 1.1)) - 4.4).abs() < 1e-9);
-    let bound = size::largest_load(&models[6], 7, &RULE, &Silent).unwrap();
+    let bound = size::largest_load(&models[6], 7, 1.0, &RULE, &Silent).unwrap();
     // Erlang C: seven slots keep the mean wait below 100 ms up to a load of 4.7.
     assert!((1.1..=1.25).contains(&bound.carries.unwrap()), "{bound:?}");
     assert!(bound.fails.unwrap() <= 1.3, "{bound:?}");

@@ -72,9 +72,9 @@ impl Figures<'_> {
 
     /// The rate of events per second, per replication or per trial.
     ///
-    /// Rare events get Wilson's interval over the trials of all groups, which takes trials as independent; others
-    /// the ratio's interval over groups. So zero events in n trials are bounded, and a burst of many events in
-    /// one group is not mistaken for many independent ones.
+    /// Rare events get Wilson's interval over the trials of all groups, thinned by how much more they come in bursts
+    /// than independent ones would; others the ratio's interval over groups. So zero events in n trials are bounded,
+    /// and a burst of events in one group is not mistaken for many independent ones.
     pub(super) fn events(&mut self, name: &str, unit: Unit, rows: impl Iterator<Item = Events>) {
         if !self.asks(name) {
             return;
@@ -90,7 +90,8 @@ impl Figures<'_> {
         let rare = events < RARE || (is_share && (rows.len() < 2 || trials.saturating_sub(events) < RARE));
         if rare && events <= trials && trials > 0 {
             let scale = trials as f64 / per;
-            let wilson = interval::wilson(events, trials, self.level);
+            let effect = interval::design_effect(rows.iter().map(|row| (row.events, row.trials)));
+            let wilson = interval::thinned_wilson(events, trials, effect, self.level);
             let estimate = wilson.map(|share| Estimate {
                 value: events as f64 / per,
                 low: share.low * scale,

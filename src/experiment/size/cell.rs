@@ -1,15 +1,20 @@
 //! One candidate of a search: replicated until its objectives are decided, or as far as is allowed.
 //!
-//! Looks come after n, 2n, 4n… replications. Each look may err, so look number r spends (1 − confidence) / 2^(r + 1)
-//! of the error that is allowed (a Bonferroni bound over all looks, and half of it for the candidate below): however
-//! often one looks, the answer is wrong with at most that probability, as far as the intervals keep theirs. An
-//! interval that lies within the indifference zone around the bound is taken on the side of its value (Kim & Nelson,
-//! "A fully sequential procedure for indifference-zone selection", 2001, for the idea of both).
+//! Looks come after n, 2n, 4n… replications, and each may err. The error that is allowed is spent evenly over all the
+//! looks that there can be (a Bonferroni bound): however often one looks, a candidate that meets its objectives is
+//! called failing, or one that fails is called meeting, with at most half of it, since each is an error to one side.
+//! One failing objective is enough to fail, so the claim of a failure divides its share by the number of objectives as
+//! well. More for early looks would decide easy candidates with a few replications less and leave the last looks,
+//! on which the hard ones depend, with next to nothing.
+//!
+//! An interval that lies within the indifference zone around the bound is taken on the side of its value (Kim &
+//! Nelson, "A fully sequential procedure for indifference-zone selection", 2001, for the idea of both).
 
 use super::super::estimate::{self, EstimateSettings, Estimated, RegimeFound, Wanted};
 use super::super::metric::{Scope, Unit};
 use super::super::run::{self, Progress, RunError};
 use super::super::verdict::{self, Evidence, Judgement, Verdict};
+use super::made::{Kind, Made};
 use crate::engine;
 use crate::model::{Model, Objective, Regime};
 use crate::stats::{Replication, Segment};
@@ -28,20 +33,31 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The confidence of look number `look`, from 0.
-    fn at_look(&self, look: u32) -> f64 {
-        let spent = (1.0 - self.confidence) / f64::from(2u32.saturating_pow(look + 1));
-        (1.0 - spent).min(0.999_999)
+    /// How many looks there can be.
+    fn looks(&self) -> u32 {
+        let mut made = u64::from(self.first.max(1));
+        let mut looks = 1;
+        while made < u64::from(self.most) {
+            made *= 2;
+            looks += 1;
+        }
+        looks
+    }
+
+    /// The confidence of every look.
+    fn at_look(&self) -> f64 {
+        (1.0 - (1.0 - self.confidence) / f64::from(self.looks())).min(0.999_999)
     }
 }
 
 /// A candidate with what is known of it.
-pub struct Cell {
+pub struct Cell<'a> {
     /// The model at this candidate.
     pub model: Model,
+    made: Option<(&'a Made, Kind)>,
     wanted: Vec<Wanted>,
     replications: Vec<Replication>,
-    look: u32,
+    overloaded: bool,
     /// Objectives judged at the latest look.
     pub verdicts: Vec<Verdict>,
     /// The regime.
@@ -50,9 +66,15 @@ pub struct Cell {
     pub judgement: Judgement,
 }
 
-impl Cell {
+impl<'a> Cell<'a> {
+    /// A candidate that takes the replications that others have made, and leaves them its own.
+    pub fn among(model: Model, made: &'a Made) -> Cell<'a> {
+        let kind = Kind::of(&model);
+        Cell { made: Some((made, kind)), ..Cell::new(model) }
+    }
+
     /// A candidate of which nothing is known yet.
-    pub fn new(model: Model) -> Cell {
+    pub fn new(model: Model) -> Cell<'a> {
         let mut wanted: Vec<Wanted> = Vec::new();
         for objective in &model.objectives {
             let one = verdict::wanted(objective);
@@ -68,17 +90,18 @@ impl Cell {
             }
         }
         Cell {
+            overloaded: model.offered_load().into_iter().flatten().any(|load| load >= 1.0),
             model,
+            made: None,
             wanted,
             replications: Vec::new(),
-            look: 0,
             verdicts: Vec::new(),
             regime: RegimeFound::Terminating,
             judgement: Judgement::Undecided,
         }
     }
 
-    /// Replications made.
+    /// Replications made, by this candidate or for it.
     pub fn made(&self) -> u64 {
         self.replications.len() as u64
     }
@@ -105,13 +128,16 @@ impl Cell {
             (2 * self.made()).min(u64::from(rule.most))
         };
         self.extend_to(total, progress)?;
-        let estimated = self.estimated();
-        let confidence = rule.at_look(self.look);
-        self.look += 1;
+        let confidence = rule.at_look();
+        let estimated = self.estimated(confidence);
         let evidence =
             Evidence { metrics: &estimated.metrics, regime: &estimated.regime, replications: self.made() };
+        let objectives = self.model.objectives.len().max(1) as f64;
+        let surer = (1.0 - (1.0 - confidence) / objectives).min(0.999_999);
         let judged = |objective: &Objective| {
-            let verdict = verdict::judge(&Objective { confidence, ..objective.clone() }, &evidence);
+            let at = |confidence| verdict::judge(&Objective { confidence, ..objective.clone() }, &evidence);
+            let verdict = at(confidence);
+            let verdict = if verdict.judgement == Judgement::Missed { at(surer) } else { verdict };
             indifferent(verdict, rule.indifference)
         };
         self.verdicts = self.model.objectives.iter().map(judged).collect();
@@ -126,8 +152,11 @@ impl Cell {
     /// A [`RunError`].
     pub fn extend_to(&mut self, total: u64, progress: &dyn Progress) -> Result<(), RunError> {
         let prepared = engine::prepare(&self.model);
-        let (wanted, regime) = (&self.wanted, self.model.run.regime);
+        let (wanted, regime, made) = (&self.wanted, self.model.run.regime, &self.made);
         let simulate = |_: &Model, index: u64| {
+            if let Some(before) = made.as_ref().and_then(|(made, kind)| made.find(kind, index)) {
+                return Ok(before);
+            }
             let mut replication = prepared.run(index)?;
             slim(&mut replication, wanted, regime);
             Ok(replication)
@@ -137,11 +166,13 @@ impl Cell {
         Ok(())
     }
 
-    fn estimated(&self) -> Estimated {
+    /// At the confidence of the look: the intervals of rare events do not stretch from one to another.
+    fn estimated(&self, confidence: f64) -> Estimated {
         let settings = EstimateSettings {
+            overloaded: self.overloaded,
             timelines: false,
             curves: false,
-            ..EstimateSettings::new(self.model.run.confidence)
+            ..EstimateSettings::new(confidence)
         };
         estimate::chosen(&self.model, &self.replications, &settings, &self.wanted)
     }
@@ -150,6 +181,13 @@ impl Cell {
     pub fn samples(&self, wanted: &Wanted) -> Vec<f64> {
         let samples = run::samples(&self.model, &self.replications, std::slice::from_ref(wanted));
         samples.into_iter().flatten().flatten().collect()
+    }
+}
+
+/// Leaves the replications of a candidate that is done with to the others.
+pub(super) fn leave(cell: Cell<'_>) {
+    if let Some((made, kind)) = cell.made {
+        made.keep(&kind, cell.replications);
     }
 }
 
@@ -175,6 +213,10 @@ fn indifferent(verdict: Verdict, zone: f64) -> Verdict {
 
 /// Leaves of a replication what the wanted figures rest on: the rest is most of its memory.
 fn slim(replication: &mut Replication, wanted: &[Wanted], regime: Regime) {
+    if regime == Regime::Terminating {
+        // Growth over time is asked of steady systems only.
+        replication.timeline.bins = Vec::new();
+    }
     replication.timeline.bins.iter_mut().for_each(|bin| bin.latency = Vec::new());
     let needs = |word: &str| wanted.iter().any(|one| one.name.starts_with(word));
     let (latency, wait, sojourn) = (needs("latency"), needs("wait"), needs("sojourn"));

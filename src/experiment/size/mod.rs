@@ -8,14 +8,20 @@
 
 mod cell;
 mod change;
+mod load;
+mod made;
 mod probe;
 mod record;
+mod search;
 mod why;
 
 pub use cell::{Cell, Rule};
 pub use change::{changes, loaded, spiked, stopped};
+pub use load::{LoadBound, largest_load};
+pub use made::Made;
 pub use probe::Probe;
 pub use record::record;
+pub use search::smallest;
 pub use why::TriedChange;
 
 use super::plan::Planned;
@@ -23,8 +29,8 @@ use super::record::Setting;
 use super::run::{Progress, RunError};
 use super::verdict::{Judgement, Verdict};
 use crate::model::Model;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// A candidate that was looked at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,17 +45,6 @@ pub struct Candidate {
     pub replications: u64,
     /// Objectives judged at the last look, at the confidence of that look.
     pub verdicts: Vec<Verdict>,
-}
-
-/// How much load a capacity carries, as a multiple of the model's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LoadBound {
-    /// The capacity.
-    pub size: u32,
-    /// The largest multiple that was shown to meet every objective; `None` where none was.
-    pub carries: Option<f64>,
-    /// The smallest that was shown to fail; `None` where none was.
-    pub fails: Option<f64>,
 }
 
 /// The answer for one point of the experiment's axes.
@@ -102,127 +97,6 @@ pub struct SizeAnswer {
 /// Where the models of candidates come from.
 pub type ModelAt<'a> = &'a (dyn Fn(&Planned, u32) -> Model + Sync);
 
-/// Candidates of one row, each with what is known of it.
-struct Search<'a> {
-    model_at: &'a (dyn Fn(u32) -> Model + Sync),
-    rule: Rule,
-    range: (u32, u32),
-    cells: BTreeMap<u32, Cell>,
-    progress: &'a dyn Progress,
-}
-
-impl Search<'_> {
-    fn decide(&mut self, size: u32) -> Result<Judgement, RunError> {
-        let cell = self.cells.entry(size).or_insert_with(|| Cell::new((self.model_at)(size)));
-        cell.decide(&self.rule, self.progress)
-    }
-
-    /// The smallest candidate that is met, by bisection between a failing and a meeting one, from a guess.
-    fn bisect(&mut self, guess: u32) -> Result<Option<u32>, RunError> {
-        let (least, most) = self.range;
-        let (mut fails, mut meets) = (least - 1, most + 1);
-        let mut next = guess.clamp(least, most);
-        let mut stride = 1;
-        loop {
-            if self.decide(next)? == Judgement::Met {
-                meets = next;
-            } else {
-                fails = next;
-            }
-            if meets - fails <= 1 {
-                return Ok((meets <= most).then_some(meets));
-            }
-            // Gallop from the guess until both sides are known, then halve.
-            next = match (fails >= least, meets <= most) {
-                (true, true) => fails + (meets - fails) / 2,
-                (true, false) => (fails + stride).min(most),
-                (false, true) => meets.saturating_sub(stride).max(least),
-                (false, false) => next,
-            };
-            stride *= 2;
-        }
-    }
-
-    /// Tries every candidate in turn from the smallest.
-    fn climb(&mut self) -> Result<Option<u32>, RunError> {
-        for size in self.range.0..=self.range.1 {
-            if self.decide(size)? == Judgement::Met {
-                return Ok(Some(size));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// Finds the smallest capacity of one point; `guess` is where to look first.
-///
-/// # Errors
-/// A [`RunError`].
-pub fn smallest(
-    planned: &Planned,
-    model_at: &(dyn Fn(u32) -> Model + Sync),
-    range: (u32, u32),
-    rule: Rule,
-    guess: u32,
-    progress: &dyn Progress,
-) -> Result<SizeRow, RunError> {
-    let mut search = Search { model_at, rule, range, cells: BTreeMap::new(), progress };
-    let mut found = search.bisect(guess)?;
-    let mut more_is_worse = false;
-    // The check of what bisection rests on: the next larger candidate, and the largest where none was found.
-    let above = found.map_or(range.0, |size| (size + 1).min(range.1));
-    if found != Some(above) && (search.decide(above)? == Judgement::Met) != found.is_some() {
-        more_is_worse = true;
-    }
-    if more_is_worse || found.is_none() {
-        // Capacity may help and then hurt, so bisection may have missed a good candidate in the middle.
-        found = search.climb()?;
-        more_is_worse |= found.is_some() && found != Some(range.1);
-    }
-    Ok(answer(planned, &search, found, more_is_worse))
-}
-
-fn answer(planned: &Planned, search: &Search<'_>, found: Option<u32>, more_is_worse: bool) -> SizeRow {
-    let undecided: Vec<&Cell> = search
-        .cells
-        .iter()
-        .filter(|(size, cell)| {
-            cell.judgement == Judgement::Undecided && found.is_none_or(|found| **size < found)
-        })
-        .map(|(_, cell)| cell)
-        .collect();
-    let judgement = match (found, undecided.is_empty()) {
-        (_, false) => Judgement::Undecided,
-        (Some(_), true) => Judgement::Met,
-        (None, true) => Judgement::Missed,
-    };
-    let needed =
-        undecided.iter().flat_map(|cell| &cell.verdicts).filter_map(|one| one.replications_needed).max();
-    let candidates = search.cells.iter().map(|(&size, cell)| candidate(size, cell)).collect();
-    let mut row = SizeRow {
-        label: planned.label.clone(),
-        settings: planned.settings.clone(),
-        smallest: found,
-        judgement,
-        sentence: String::new(),
-        replications_needed: needed.filter(|_| judgement == Judgement::Undecided),
-        more_is_worse,
-        candidates,
-    };
-    row.sentence = why::sentence(&row, search.range, search.rule.confidence);
-    row
-}
-
-fn candidate(size: u32, cell: &Cell) -> Candidate {
-    Candidate {
-        size,
-        judgement: cell.judgement,
-        unstable: matches!(cell.regime, super::estimate::RegimeFound::Unstable { .. }),
-        replications: cell.made(),
-        verdicts: cell.verdicts.clone(),
-    }
-}
-
 /// What a search is about.
 pub struct Question<'a> {
     /// Points of the axes, one where there are none.
@@ -246,17 +120,12 @@ pub struct Question<'a> {
 /// # Errors
 /// A [`RunError`].
 pub fn size(question: &Question<'_>, progress: &dyn Progress) -> Result<SizeAnswer, RunError> {
-    let (least, most) = question.range;
-    let mut guess = least + (most - least) / 2;
-    let mut rows = Vec::with_capacity(question.rows.len());
-    for planned in question.rows {
-        let model_at = |size: u32| (question.model_at)(planned, size);
-        let row = smallest(planned, &model_at, question.range, question.rule, guess, progress)?;
-        // The neighbour's answer is the best guess.
-        guess = row.smallest.unwrap_or(guess);
-        rows.push(row);
-    }
-    let chosen = (0..rows.len()).min_by_key(|&row| rows[row].smallest.unwrap_or(u32::MAX)).unwrap_or(0);
+    let least = question.range.0;
+    let made = Made::default();
+    let rows = frontier(question, &made, progress)?;
+    // Of two rows with the same size the one that is proved.
+    let rank = |row: &SizeRow| (row.smallest.unwrap_or(u32::MAX), row.judgement != Judgement::Met);
+    let chosen = (0..rows.len()).min_by_key(|&row| rank(&rows[row])).unwrap_or(0);
     let mut answer = SizeAnswer {
         capacity: String::from(question.capacity),
         confidence: question.rule.confidence,
@@ -272,14 +141,12 @@ pub fn size(question: &Question<'_>, progress: &dyn Progress) -> Result<SizeAnsw
     let Some(found) = answer.rows[chosen].smallest else { return Ok(answer) };
     let model_at = |size: u32| (question.model_at)(&question.rows[chosen], size);
     if found > least {
-        let below = why::below(&model_at, found - 1, &question.rule, progress)?;
+        let below = why::below(&model_at, found - 1, &question.rule, (&made, progress))?;
         (answer.why, answer.changes) = (below.why, below.changes);
     }
     answer.cliffs = why::cliffs(&answer.rows[chosen], &model_at, found, &question.rule, progress)?;
     if question.loads {
-        for size in found.saturating_sub(2).max(least)..=(found + 2).min(most) {
-            answer.loads.push(largest_load(&model_at(size), size, &question.rule, progress)?);
-        }
+        answer.loads = loads(question, chosen, found, progress)?;
     }
     if question.probe {
         answer.probes = probe::probes(&model_at(found), question.rule.first.max(10), progress)?;
@@ -287,37 +154,64 @@ pub fn size(question: &Question<'_>, progress: &dyn Progress) -> Result<SizeAnsw
     Ok(answer)
 }
 
-/// The largest load that a model carries, to a twentieth of its own.
+/// Works on items in blocks side by side, in each block one after the other with what the one before found.
+///
+/// Blocks depend on the number of items alone, so the work, and what is recorded of it, does not depend on threads.
+fn in_blocks<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T, Option<&R>) -> Result<R, RunError> + Sync,
+) -> Result<Vec<R>, RunError> {
+    const BLOCKS: usize = 4;
+    /// A shorter block gains less from its neighbours than it gives to another thread.
+    const SHORTEST: usize = 3;
+    let block = |items: &[T]| {
+        let mut found: Vec<R> = Vec::with_capacity(items.len());
+        for item in items {
+            let one = work(item, found.last())?;
+            found.push(one);
+        }
+        Ok(found)
+    };
+    let length = items.len().div_ceil(BLOCKS).max(SHORTEST);
+    let blocks: Vec<Result<Vec<R>, RunError>> = items.par_chunks(length).map(block).collect();
+    let blocks: Result<Vec<Vec<R>>, RunError> = blocks.into_iter().collect();
+    Ok(blocks?.into_iter().flatten().collect())
+}
+
+/// The smallest capacity of every row; the answer of a row is where the search of its neighbour begins.
 ///
 /// # Errors
 /// A [`RunError`].
-pub fn largest_load(
-    model: &Model,
-    size: u32,
-    rule: &Rule,
+pub fn frontier(
+    question: &Question<'_>,
+    made: &Made,
     progress: &dyn Progress,
-) -> Result<LoadBound, RunError> {
-    const STEPS: u32 = 60;
-    let factor = |step: u32| f64::from(step) / 20.0;
-    let (mut carries, mut fails) = (0, STEPS + 1);
-    // Undecided loads count for neither side: they are the band between.
-    let (mut shown, mut refuted) = (None, None);
-    let mut next = 20;
-    while fails - carries > 1 {
-        let mut cell = Cell::new(loaded(model, factor(next)));
-        match cell.decide(&Rule { most: rule.most.min(8 * rule.first), ..*rule }, progress)? {
-            Judgement::Met => {
-                carries = next;
-                shown = Some(next);
-            }
-            judgement => {
-                fails = next;
-                if judgement == Judgement::Missed {
-                    refuted = Some(next);
-                }
-            }
-        }
-        next = carries + (fails - carries) / 2;
-    }
-    Ok(LoadBound { size, carries: shown.map(factor), fails: refuted.map(factor) })
+) -> Result<Vec<SizeRow>, RunError> {
+    let (least, most) = question.range;
+    in_blocks(question.rows, |planned: &Planned, before: Option<&SizeRow>| {
+        let guess = before.and_then(|row| row.smallest).unwrap_or(least + (most - least) / 2);
+        let model_at = |size: u32| (question.model_at)(planned, size);
+        smallest(planned, &model_at, question.range, question.rule, guess, (made, progress))
+    })
+}
+
+/// Most capacities whose largest load is looked for: a curve needs no more.
+const CURVE: u32 = 12;
+
+/// The largest load of the capacities around the answer: of all where they are few.
+fn loads(
+    question: &Question<'_>,
+    row: usize,
+    found: u32,
+    progress: &dyn Progress,
+) -> Result<Vec<LoadBound>, RunError> {
+    let (least, most) = question.range;
+    let from = found.saturating_sub(CURVE / 2).max(least).min((most + 1).saturating_sub(CURVE).max(least));
+    let sizes: Vec<u32> = (from..=most).take(CURVE as usize).collect();
+    in_blocks(&sizes, |&size: &u32, before: Option<&LoadBound>| {
+        // In proportion to the capacity, from what the one before carries.
+        let per_slot = before.and_then(|bound| Some(bound.estimate? / f64::from(bound.size)));
+        let guess = f64::from(size) * per_slot.unwrap_or(1.0 / f64::from(found));
+        largest_load(&(question.model_at)(&question.rows[row], size), size, guess, &question.rule, progress)
+    })
 }

@@ -7,6 +7,9 @@ use super::super::study::Study;
 use super::{Question, SizeAnswer};
 use crate::model::{Model, Replications};
 
+/// Most replications of a point: as many as decided it, so that it says what the answer says.
+const MADE_MOST: u64 = 1000;
+
 /// Makes the record: the points are the candidate below the answer and the answer, in full.
 ///
 /// # Errors
@@ -26,7 +29,7 @@ pub fn record(
     for size in sizes {
         let mut model: Model = (question.model_at)(&question.rows[answer.chosen], size);
         let seen = row.candidates.iter().find(|one| one.size == size);
-        let made = seen.map_or(question.rule.first, |one| one.replications.clamp(10, 40) as u32);
+        let made = seen.map_or(question.rule.first, |one| one.replications.clamp(10, MADE_MOST) as u32);
         model.run.replications = Replications::Fixed(made);
         let mut settings = row.settings.clone();
         settings.push((answer.capacity.clone(), size.into()));

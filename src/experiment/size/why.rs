@@ -6,6 +6,7 @@ use super::super::run::{Progress, RunError};
 use super::super::verdict::{Judgement, Side, Verdict};
 use super::cell::{Cell, Rule, hardest, is_time};
 use super::change::{changes, loaded};
+use super::made::Made;
 use super::{Candidate, SizeRow};
 use crate::engine;
 use crate::model::Model;
@@ -21,10 +22,26 @@ pub struct TriedChange {
     pub what: String,
     /// The figure that failed.
     pub metric: String,
+    /// Its unit.
+    #[serde(default = "number")]
+    pub unit: Unit,
     /// Its difference to the model without the change, paired by replication.
     pub difference: Estimate,
     /// Whether every objective is met with it.
     pub judgement: Judgement,
+}
+
+/// The unit where an older record does not say it.
+const fn number() -> Unit {
+    Unit::Number
+}
+
+/// A difference, where two shares differ by points and not by a share.
+fn step(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Ratio => format!("{} percentage points", significant(value * 100.0)),
+        other => shown(other, value),
+    }
 }
 
 /// "7".
@@ -109,15 +126,18 @@ pub(super) struct Below {
     pub(super) changes: Vec<TriedChange>,
 }
 
+/// Most replications of a change that is tried: it is a hint, not a proof.
+const CHANGED: u32 = 40;
+
 /// Explains a failing candidate, and tries single changes on it.
 pub(super) fn below(
     model_at: &(dyn Fn(u32) -> Model + Sync),
     size: u32,
     rule: &Rule,
-    progress: &dyn Progress,
+    (made, progress): (&Made, &dyn Progress),
 ) -> Result<Below, RunError> {
     let model = model_at(size);
-    let mut cell = Cell::new(model.clone());
+    let mut cell = Cell::among(model.clone(), made);
     cell.decide(rule, progress)?;
     let Some(failing) = hardest(&cell.verdicts).cloned() else {
         return Ok(Below { why: Vec::new(), changes: Vec::new() });
@@ -128,18 +148,24 @@ pub(super) fn below(
     let level = Level::new(rule.confidence);
     let own = cell.samples(&wanted);
     for change in changes(&model) {
-        let mut other = Cell::new(change.model);
-        other.look(rule, progress)?;
-        other.extend_to(cell.made().min(40), progress)?;
+        let mut other = Cell::among(change.model, made);
+        other.decide(&Rule { most: rule.most.min(CHANGED), ..*rule }, progress)?;
+        other.extend_to(cell.made().min(u64::from(CHANGED)), progress)?;
         let Some(found) = paired(&own, &other.samples(&wanted), &level) else { continue };
-        let (what, metric) = (change.what, failing.metric.clone());
-        tried.push(TriedChange { what, metric, difference: found.difference, judgement: other.judgement });
+        let (what, metric, unit) = (change.what, failing.metric.clone(), failing.unit);
+        tried.push(TriedChange {
+            what,
+            metric,
+            unit,
+            difference: found.difference,
+            judgement: other.judgement,
+        });
     }
     let sign = if failing.side == Side::AtMost { 1.0 } else { -1.0 };
     tried.sort_by(|a, b| (sign * a.difference.value).total_cmp(&(sign * b.difference.value)));
     let mut why = why;
     if let Some(best) = tried.first().filter(|best| sign * best.difference.high < 0.0) {
-        let by = shown(failing.unit, best.difference.value.abs());
+        let by = step(failing.unit, best.difference.value.abs());
         let enough = if best.judgement == Judgement::Met {
             ", which is enough"
         } else {

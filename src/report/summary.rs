@@ -1,0 +1,160 @@
+//! What a sweep or a search says in sentences: what a planner would tell a review before showing any table.
+
+use super::figure;
+use super::words;
+use crate::experiment::record::{Point, Record};
+use crate::experiment::size::SizeAnswer;
+use crate::experiment::study::{Comparison, MarkShown};
+use crate::experiment::verdict::{Verdict, overall};
+use crate::experiment::{Judgement, RegimeFound, Scope, Unit};
+use crate::stats::Estimate;
+
+/// Most marks and metrics that are told one by one: beyond, the tables say it better.
+const TOLD_MAX: usize = 6;
+
+/// Sentences in the order of reading; none for a record of one point.
+pub fn sentences(record: &Record) -> Vec<String> {
+    match &record.study.size {
+        Some(answer) => of_search(answer),
+        None if record.points.len() > 1 => of_sweep(record),
+        None => Vec::new(),
+    }
+}
+
+/// A difference as people read it: shares differ by percentage points.
+pub fn difference(unit: Unit, estimate: &Estimate) -> String {
+    let text = figure::with_interval(unit, estimate);
+    if unit == Unit::Ratio { text.replace(" %", " pp") } else { text }
+}
+
+/// Objectives whose verdict is the same, and good, at every point: they need no table of their own.
+pub fn always_met(record: &Record) -> Vec<(String, Scope)> {
+    let Some(first) = record.points.first() else { return Vec::new() };
+    let met = |point: &Point, wanted: &Verdict| {
+        let same = |one: &&Verdict| one.metric == wanted.metric && one.scope == wanted.scope;
+        point.verdicts.iter().filter(same).all(|one| one.judgement == Judgement::Met)
+            && point.verdicts.iter().any(|one| same(&one))
+    };
+    let always = |verdict: &&Verdict| record.points.iter().all(|point| met(point, verdict));
+    first.verdicts.iter().filter(always).map(|one| (one.metric.clone(), one.scope.clone())).collect()
+}
+
+fn of_sweep(record: &Record) -> Vec<String> {
+    let mut list = Vec::new();
+    let all = record.points.len();
+    let is = |wanted: Judgement| {
+        record.points.iter().filter(move |point| overall(&point.verdicts) == Some(wanted)).count()
+    };
+    if record.points.iter().any(|point| !point.verdicts.is_empty()) {
+        let (met, open) = (is(Judgement::Met), is(Judgement::Undecided));
+        let open = if open > 0 { format!(", {open} are undecided") } else { String::new() };
+        let chosen = record.chosen.and_then(|chosen| record.points.get(chosen as usize));
+        let cheapest =
+            chosen.map_or_else(String::new, |one| format!("; the cheapest of them is {}", one.label));
+        list.push(format!("{met} of {all} points meet every objective{open}{cheapest}."));
+    }
+    let unstable: Vec<&str> =
+        record.points.iter().filter(|point| is_unstable(point)).map(|p| p.label.as_str()).collect();
+    if !unstable.is_empty() {
+        let named =
+            if unstable.len() <= TOLD_MAX { format!(": {}", unstable.join("; ")) } else { String::new() };
+        list.push(format!(
+            "At {} of {all} work comes in faster than it can be done: they have no times and are not ranked{named}.",
+            unstable.len()
+        ));
+    }
+    list.extend(record.study.marks.iter().take(TOLD_MAX).filter_map(|mark| marked(record, mark)));
+    list.extend(
+        record.study.marks.windows(2).take(TOLD_MAX).filter_map(|two| changed(record, &two[0], &two[1])),
+    );
+    let always: Vec<String> =
+        always_met(record).iter().map(|(metric, scope)| format!("{metric}{}", words::scope(scope))).collect();
+    if !always.is_empty() {
+        list.push(format!("Met at every point: {}.", always.join(", ")));
+    }
+    list
+}
+
+const fn is_unstable(point: &Point) -> bool {
+    matches!(point.regime, RegimeFound::Unstable { .. })
+}
+
+/// "before (pool size 2, time-out 120s): 4 of 6 objectives met; missed: …".
+fn marked(record: &Record, mark: &MarkShown) -> Option<String> {
+    let point = record.points.get(*mark.points.first()? as usize)?;
+    let head = format!("{} ({})", mark.name, point.label);
+    let of = point.verdicts.len();
+    let met = point.verdicts.iter().filter(|one| one.judgement == Judgement::Met).count();
+    if of == 0 {
+        return None;
+    }
+    let told = |wanted: Judgement, word: &str| {
+        let found = |one: &Verdict| {
+            let name = format!("{}{}", one.metric, words::scope(&one.scope));
+            format!("{name} {} ({})", words::found(one), words::bound(one))
+        };
+        let which = point.verdicts.iter().filter(|one| one.judgement == wanted);
+        let parts: Vec<String> = which.map(found).collect();
+        if parts.is_empty() { String::new() } else { format!("; {word}: {}", parts.join(", ")) }
+    };
+    let (missed, open) = (told(Judgement::Missed, "missed"), told(Judgement::Undecided, "undecided"));
+    Some(format!("{head}: {met} of {of} objectives are met{missed}{open}."))
+}
+
+/// "From before to after: latency_p95 of generation -24.8 s ±2.6, …", as far as there is a difference.
+fn changed(record: &Record, one: &MarkShown, two: &MarkShown) -> Option<String> {
+    let (from, to) = (*one.points.first()?, *two.points.first()?);
+    let between = |found: &&Comparison| found.from == from && found.to == to;
+    let sure = |found: &&Comparison| found.difference.low > 0.0 || found.difference.high < 0.0;
+    let part = |found: &Comparison| {
+        let by = difference(found.unit, &found.difference);
+        format!("{}{} {by}", found.metric, words::scope(&found.scope))
+    };
+    let found = record.study.comparisons.iter().filter(between).filter(sure);
+    let parts: Vec<String> = found.take(TOLD_MAX).map(part).collect();
+    let parts =
+        if parts.is_empty() { String::from("no difference that is not chance") } else { parts.join(", ") };
+    Some(format!("From {} to {}: {parts}.", one.name, two.name))
+}
+
+fn of_search(answer: &SizeAnswer) -> Vec<String> {
+    let mut list: Vec<String> = Vec::new();
+    for row in &answer.rows {
+        let label = if answer.rows.len() > 1 { format!("{}: ", row.label) } else { String::new() };
+        list.push(format!("{label}{}", row.sentence));
+        if row.more_is_worse {
+            list.push(format!("{label}more is not always better here: a larger size fails."));
+        }
+    }
+    list.extend(answer.why.iter().cloned());
+    list.extend(answer.cliffs.iter().cloned());
+    list.extend(best_load(answer));
+    list.extend(answer.probes.iter().map(|probe| probe.sentence.clone()));
+    list
+}
+
+/// How much more load the answer carries, and from which size on more capacity carries less.
+fn best_load(answer: &SizeAnswer) -> Vec<String> {
+    let mut list = Vec::new();
+    let size = answer.rows.get(answer.chosen).and_then(|row| row.smallest);
+    let own = answer.loads.iter().find(|one| Some(one.size) == size);
+    if let Some((one, carries)) = own.and_then(|one| Some((one, one.carries?))) {
+        let fails = one.fails.map_or_else(String::new, |fails| format!("; at {fails:.2} times it fails"));
+        list.push(format!("{} carry {carries:.2} times the model's load{fails}.", one.size));
+    }
+    let most = answer
+        .loads
+        .iter()
+        .filter_map(|one| Some((one.carries?, one.size)))
+        .reduce(|best, one| if one.0 > best.0 { one } else { best });
+    if let Some((carries, peak)) = most
+        && let Some(worse) =
+            answer.loads.iter().find(|one| one.size > peak && one.fails.is_some_and(|fails| fails <= carries))
+    {
+        list.push(format!(
+            "{peak} carry the most; with {} the limit is lower again: more workers slow each other down.",
+            worse.size
+        ));
+    }
+    list
+}
