@@ -5,9 +5,11 @@
 
 pub mod args;
 pub mod checked;
+pub mod compare;
 pub mod exit;
 pub mod experiments;
 pub mod files;
+pub mod fit;
 pub mod interrupt;
 pub mod merge;
 pub mod overrides;
@@ -53,6 +55,8 @@ fn answer(args: Vec<OsString>) -> u8 {
         RawCommand::Sweep(raw) => checked::sweep(*raw).and_then(|sweep| sweep::sweep(&sweep)),
         RawCommand::Size(raw) => checked::size(*raw).and_then(|size| size::size(&size)),
         RawCommand::Merge(raw) => merge::merge(&raw),
+        RawCommand::Fit(raw) => fit::fit(&raw),
+        RawCommand::Compare(raw) => compare::compare(&raw),
         RawCommand::Validate(args) => validate::run(&args),
         #[cfg(feature = "chart")]
         RawCommand::Report(report) => report::report(&report),

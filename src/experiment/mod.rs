@@ -1,7 +1,9 @@
 //! Which runs answer a question, and what their numbers say.
 
+pub mod agreement;
 pub mod compare;
 pub mod estimate;
+pub mod fit;
 pub mod metric;
 pub mod outline;
 pub mod plan;

@@ -141,7 +141,7 @@ pub fn record(outline: Outline, finished: Vec<Finished>) -> Record {
         experiment: Some(outline.experiment),
         axes: outline.axes,
         marks: outline.marks,
-        size: None,
+        ..Study::default()
     };
     let points: Vec<_> = finished.into_iter().map(|one| one.point).collect();
     Record {

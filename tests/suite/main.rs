@@ -1,11 +1,13 @@
 //! One binary for all integration tests, a module per theme.
 
+mod agreement;
 #[cfg(feature = "chart")]
 mod charts;
 mod coverage;
 mod diagnostics;
 mod exact;
 mod faces;
+mod fitting;
 mod front_door;
 mod house;
 #[cfg(feature = "chart")]
@@ -21,3 +23,4 @@ mod semantics;
 mod sizing;
 mod sweeps;
 mod verdicts;
+mod worlds;
