@@ -8,6 +8,7 @@ mod diagnostics;
 mod exact;
 mod faces;
 mod fitting;
+mod following;
 mod front_door;
 mod house;
 #[cfg(feature = "chart")]
@@ -20,6 +21,8 @@ mod records;
 mod reports;
 mod sample;
 mod semantics;
+#[cfg(feature = "chart")]
+mod shipped;
 mod sizing;
 mod sweeps;
 mod verdicts;
