@@ -3,11 +3,8 @@
 pub mod agreement;
 pub mod compare;
 pub mod estimate;
-<<<<<<< HEAD
 pub mod fit;
-=======
 pub mod follow;
->>>>>>> main
 pub mod metric;
 pub mod outline;
 pub mod plan;
