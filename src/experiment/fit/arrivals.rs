@@ -42,7 +42,7 @@ pub struct ArrivalFit {
     pub rate: f64,
     /// Coefficient of variation of the gaps: 1 for Poisson.
     pub gap_cv: f64,
-    /// Processes, the best first.
+    /// Processes by AIC, but Poisson first where nothing is better by more than 2.
     pub candidates: Vec<Candidate>,
     /// Probability of the residuals' distribution if the best were true (approximate: its parameters were fitted).
     pub p_shape: f64,
@@ -77,6 +77,11 @@ pub fn fit(times: &[f64]) -> ArrivalFit {
     candidates.extend(renewal(&gaps));
     candidates.extend(modulated(&gaps, rate));
     candidates.sort_by(|a, b| a.aic.total_cmp(&b.aic));
+    // More parameters must be better by more than luck (2: Burnham & Anderson 2002).
+    let simplest = candidates.iter().position(|one| one.name == "Poisson").unwrap_or(0);
+    if candidates[simplest].aic <= candidates[0].aic + 2.0 {
+        candidates[..=simplest].rotate_right(1);
+    }
     let residuals = residuals(&candidates[0].process, times, &gaps);
     let mut sorted = residuals.clone();
     sorted.sort_by(f64::total_cmp);

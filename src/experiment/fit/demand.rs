@@ -2,7 +2,7 @@
 //!
 //! The distance of Anderson and Darling between the data and the fitted law has no table once parameters were fitted, so
 //! its probability comes from samples of the fitted law that are fitted in turn (parametric bootstrap, Stute et al.
-//! 1993). A law that is surely wrong (p < 1 %) is not used: the sample itself takes its place.
+//! 1993). A law that is surely wrong (p at most 1 %) is not used: the sample itself takes its place.
 //!
 //! Sources: Law, *Simulation Modeling and Analysis*, ch. 6 (estimators); Minka (2002) for the gamma shape; Dempster,
 //! Laird & Rubin (1977) for mixtures; Akaike (1974).
@@ -42,7 +42,7 @@ pub struct DemandFit {
     pub law: Distribution,
 }
 
-/// Below this probability a law is not used.
+/// At this probability, the smallest that the bootstrap can find, a law is not used.
 const P_MIN: f64 = 0.01;
 
 /// Values of a sample that stand for it where no law does.
@@ -62,7 +62,7 @@ pub fn fit(values: &[f64]) -> Option<DemandFit> {
     let best = candidates.first()?;
     let family = FAMILIES.iter().find(|family| family.name == best.family)?;
     let (distance, p) = goodness(family, &best.law, values);
-    let law = if p < P_MIN { sample(values) } else { best.law.clone() };
+    let law = if p <= P_MIN { sample(values) } else { best.law.clone() };
     Some(DemandFit { n, mean, cv, candidates, distance, p_value: Some(p), law })
 }
 
@@ -263,9 +263,9 @@ fn distance(law: &Distribution, sorted: &[f64]) -> f64 {
     -(n as f64) - (0..n).map(term).sum::<f64>() / n as f64
 }
 
-/// The distance of at most a thousand values, and its probability over samples of the law that are fitted in turn.
+/// The distance of at most five hundred values, and its probability over samples of the law that are fitted in turn.
 fn goodness(family: &Family, law: &Distribution, values: &[f64]) -> (f64, f64) {
-    const USED: usize = 1000;
+    const USED: usize = 500;
     const SAMPLES: u64 = 99;
     let mut stream = Streams::new(0, 0).stream(Purpose::Bootstrap, 3);
     let mut used = values.to_vec();

@@ -254,8 +254,9 @@ fn shift(rows: &mut [Row]) {
 }
 
 fn k6_json(bytes: &[u8]) -> Result<Recording, (String, String)> {
-    let mut points = String::new();
-    let mut ends: Vec<(f64, String, Option<Outcome>)> = Vec::new();
+    /// A request: its end in nanoseconds, its duration in seconds, its class, its outcome.
+    type Ended = (i128, f64, String, Option<Outcome>);
+    let mut ended: Vec<Ended> = Vec::new();
     for (number, line) in bytes.split(|b| *b == b'\n').enumerate() {
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
@@ -274,44 +275,15 @@ fn k6_json(bytes: &[u8]) -> Result<Recording, (String, String)> {
         let tags = &data["tags"];
         let expected = tags["expected_response"].as_str().map(|text| text == "true");
         let outcome = expected.map(|good| if good { Outcome::Ok } else { Outcome::Error });
-        points.push_str(&format!("{}\n", serde_json::json!({ "t": time, "d": ms })));
-        ends.push((ms / 1e3, tags["name"].as_str().unwrap_or("request").to_owned(), outcome));
+        let end = trace::instant(time).map_err(failed)?;
+        ended.push((end, ms / 1e3, tags["name"].as_str().unwrap_or("request").to_owned(), outcome));
     }
-    let settings = TraceSettings {
-        format: TraceFormat::JsonLines,
-        time: TimeColumn { column: String::from("t"), unit: TimeUnit::Timestamp },
-        demand: vec![(Some(String::from("d")), 1e-3)],
-        class: None,
-        classes: vec![String::from("request")],
-        fate: None,
-        speed: 1.0,
-        limit: Some(1),
+    let Some(first) = ended.iter().map(|one| one.0).min() else {
+        let hint = "k6 writes one for each request; was it stopped before any?";
+        return Err((String::from("no http_req_duration in it"), hint.to_owned()));
     };
-    if ends.is_empty() {
-        return Err((
-            String::from("no http_req_duration in it"),
-            String::from("k6 writes one for each request; was it stopped before any?"),
-        ));
-    }
-    // One by one, because a trace is sorted by time and here the order is the key.
-    let instant = |line: &str, first: &str| {
-        let both = format!("{first}\n{line}\n");
-        let settings = TraceSettings { limit: Some(2), ..settings.clone() };
-        let trace =
-            trace::read(both.as_bytes(), &settings).map_err(|error| (error.to_string(), String::new()))?;
-        Ok::<f64, (String, String)>(trace.rows.last().map_or(0.0, |row| row.at.secs()))
-    };
-    let earliest = points.lines().min_by(|a, b| time_of(a).cmp(time_of(b))).unwrap_or_default().to_owned();
-    let mut list = Vec::with_capacity(ends.len());
-    for (line, (duration, name, outcome)) in points.lines().zip(ends) {
-        list.push((instant(line, &earliest)? - duration, duration, name, outcome));
-    }
-    Ok(of_k6(list, vec![latency_note("http_req_duration")]))
-}
-
-/// The time stamp inside a line, which sorts as text where all have the same zone.
-fn time_of(line: &str) -> &str {
-    line.split("\"t\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or(line)
+    let sent = |(end, secs, name, outcome): Ended| ((end - first) as f64 / 1e9 - secs, secs, name, outcome);
+    Ok(of_k6(ended.into_iter().map(sent).collect(), vec![latency_note("http_req_duration")]))
 }
 
 fn k6_csv(bytes: &[u8]) -> Result<Recording, (String, String)> {

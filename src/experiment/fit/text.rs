@@ -57,9 +57,9 @@ pub fn model(fitted: &Fitted, about: &About, draw: Option<&Draw>) -> String {
             let list: Vec<String> = demand
                 .candidates
                 .iter()
-                .map(|one| format!("{} +{:.1}", one.family, one.aic - best))
+                .map(|one| format!("{} {:+.1}", one.family, one.aic - best))
                 .collect();
-            let _ = writeln!(text, "# By AIC, above the best: {}.", list.join(", "));
+            let _ = writeln!(text, "# By AIC, beside the first: {}.", list.join(", "));
         }
         if let Some(p) = demand.p_value {
             let verdict = match (&demand.law, p < 0.05) {
@@ -111,7 +111,7 @@ fn arrivals(text: &mut String, fitted: &Fitted, draw: Option<&Draw>) {
     let found = &fitted.arrivals;
     let best = found.candidates[0].aic;
     let list: Vec<String> =
-        found.candidates.iter().map(|one| format!("{} +{:.1}", one.name, one.aic - best)).collect();
+        found.candidates.iter().map(|one| format!("{} {:+.1}", one.name, one.aic - best)).collect();
     let verdict = if found.p_shape < 0.01 || found.p_order < 0.01 {
         "the best of these does not fit: play the recording itself as a trace"
     } else {
@@ -119,7 +119,7 @@ fn arrivals(text: &mut String, fitted: &Fitted, draw: Option<&Draw>) {
     };
     let _ = write!(
         text,
-        "\n# Arrivals: {} per second, cv of gaps {:.3}. By AIC, above the best: {}.\n\
+        "\n# Arrivals: {} per second, cv of gaps {:.3}. By AIC, beside the first: {}.\n\
          # Residuals: distribution p = {:.3}, order p = {:.3}: {verdict}.\n[source.requests]\npool = \"pool\"\n",
         number(found.rate),
         found.gap_cv,
