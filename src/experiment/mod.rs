@@ -1,6 +1,7 @@
 //! Which runs answer a question, and what their numbers say.
 
 pub mod agreement;
+pub mod check;
 pub mod compare;
 pub mod estimate;
 pub mod fit;
@@ -9,6 +10,8 @@ pub mod metric;
 pub mod outline;
 pub mod plan;
 pub mod record;
+#[cfg(feature = "live")]
+pub mod replay;
 pub mod run;
 pub mod size;
 pub mod store;

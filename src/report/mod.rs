@@ -7,12 +7,15 @@ pub mod agreement;
 pub mod blocks;
 #[cfg(feature = "chart")]
 pub mod chart;
+pub mod check;
 pub mod csv;
 pub mod figure;
 pub mod files;
 #[cfg(feature = "chart")]
 pub mod html;
 pub mod markdown;
+#[cfg(feature = "live")]
+pub mod requests;
 pub mod spark;
 pub mod study;
 pub mod table;

@@ -3,7 +3,9 @@
 mod agreement;
 #[cfg(feature = "chart")]
 mod charts;
+mod checks;
 mod coverage;
+mod decisions;
 mod diagnostics;
 mod exact;
 mod faces;
