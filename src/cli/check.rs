@@ -50,8 +50,14 @@ pub fn checked(raw: RawCheck) -> Result<Check, Failure> {
         report: false,
         quiet: raw.quiet,
     };
-    let study =
-        checked::study("check", &raw.experiment, raw.seed, &raw.set, (raw.replications, raw.threads), out)?;
+    let study = checked::study_of(
+        "check",
+        &raw.experiment,
+        raw.seed,
+        &raw.set,
+        (raw.replications, raw.threads),
+        out,
+    )?;
     Ok(Check {
         study,
         baseline: PathBuf::from(raw.baseline),

@@ -324,7 +324,7 @@ pub(super) fn sink(out: Option<&str>) -> Sink {
 }
 
 /// What `poolsim check` is run with.
-pub(super) fn study(
+pub(super) fn study_of(
     verb: &str,
     experiment: &str,
     seed: Option<u64>,
