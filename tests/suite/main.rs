@@ -11,6 +11,8 @@ mod faces;
 mod following;
 mod front_door;
 mod house;
+#[cfg(feature = "live")]
+mod live;
 #[cfg(feature = "chart")]
 mod pages;
 #[cfg(feature = "chart")]
