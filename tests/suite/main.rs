@@ -13,6 +13,8 @@ mod fitting;
 mod following;
 mod front_door;
 mod house;
+#[cfg(feature = "live")]
+mod live;
 #[cfg(feature = "chart")]
 mod pages;
 #[cfg(feature = "chart")]
