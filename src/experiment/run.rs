@@ -475,6 +475,7 @@ mod tests {
             faults: Vec::new(),
             objectives: Vec::new(),
             prices: Prices::default(),
+            targets: crate::model::target::Targets::default(),
         }
     }
 

@@ -11,4 +11,6 @@
 //! [`target::Capabilities`], and a model that asks for more is refused by name, never silently weakened.
 
 pub mod clock;
+pub mod command;
+pub mod http;
 pub mod target;

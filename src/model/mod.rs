@@ -11,6 +11,7 @@ pub mod metrics;
 mod nearest;
 mod offered;
 pub mod presets;
+pub mod target;
 
 pub use check::{Files, Loaded, NoFiles, check, experiment, load};
 pub use diagnostic::{Diagnostic, Diagnostics};
@@ -51,6 +52,8 @@ pub struct Model {
     pub objectives: Vec<Objective>,
     /// Prices for cost figures; all zero where the file gives none.
     pub prices: Prices,
+    /// Real schedulers that the same load can be sent to.
+    pub targets: target::Targets,
 }
 
 /// When a run ends.

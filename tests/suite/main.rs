@@ -2,12 +2,16 @@
 
 #[cfg(feature = "chart")]
 mod charts;
+#[cfg(feature = "live")]
+mod command;
 mod coverage;
 mod diagnostics;
 mod exact;
 mod faces;
 mod front_door;
 mod house;
+#[cfg(feature = "live")]
+mod http;
 #[cfg(feature = "chart")]
 mod pages;
 #[cfg(feature = "chart")]
@@ -18,6 +22,8 @@ mod records;
 mod reports;
 mod sample;
 mod semantics;
+#[cfg(feature = "live")]
+mod service;
 mod sizing;
 mod sweeps;
 mod verdicts;

@@ -18,6 +18,7 @@ mod pool;
 mod range;
 mod route;
 mod run;
+mod target;
 mod trace;
 mod unsupported;
 mod view;
