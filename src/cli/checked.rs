@@ -100,19 +100,14 @@ pub fn run(raw: RawRun) -> Result<Run, Failure> {
         (None, Some(text)) => Repeat::Precision(precision(text)?),
         (None, None) => Repeat::AsModel,
     };
-    let length = match (&raw.horizon, raw.requests) {
-        (Some(text), _) => Length::Horizon(horizon(text)?),
-        (None, Some(0)) => return Err(at_least_one("--requests")),
-        (None, Some(n)) => Length::Requests(n),
-        (None, None) => Length::AsModel,
-    };
+    let length = length(raw.horizon.as_deref(), raw.requests)?;
     if raw.threads == Some(0) {
         return Err(at_least_one("--threads"));
     }
     Ok(Run {
         repeat,
         length,
-        set: raw.set.iter().map(|text| setting(text)).collect::<Result<_, _>>()?,
+        set: settings(&raw.set)?,
         sink: match raw.out.as_deref() {
             None | Some("-") => Sink::Stdout,
             Some(path) => Sink::File(PathBuf::from(path)),
@@ -345,6 +340,43 @@ fn horizon(text: &str) -> Result<Time, Failure> {
     Ok(Time::ZERO + span)
 }
 
+/// When a run is to end, as written.
+///
+/// # Errors
+/// The first fault, with a hint.
+pub fn length(end: Option<&str>, requests: Option<u64>) -> Result<Length, Failure> {
+    Ok(match (end, requests) {
+        (Some(text), _) => Length::Horizon(horizon(text)?),
+        (None, Some(0)) => return Err(at_least_one("--requests")),
+        (None, Some(n)) => Length::Requests(n),
+        (None, None) => Length::AsModel,
+    })
+}
+
+/// Values to change, as written.
+///
+/// # Errors
+/// The first that is no `path=value`.
+pub fn settings(texts: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    texts.iter().map(|text| setting(text)).collect()
+}
+
+/// An experiment of which one point is wanted.
+///
+/// # Errors
+/// The first fault of `set`.
+pub fn study(path: &str, seed: Option<u64>, set: &[String], raw: &RawOut) -> Result<Study, Failure> {
+    Ok(Study {
+        experiment: path.to_owned(),
+        seed,
+        repeat: Repeat::AsModel,
+        set: settings(set)?,
+        threads: None,
+        out: out(raw),
+        command: String::new(),
+    })
+}
+
 fn setting(text: &str) -> Result<(String, String), Failure> {
     let hint =
         "write a path of the model, `=`, and a value: --set pool.main.slots=8 or --set pool.main.timeout=60s";
@@ -373,7 +405,7 @@ fn command_of(raw: &RawRun) -> Vec<String> {
 }
 
 /// A word as a POSIX shell reads it back.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,%+@".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

@@ -23,6 +23,10 @@ Exit codes:
   3    undecided: not enough data to say whether an objective is met
   130  interrupted";
 
+/// The same in a line, for the short help.
+pub const HELP_SHORT: &str =
+    "Exit codes: 0 done, 1 the answer is no, 2 could not, 3 undecided, 130 interrupted.";
+
 /// What a command that could do its work answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {

@@ -13,6 +13,8 @@ pub mod merge;
 pub mod overrides;
 pub mod printer;
 pub mod progress;
+#[cfg(feature = "live")]
+pub mod replay;
 #[cfg(feature = "chart")]
 pub mod report;
 pub mod run;
@@ -52,6 +54,8 @@ fn answer(args: Vec<OsString>) -> u8 {
         RawCommand::Run(run) => checked::run(*run).and_then(|run| run::run(&run)),
         RawCommand::Sweep(raw) => checked::sweep(*raw).and_then(|sweep| sweep::sweep(&sweep)),
         RawCommand::Size(raw) => checked::size(*raw).and_then(|size| size::size(&size)),
+        #[cfg(feature = "live")]
+        RawCommand::Replay(raw) => replay::run(&raw),
         RawCommand::Merge(raw) => merge::merge(&raw),
         RawCommand::Validate(args) => validate::run(&args),
         #[cfg(feature = "chart")]

@@ -19,7 +19,6 @@ mod fault;
 mod first;
 mod host;
 mod job;
-mod level;
 mod monitor;
 mod physics;
 mod plan;

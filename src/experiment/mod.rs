@@ -7,6 +7,8 @@ pub mod metric;
 pub mod outline;
 pub mod plan;
 pub mod record;
+#[cfg(feature = "live")]
+pub mod replay;
 pub mod run;
 pub mod size;
 pub mod store;

@@ -12,6 +12,8 @@ pub mod files;
 #[cfg(feature = "chart")]
 pub mod html;
 pub mod markdown;
+#[cfg(feature = "live")]
+pub mod requests;
 pub mod spark;
 pub mod study;
 pub mod table;

@@ -94,7 +94,7 @@ fn whatever_an_adapter_says_each_job_has_one_end() {
     let rest = ends(&reports, 1);
     assert_eq!(rest[&silent].0, Outcome::Cancelled);
     assert!(reports.iter().all(|report| !matches!(report.what, What::Ended { .. })), "a job ended twice");
-    let remarks = target.remarks().join("\n");
+    let remarks = target.said().join("\n");
     for part in [
         "known to",
         "4 times: a line that is none of the protocol's; the first was not JSON at all",
@@ -125,7 +125,7 @@ fn an_adapter_that_goes_away_takes_its_jobs_with_it() {
     target.submit(job(4, 2, Span::ZERO, Fate::Ok));
     assert_eq!(ends(&reports, 1)[&4].0, Outcome::WriteError);
     target.close(Span::from_whole_secs(60)).unwrap();
-    assert!(target.remarks().iter().any(|remark| remark.contains("exit code 7")), "{:?}", target.remarks());
+    assert!(target.said().iter().any(|remark| remark.contains("exit code 7")), "{:?}", target.said());
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn starts(story: &[What]) -> usize {
 
 /// An adapter that ships says nothing that the protocol does not have.
 fn faultless(target: &CommandTarget) {
-    let remarks = target.remarks();
+    let remarks = target.said();
     assert!(remarks[0].contains("known to"), "{remarks:?}");
     // Instants may be off on a machine that stalls; lines and jobs may not.
     assert!(remarks[1..].iter().all(|remark| remark.contains("an instant in the future")), "{remarks:?}");
@@ -241,10 +241,10 @@ fn pythons_process_pool_is_driven_through_its_adapter() {
     // One crash breaks the executor: every job on it is lost, and new workers take over.
     target.submit(job(100, 0, Span::from_millis(20), Fate::Crash));
     (101..105).for_each(|id| target.submit(job(id, 0, Span::from_whole_secs(600), Fate::Ok)));
-    let (found, _) = stories(&reports, 5);
+    let (found, workers) = stories(&reports, 5);
     assert!(found.values().all(|story| outcome(story) == Outcome::Crash), "{found:?}");
     target.submit(job(200, 0, Span::from_millis(1), Fate::Ok));
-    let mut exits = 0;
+    let mut exits = workers.iter().filter(|event| **event == WorkerEvent::Exited).count();
     let mut ok = false;
     while exits < 3 || !ok {
         match reports.recv_timeout(PATIENCE).unwrap().what {

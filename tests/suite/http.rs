@@ -148,7 +148,7 @@ fn closing_waits_for_jobs_as_long_as_it_may() {
     (0..5).for_each(|id| target.submit(job(id, 0, Span::from_millis(50), Fate::Ok)));
     target.close(Span::from_whole_secs(60)).unwrap();
     assert!(ends(&reports, 5).values().all(|end| end.0 == Outcome::Ok));
-    assert!(target.remarks()[0].contains("5 requests"), "{:?}", target.remarks());
+    assert!(target.said()[0].contains("5 requests"), "{:?}", target.said());
 }
 
 #[test]

@@ -25,6 +25,8 @@ mod sample;
 mod semantics;
 #[cfg(feature = "live")]
 mod service;
+#[cfg(feature = "chart")]
+mod shipped;
 mod sizing;
 mod sweeps;
 mod verdicts;

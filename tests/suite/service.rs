@@ -27,10 +27,14 @@ pub(crate) fn job(id: AttemptId, class: u16, demand: Span, fate: Fate) -> Job {
         class,
         pool: 0,
         demand,
+        size: demand,
+        executions: 0,
+        scripted: false,
         cpu_share: 0.0,
         fate,
         priority: 0,
         deadline: Time::NEVER,
+        leave_by: Time::NEVER,
     }
 }
 

@@ -172,6 +172,11 @@ impl Adapter {
         Ok(())
     }
 
+    /// Whether it has left. Its status is not taken.
+    pub(super) fn has_left(&self) -> bool {
+        self.gone_within(Duration::ZERO)
+    }
+
     fn signal(&self, signal: Signal) {
         // It fails where nothing is left to be told.
         let _ = kill_process_group(Pid::from_child(&self.child), signal);

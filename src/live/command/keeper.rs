@@ -4,7 +4,7 @@ use super::adapter::{Adapter, Heard};
 use super::book::{Book, Fault};
 use super::protocol::{self, JobEvent, Message};
 use super::sync::Sync;
-use super::{Names, Note, clipped, next, now};
+use super::{LOOK, Names, Note, clipped, next, now};
 use crate::live::clock::Clock;
 use crate::live::target::{Job, Report, TargetError, What};
 use crate::outcome::Outcome;
@@ -29,6 +29,8 @@ pub(super) struct Keeper {
     question: u64,
     ask_at: Instant,
     ready: bool,
+    /// The adapter had left when it was looked after, and some of its words may still be on their way.
+    leaving: bool,
     /// Why nothing more can be asked of the adapter.
     gone: Option<String>,
 }
@@ -53,6 +55,7 @@ impl Keeper {
             question: super::ROUNDS,
             ask_at: now() + ASK,
             ready: false,
+            leaving: false,
             gone: None,
         };
         early.into_iter().for_each(|(at, message)| keeper.message(at, message));
@@ -98,10 +101,15 @@ impl Keeper {
     /// Waits for a note, at most until the next question is due. What was heard is dealt with here.
     fn step(&mut self, inbox: &Receiver<Note>, until: Option<Instant>) -> Option<Note> {
         let due = until.map_or(self.ask_at, |until| until.min(self.ask_at));
-        match inbox.recv_timeout(due.saturating_duration_since(now())) {
+        match inbox.recv_timeout(due.saturating_duration_since(now()).min(LOOK)) {
             Ok(Note::Heard(Heard::Line { at, line })) => self.line(at, &line),
             Ok(Note::Heard(Heard::End)) => self.lose(None),
             Ok(note) => return Some(note),
+            Err(RecvTimeoutError::Timeout) if self.gone.is_none() && self.adapter.has_left() => {
+                if std::mem::replace(&mut self.leaving, true) {
+                    self.lose(None);
+                }
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Some(Note::Close(Duration::ZERO)),
         }

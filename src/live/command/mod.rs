@@ -16,6 +16,7 @@ mod protocol;
 mod sync;
 
 use super::clock::Clock;
+use super::replay;
 use super::target::{AttemptId, Capabilities, Job, Report, Target, TargetError};
 use crate::model::Model;
 use crate::model::target::CommandSettings;
@@ -50,6 +51,7 @@ enum State {
         adapter: Adapter,
         inbox: Receiver<Note>,
         notes: Sender<Note>,
+        early: Vec<(Instant, Message)>,
     },
     Open {
         notes: Sender<Note>,
@@ -85,9 +87,12 @@ impl CommandTarget {
         })?;
         adapter.say(protocol::hello(model, settings, speed));
         let end = now() + clamped(settings.start_timeout);
+        let mut early = Vec::new();
         let hello = loop {
             match next(&mut adapter, &inbox, end, "hello")? {
                 (_, Message::Hello(hello)) => break hello,
+                // It may have had to start its workers to know what it can do.
+                (at, other @ (Message::Worker { .. } | Message::Ready)) => early.push((at, other)),
                 (_, other) => return Err(adapter.failed(format!("it said {other:?} before `hello`"))),
             }
         };
@@ -95,7 +100,7 @@ impl CommandTarget {
             classes: model.classes.iter().map(|class| class.name.clone()).collect(),
             pools: model.pools.iter().map(|pool| pool.name.clone()).collect(),
         };
-        let state = State::Started { adapter, inbox, notes };
+        let state = State::Started { adapter, inbox, notes, early };
         Ok(CommandTarget { settings: settings.clone(), hello, names, speed, state, remarks: Vec::new() })
     }
 
@@ -105,7 +110,7 @@ impl CommandTarget {
     }
 
     /// What there is to say of the run once it is closed: how the clocks stood, and what the adapter said wrongly.
-    pub fn remarks(&self) -> &[String] {
+    pub fn said(&self) -> &[String] {
         &self.remarks
     }
 }
@@ -119,8 +124,18 @@ impl Target for CommandTarget {
         self.hello.capabilities
     }
 
+    fn remarks(&mut self) -> Vec<replay::Note> {
+        let note = |text: &String| replay::Note {
+            code: "adapter",
+            text: text.clone(),
+            advice: String::from("docs/adapter-protocol.md says what an adapter should say"),
+        };
+        self.remarks.iter().map(note).collect()
+    }
+
     fn open(&mut self, clock: Clock, reports: Sender<Report>) -> Result<(), TargetError> {
-        let State::Started { mut adapter, inbox, notes } = std::mem::replace(&mut self.state, State::Closed)
+        let State::Started { mut adapter, inbox, notes, early } =
+            std::mem::replace(&mut self.state, State::Closed)
         else {
             return Err(TargetError {
                 text: String::from("the adapter was opened before"),
@@ -129,7 +144,7 @@ impl Target for CommandTarget {
         };
         debug_assert!((clock.speed() - self.speed).abs() < 1e-9, "the adapter was told another speed");
         let end = now() + clamped(self.settings.start_timeout);
-        let sync = synchronise(&mut adapter, &inbox, clock, end)?;
+        let sync = synchronise(&mut adapter, &inbox, clock, end, early)?;
         let names = std::mem::replace(&mut self.names, Names { classes: Vec::new(), pools: Vec::new() });
         let silence = clamped(self.settings.silence_timeout);
         let mut keeper = Keeper::new(adapter, names, sync, clock, reports, silence);
@@ -190,8 +205,10 @@ fn synchronise(
     inbox: &Receiver<Note>,
     clock: Clock,
     end: Instant,
+    early: Vec<(Instant, Message)>,
 ) -> Result<Sync, TargetError> {
     let mut sync = Sync::new(clock);
+    sync.early = early;
     for n in 0..ROUNDS {
         adapter.say(sync.ask(n, now()));
         loop {
@@ -216,21 +233,30 @@ fn next(
     end: Instant,
     wanted: &str,
 ) -> Result<(Instant, Message), TargetError> {
-    let left = end.saturating_duration_since(now());
-    match inbox.recv_timeout(left) {
-        Ok(Note::Heard(Heard::Line { at, line })) => match protocol::read(&line) {
-            Ok(message) => Ok((at, message)),
-            Err(why) => {
-                Err(adapter.failed(format!("it should say `{wanted}`, but {why}: {}", clipped(&line))))
+    loop {
+        let left = end.saturating_duration_since(now());
+        match inbox.recv_timeout(left.min(LOOK)) {
+            Ok(Note::Heard(Heard::Line { at, line })) => {
+                return protocol::read(&line).map(|message| (at, message)).map_err(|why| {
+                    adapter.failed(format!("it should say `{wanted}`, but {why}: {}", clipped(&line)))
+                });
             }
-        },
-        Ok(Note::Heard(Heard::End)) => Err(adapter.failed(format!("it ended before it said `{wanted}`"))),
-        Err(RecvTimeoutError::Timeout) => Err(adapter.failed(format!("it did not say `{wanted}` in time"))),
-        Ok(_) | Err(RecvTimeoutError::Disconnected) => {
-            Err(adapter.failed(String::from("it cannot be heard")))
+            Err(RecvTimeoutError::Timeout) if left.is_zero() => {
+                return Err(adapter.failed(format!("it did not say `{wanted}` in time")));
+            }
+            Err(RecvTimeoutError::Timeout) if !adapter.has_left() => {}
+            Ok(Note::Heard(Heard::End)) | Err(RecvTimeoutError::Timeout) => {
+                return Err(adapter.failed(format!("it ended before it said `{wanted}`")));
+            }
+            Ok(_) | Err(RecvTimeoutError::Disconnected) => {
+                return Err(adapter.failed(String::from("it cannot be heard")));
+            }
         }
     }
 }
+
+/// How often a silent adapter is looked after: what it started may hold its output open when it is gone.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A line as it is shown in messages.
 fn clipped(line: &str) -> String {

@@ -16,6 +16,7 @@ mod line;
 mod tls;
 
 use super::clock::Clock;
+use super::replay::Note;
 use super::target::{AttemptId, Capabilities, Job, Report, Target, TargetError, What};
 use crate::model::Model;
 use crate::model::target::{Field, HttpSettings};
@@ -93,7 +94,7 @@ impl HttpTarget {
     }
 
     /// What there is to say of the run once it is closed: connections made, and how soon jobs were on the wire.
-    pub fn remarks(&self) -> &[String] {
+    pub fn said(&self) -> &[String] {
         &self.remarks
     }
 }
@@ -110,8 +111,14 @@ impl Target for HttpTarget {
             takes_fates: requests.iter().all(|one| one.tells(&[Field::Fate])),
             reports_starts: false,
             cancels: true,
-            kills: false,
+            // What a service does with work that takes too long is its own affair.
+            kills: true,
         }
+    }
+
+    fn remarks(&mut self) -> Vec<Note> {
+        let note = |text: &String| Note { code: "http", text: text.clone(), advice: String::new() };
+        self.remarks.iter().map(note).collect()
     }
 
     fn open(&mut self, clock: Clock, reports: Sender<Report>) -> Result<(), TargetError> {
