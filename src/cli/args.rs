@@ -1,5 +1,9 @@
 //! The command line as written: every flag with its help, nothing checked against anything else.
 
+mod check;
+
+pub use check::{CheckFormat, RawCheck};
+
 use super::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -63,6 +67,8 @@ pub enum RawCommand {
     Replay(Box<super::replay::args::RawReplay>),
     /// Put the results of shards together
     Merge(RawMerge),
+    /// Hold a scheduler against its baseline: unchanged, better, worse or undecided
+    Check(Box<RawCheck>),
     /// Compare the simulator with exact queueing results or recorded runs
     Validate(RawValidate),
     /// Draw a record: a page to read, or its charts

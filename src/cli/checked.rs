@@ -315,6 +315,45 @@ fn study_command(
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
+/// Where `-o` points.
+pub(super) fn sink(out: Option<&str>) -> Sink {
+    match out {
+        None | Some("-") => Sink::Stdout,
+        Some(path) => Sink::File(PathBuf::from(path)),
+    }
+}
+
+/// What `poolsim check` is run with.
+pub(super) fn study_of(
+    verb: &str,
+    experiment: &str,
+    seed: Option<u64>,
+    set: &[String],
+    (replications, threads): (Option<u32>, Option<usize>),
+    out: Out,
+) -> Result<Study, Failure> {
+    if threads == Some(0) {
+        return Err(at_least_one("--threads"));
+    }
+    Ok(Study {
+        experiment: experiment.to_owned(),
+        seed,
+        repeat: repeat(replications, None)?,
+        set: set.iter().map(|text| setting(text)).collect::<Result<_, _>>()?,
+        threads,
+        out,
+        command: study_command(verb, experiment, seed, set, replications, None),
+    })
+}
+
+/// A share between 0 and 1, as `5%` or `0.05`.
+pub(super) fn share_of(flag: &str, text: &str) -> Result<f64, Failure> {
+    let share = if text.contains('%') { quantity::parse_percent(text).ok() } else { text.parse().ok() };
+    share.filter(|share: &f64| *share > 0.0 && *share < 1.0).ok_or_else(|| {
+        Failure::new(format!("{flag} {text}: not a share between 0 and 1"), "write 5% or 0.05")
+    })
+}
+
 fn at_least_one(flag: &str) -> Failure {
     Failure::new(format!("{flag} must be at least 1"), "")
 }

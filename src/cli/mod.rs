@@ -4,6 +4,7 @@
 //! text. Results go to standard output, everything else to standard error. Nothing here computes a figure.
 
 pub mod args;
+pub mod check;
 pub mod checked;
 pub mod exit;
 pub mod experiments;
@@ -57,6 +58,7 @@ fn answer(args: Vec<OsString>) -> u8 {
         #[cfg(feature = "live")]
         RawCommand::Replay(raw) => replay::run(&raw),
         RawCommand::Merge(raw) => merge::merge(&raw),
+        RawCommand::Check(raw) => check::checked(*raw).and_then(|args| check::check(&args)),
         RawCommand::Validate(args) => validate::run(&args),
         #[cfg(feature = "chart")]
         RawCommand::Report(report) => report::report(&report),

@@ -15,6 +15,7 @@ use super::trail::{Notes, What};
 use super::user::User;
 use crate::model::requests::Drawn;
 use crate::outcome::Outcome;
+use crate::policy::decision::{Choice, Decision, JobName, Log};
 use crate::policy::{
     CrashRadius, Driver, JobId, NO_JOB, Place, PoolTimer, SlotTimer, Slots, Ticket, Tickets, WorkerState,
 };
@@ -73,6 +74,8 @@ pub(super) struct Physics<'m, C> {
     pub(super) ends: Option<Ends>,
     /// Notes of what happens, in a world that takes them.
     pub(super) notes: Option<Notes<'m>>,
+    /// The decisions, where they are taken down.
+    pub(super) log: Option<Log>,
     /// Service counted so far, for the balance check.
     pub(super) service_counted: u128,
     /// Waiting counted so far, for the balance check.
@@ -103,6 +106,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             think_rings: vec![None; plan.model.sources.len()],
             finished: 0,
             ends: None,
+            log: None,
             notes: None,
             service_counted: 0,
             waiting_counted: 0,

@@ -1,5 +1,6 @@
 //! Which runs answer a question, and what their numbers say.
 
+pub mod check;
 pub mod compare;
 pub mod estimate;
 pub mod follow;

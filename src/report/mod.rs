@@ -6,6 +6,7 @@
 pub mod blocks;
 #[cfg(feature = "chart")]
 pub mod chart;
+pub mod check;
 pub mod csv;
 pub mod figure;
 pub mod files;

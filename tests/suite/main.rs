@@ -2,9 +2,11 @@
 
 #[cfg(feature = "chart")]
 mod charts;
+mod checks;
 #[cfg(feature = "live")]
 mod command;
 mod coverage;
+mod decisions;
 mod diagnostics;
 mod exact;
 mod faces;
@@ -13,6 +15,7 @@ mod front_door;
 mod house;
 #[cfg(feature = "live")]
 mod http;
+mod live;
 #[cfg(feature = "chart")]
 mod pages;
 #[cfg(feature = "chart")]

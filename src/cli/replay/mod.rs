@@ -272,6 +272,7 @@ fn make(folder: &Path) -> Result<(), Failure> {
     })
 }
 
+/// Prints the result and writes its files. A disk that is full keeps nobody from seeing the result.
 fn deliver(
     record: &Record,
     model: &Model,
@@ -279,27 +280,34 @@ fn deliver(
     out: &Out,
     folder: Option<&Path>,
 ) -> Result<(), Failure> {
-    if let Some(folder) = folder {
-        let paths: Vec<PathBuf> = {
-            let _guard = interrupt::hold();
-            let table = requests::table(model, &replayed.requests);
-            let path = folder.join(REQUESTS);
-            write_whole(&path, table.as_bytes())?;
-            let drawn = if out.report { super::run::draw(record, folder)? } else { Vec::new() };
-            let mut paths = report::files::write(record, folder)?;
-            paths.push(path);
-            paths.extend(drawn.into_iter().next_back());
-            paths
-        };
-        if !out.quiet {
-            let names: Vec<String> = paths
-                .iter()
-                .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
-                .collect();
-            terminal::say(&format!("wrote {}: {}", folder.display(), names.join(", ")));
-        }
+    let saved = folder.map_or(Ok(()), |folder| save(record, model, replayed, out, folder));
+    printer::print(record, out.format, &out.sink)?;
+    saved
+}
+
+fn save(
+    record: &Record,
+    model: &Model,
+    replayed: &Replayed,
+    out: &Out,
+    folder: &Path,
+) -> Result<(), Failure> {
+    let paths: Vec<PathBuf> = {
+        let _guard = interrupt::hold();
+        let path = folder.join(REQUESTS);
+        write_whole(&path, requests::table(model, &replayed.requests).as_bytes())?;
+        let drawn = if out.report { super::run::draw(record, folder)? } else { Vec::new() };
+        let mut paths = report::files::write(record, folder)?;
+        paths.push(path);
+        paths.extend(drawn.into_iter().next_back());
+        paths
+    };
+    if !out.quiet {
+        let names: Vec<String> =
+            paths.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+        terminal::say(&format!("wrote {}: {}", folder.display(), names.join(", ")));
     }
-    printer::print(record, out.format, &out.sink)
+    Ok(())
 }
 
 /// Tells a journal to a fresh policy.
