@@ -15,6 +15,7 @@ mod front_door;
 mod house;
 #[cfg(feature = "live")]
 mod http;
+#[cfg(feature = "live")]
 mod live;
 #[cfg(feature = "chart")]
 mod pages;
