@@ -4,6 +4,8 @@ mod agreement;
 #[cfg(feature = "chart")]
 mod charts;
 mod checks;
+#[cfg(feature = "live")]
+mod command;
 mod coverage;
 mod decisions;
 mod diagnostics;
@@ -13,6 +15,8 @@ mod fitting;
 mod following;
 mod front_door;
 mod house;
+#[cfg(feature = "live")]
+mod http;
 #[cfg(feature = "live")]
 mod live;
 #[cfg(feature = "chart")]
@@ -25,6 +29,8 @@ mod records;
 mod reports;
 mod sample;
 mod semantics;
+#[cfg(feature = "live")]
+mod service;
 #[cfg(feature = "chart")]
 mod shipped;
 mod sizing;
