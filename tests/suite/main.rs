@@ -1,16 +1,22 @@
 //! One binary for all integration tests, a module per theme.
 
+mod agreement;
 #[cfg(feature = "chart")]
 mod charts;
 mod checks;
+#[cfg(feature = "live")]
+mod command;
 mod coverage;
 mod decisions;
 mod diagnostics;
 mod exact;
 mod faces;
+mod fitting;
 mod following;
 mod front_door;
 mod house;
+#[cfg(feature = "live")]
+mod http;
 #[cfg(feature = "live")]
 mod live;
 mod metrics;
@@ -24,6 +30,8 @@ mod records;
 mod reports;
 mod sample;
 mod semantics;
+#[cfg(feature = "live")]
+mod service;
 #[cfg(feature = "chart")]
 mod shipped;
 mod sizing;
@@ -31,3 +39,4 @@ mod sweeps;
 #[cfg(feature = "parquet")]
 mod tables;
 mod verdicts;
+mod worlds;
