@@ -1,7 +1,10 @@
 //! The command line as written: every flag with its help, nothing checked against anything else.
 
+mod hunt;
+
 use super::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use hunt::RawHunt;
 
 const ABOUT: &str = "Simulate worker pools under load, and say what they can carry";
 
@@ -60,6 +63,8 @@ pub enum RawCommand {
     Size(Box<RawSize>),
     /// Put the results of shards together
     Merge(RawMerge),
+    /// Search for workloads that make a scheduler break its laws
+    Hunt(Box<RawHunt>),
     /// Compare the simulator with exact queueing results or recorded runs
     Validate(RawValidate),
     /// Draw a record: a page to read, or its charts

@@ -8,6 +8,7 @@ pub mod checked;
 pub mod exit;
 pub mod experiments;
 pub mod files;
+pub mod hunt;
 pub mod interrupt;
 pub mod merge;
 pub mod overrides;
@@ -53,6 +54,7 @@ fn answer(args: Vec<OsString>) -> u8 {
         RawCommand::Sweep(raw) => checked::sweep(*raw).and_then(|sweep| sweep::sweep(&sweep)),
         RawCommand::Size(raw) => checked::size(*raw).and_then(|size| size::size(&size)),
         RawCommand::Merge(raw) => merge::merge(&raw),
+        RawCommand::Hunt(raw) => hunt::hunt(&raw),
         RawCommand::Validate(args) => validate::run(&args),
         #[cfg(feature = "chart")]
         RawCommand::Report(report) => report::report(&report),

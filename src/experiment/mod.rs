@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod estimate;
+pub mod hunt;
 pub mod metric;
 pub mod outline;
 pub mod plan;

@@ -20,6 +20,7 @@ pub mod admission;
 pub mod client;
 pub mod driver;
 pub mod idle;
+pub mod input;
 pub mod pool;
 pub mod queue;
 pub mod route;
@@ -28,6 +29,7 @@ pub mod settings;
 pub mod ticket;
 
 pub use driver::{Driver, PoolTimer, SlotTimer, WorkerState};
+pub use input::Input;
 pub use pool::Pool;
 pub use settings::*;
 pub use ticket::{JobId, NO_JOB, Place, Ticket, Tickets};

@@ -10,6 +10,7 @@ pub mod figure;
 pub mod files;
 #[cfg(feature = "chart")]
 pub mod html;
+pub mod hunt;
 pub mod markdown;
 pub mod spark;
 pub mod study;

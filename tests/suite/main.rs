@@ -8,6 +8,7 @@ mod exact;
 mod faces;
 mod front_door;
 mod house;
+mod laws;
 #[cfg(feature = "chart")]
 mod pages;
 #[cfg(feature = "chart")]

@@ -180,10 +180,10 @@ impl Pool {
         self.starting = 0;
     }
 
-    /// Ends every waiting job with `outcome`, as when an instance goes down.
+    /// Ends every waiting job with `outcome`, as when an instance goes down, in the order of their arrival.
     pub fn flush<D: Driver>(&mut self, now: Time, outcome: Outcome, driver: &mut D) {
         let mut waiting = self.queue.jobs(driver);
-        waiting.sort_unstable();
+        waiting.sort_by_key(|&job| driver.ticket(job).arrived);
         for job in waiting {
             self.unqueue(job, driver);
             self.leave(now, job, outcome, driver);
