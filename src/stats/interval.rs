@@ -25,7 +25,7 @@ pub struct Level {
 
 /// Rounds to nine decimals: `statrs` computes with the platform's logarithms, whose last bits differ, and records
 /// have to be equal everywhere.
-fn portable(x: f64) -> f64 {
+pub(super) fn portable(x: f64) -> f64 {
     (x * 1e9).round() / 1e9
 }
 

@@ -2,18 +2,24 @@
 //!
 //! Nothing here draws, simulates or formats.
 
+pub mod dependence;
+pub mod equivalence;
 pub mod estimate;
 pub mod histogram;
 pub mod interval;
 pub mod little;
+pub mod multiple;
 pub mod observation;
 pub mod paired;
+pub mod proportions;
 pub mod ranks;
 pub mod regime;
+pub mod shape;
 pub mod tally;
 pub mod theory;
 pub mod warmup;
 
+pub use equivalence::{Contrast, Equivalence, Judged, Margin};
 pub use estimate::Estimate;
 pub use histogram::{Histogram, Sample};
 pub use interval::Level;
