@@ -13,7 +13,7 @@ use poolsim::experiment::hunt::laws::{Law, Laws};
 use poolsim::experiment::hunt::{Hunt, Quarry};
 use poolsim::model::{self, NoFiles};
 use poolsim::outcome::Outcome;
-use poolsim::policy::{Driver, Input, Place, Pool, PoolTimer, SlotTimer, Slots};
+use poolsim::policy::{Driver, Input, Place, Pool, PoolTimer, SlotTimer};
 use poolsim::time::Time;
 use proptest::prelude::*;
 
@@ -58,12 +58,7 @@ proptest! {
         for number in 0..8 {
             let (settings, work) = hunt.case(number);
             let ground = settings.ground(hunt.laws).unwrap();
-            let slots = match ground.pool.settings.slots {
-                Slots::Limited(slots) => slots,
-                Slots::Unlimited => 1,
-            };
-            let jobs = work.requests.len() as u32;
-            let mut nagging = Nagging { pool: bench::pool_of(&ground), state: seed, slots, jobs, arrived: 0 };
+            let mut nagging = Nagging::new(&ground, &work, seed);
             let nagged = bench::play_with(&ground, &work, &mut nagging);
             if let Some(breach) = nagged.found.first() {
                 let law = breach.law;
@@ -112,12 +107,29 @@ struct Nagging {
     slots: u32,
     jobs: u32,
     arrived: u32,
+    timers: Vec<SlotTimer>,
 }
 
 impl Nagging {
+    fn new(ground: &Ground, work: &Workload, state: u32) -> Nagging {
+        let settings = &ground.pool.settings;
+        let worker = &settings.worker;
+        // Timers that the pool ever sets. No heartbeats: a live worker's are not told one by one, so the pool would
+        // believe their timer.
+        let timers = [
+            (settings.service_timeout.is_some(), SlotTimer::Service),
+            (settings.service_timeout.is_some(), SlotTimer::Grace),
+            (!worker.start_timeout.is_never(), SlotTimer::Start),
+            (!worker.idle_shutdown.is_never(), SlotTimer::Idle),
+        ];
+        let timers = timers.into_iter().filter(|timer| timer.0).map(|timer| timer.1).collect();
+        let jobs = work.requests.len() as u32;
+        Nagging { pool: bench::pool_of(ground), state, slots: ground.slots(), jobs, arrived: 0, timers }
+    }
+
     fn number(&mut self, below: u32) -> u32 {
         self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (self.state >> 8) % below
+        (self.state >> 8) % below.max(1)
     }
 }
 
@@ -127,10 +139,10 @@ impl Scheduler for Nagging {
         if let Input::Arrive(job) = input {
             self.arrived = self.arrived.max(job + 1);
         }
-        // No heartbeats: a live worker's are not told one by one, so the pool would believe its timer.
-        let timers = [SlotTimer::Service, SlotTimer::Grace, SlotTimer::Start, SlotTimer::Idle];
-        let (slot, timer) = (self.number(self.slots), timers[self.number(4) as usize]);
-        self.pool.handle(now, Input::Timer { slot, timer }, driver);
+        let (slot, timer) = (self.number(self.slots), self.number(self.timers.len() as u32));
+        if let Some(&timer) = self.timers.get(timer as usize) {
+            self.pool.handle(now, Input::Timer { slot, timer }, driver);
+        }
         if self.arrived == 0 {
             return;
         }
