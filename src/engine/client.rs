@@ -4,6 +4,7 @@ use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
 use super::first::First;
 use super::job::NO_USER;
 use super::plan::Plan;
+use super::trail::What;
 use super::world::{Wait, World};
 use crate::outcome::Outcome;
 use crate::policy::client::{Attempt, Client, History};
@@ -74,6 +75,9 @@ impl<C: SlotCalendar> World<'_, C> {
     #[inline(always)]
     pub(super) fn send(&mut self, job: JobId) {
         let now = self.phys.now;
+        if C::FOLLOWED {
+            self.phys.note_send(job);
+        }
         let entry = self.phys.jobs.get_mut(job);
         let source = usize::from(entry.source);
         entry.attempts += 1;
@@ -283,6 +287,9 @@ impl<C: SlotCalendar> World<'_, C> {
         self.phys.monitor.in_backoff.up(now);
         self.phys.job_timer(TimerKind::Retry, job, now + delay);
         self.phys.jobs.get_mut(job).in_backoff = true;
+        if C::FOLLOWED {
+            self.phys.note_step(job, What::Backoff(delay));
+        }
         true
     }
 
@@ -353,6 +360,9 @@ impl<C: SlotCalendar> World<'_, C> {
     /// Gives up an attempt that is at a pool: withdraws it, or leaves it to work for nobody.
     fn give_up(&mut self, job: JobId, outcome: Outcome) {
         let now = self.phys.now;
+        if C::FOLLOWED {
+            self.phys.note_given_up(job, outcome);
+        }
         let entry = self.phys.jobs.get_mut(job);
         entry.given_up = Some(outcome);
         let (source, instance) = (usize::from(entry.source), entry.instance as usize);

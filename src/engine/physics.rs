@@ -3,14 +3,15 @@
 mod effects;
 mod workers;
 
-use super::RequestSeen;
 use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
 use super::first::First;
 use super::host::Host;
 use super::job::Jobs;
 use super::monitor::{Monitor, Use};
 use super::plan::Plan;
+use super::request::Ends;
 use super::slot::{Act, NO_LANE, Slot, SlotTable};
+use super::trail::{Notes, What};
 use super::user::User;
 use crate::outcome::Outcome;
 use crate::policy::{
@@ -68,7 +69,9 @@ pub(super) struct Physics<'m, C> {
     /// Requests that have ended.
     pub(super) finished: u64,
     /// The end of each request, where a caller wants to follow them.
-    pub(super) ends: Option<Vec<RequestSeen>>,
+    pub(super) ends: Option<Ends>,
+    /// Notes of what happens, in a world that takes them.
+    pub(super) notes: Option<Notes<'m>>,
     /// Service counted so far, for the balance check.
     pub(super) service_counted: u128,
     /// Waiting counted so far, for the balance check.
@@ -99,6 +102,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             think_rings: vec![None; plan.model.sources.len()],
             finished: 0,
             ends: None,
+            notes: None,
             service_counted: 0,
             waiting_counted: 0,
         }
@@ -193,6 +197,9 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         if entry.ticket.place == Place::Running {
             let number = self.slot_number(entry.instance, entry.ticket.slot);
             self.slots[number as usize].orphan = true;
+            if C::FOLLOWED {
+                self.note_orphan(number, job);
+            }
         }
     }
 
@@ -207,6 +214,9 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
     /// Ends a stretch of service and says what it was good for.
     #[inline(always)]
     pub(super) fn close_service(&mut self, number: u32, how: Use) {
+        if C::FOLLOWED {
+            self.note_service_end(number, how);
+        }
         let slot = &mut self.slots[number as usize];
         if slot.since == Time::NEVER {
             return;

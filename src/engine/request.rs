@@ -5,6 +5,7 @@ use super::calendar::SlotCalendar;
 use super::job::NO_USER;
 use super::physics::{Physics, fate_of};
 use super::plan::Plan;
+use super::trail::What;
 use crate::model::Load;
 use crate::outcome::Outcome;
 use crate::policy::JobId;
@@ -38,6 +39,51 @@ struct Part<'m> {
     guesses: bool,
     sampler: &'m Sampler,
     demands: Stream,
+}
+
+/// The ends of requests that a caller wants to see: of all, or of the slowest of every class.
+pub(super) struct Ends {
+    seen: Vec<RequestSeen>,
+    each: usize,
+    most: usize,
+}
+
+impl Ends {
+    /// Keeps all.
+    pub(super) fn all() -> Ends {
+        Ends { seen: Vec::new(), each: usize::MAX, most: usize::MAX }
+    }
+
+    /// Keeps so many of each of `classes` classes.
+    pub(super) fn slowest(each: usize, classes: usize) -> Ends {
+        Ends { seen: Vec::new(), each, most: 64.max(4 * each * classes) }
+    }
+
+    fn push(&mut self, end: RequestSeen) {
+        self.seen.push(end);
+        if self.seen.len() >= self.most {
+            self.thin();
+        }
+    }
+
+    /// Leaves the slowest of every class.
+    fn thin(&mut self) {
+        self.seen.sort_by_key(|one| (one.class, std::cmp::Reverse(one.latency()), one.key));
+        let mut count = (u16::MAX, 0);
+        let each = self.each;
+        self.seen.retain(|one| {
+            count = if one.class == count.0 { (one.class, count.1 + 1) } else { (one.class, 1) };
+            count.1 <= each
+        });
+    }
+
+    /// All in order of ending, or the slowest by class, the slowest first.
+    pub(super) fn into_list(mut self) -> Vec<RequestSeen> {
+        if self.each < usize::MAX {
+            self.thin();
+        }
+        self.seen
+    }
 }
 
 enum Arrivals {
@@ -265,6 +311,9 @@ impl<C: SlotCalendar> Physics<'_, C> {
             tally.sojourn_served.record(now.since(entry.ticket.arrived));
             self.monitor.ended(now, entry.cell, latency, Outcome::Ok);
         }
+        if C::FOLLOWED {
+            self.note_step(job, What::Ended(Outcome::Ok));
+        }
         if self.ends.is_some() {
             self.note_end(job, Outcome::Ok);
         }
@@ -288,7 +337,9 @@ impl<C: SlotCalendar> Physics<'_, C> {
             attempts: entry.attempts,
             waiting: entry.waiting,
         };
-        self.ends.get_or_insert_default().push(end);
+        if let Some(ends) = &mut self.ends {
+            ends.push(end);
+        }
     }
 
     /// Ends a request: books its time, counts its outcome, tells its user.
@@ -319,6 +370,9 @@ impl<C: SlotCalendar> Physics<'_, C> {
         let latency = now.since(entry.first_sent);
         self.monitor.ended(now, cell, latency, outcome);
         self.jobs.remove(job);
+        if C::FOLLOWED {
+            self.note_step(job, What::Ended(outcome));
+        }
         if self.ends.is_some() {
             self.note_end(job, outcome);
         }

@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod estimate;
+pub mod follow;
 pub mod hunt;
 pub mod metric;
 pub mod outline;

@@ -1,5 +1,6 @@
 //! A record for a terminal: the answer first, then what it rests on, then how to repeat it.
 
+use super::blocks;
 use super::figure;
 use super::spark;
 use super::study;
@@ -94,6 +95,10 @@ impl Page {
             for sentence in study::sentences(answer) {
                 let _ = writeln!(text, "{sentence}");
             }
+        }
+        if let Some((title, lines)) = blocks::map(record, self.look) {
+            let _ = writeln!(text, "\n{}", self.paint(BOLD, &title));
+            lines.iter().for_each(|line| text.extend([line.as_str(), "\n"]));
         }
         let tables = study::tables(record);
         if tables.is_empty() {

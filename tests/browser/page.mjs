@@ -31,6 +31,8 @@ const browser = await chromium.launch({ executablePath: browserPath, args });
 async function open(file, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, offline: true, ...options });
   const page = await context.newPage();
+  // A busy machine may take its time; nothing here is about speed.
+  page.setDefaultTimeout(180_000);
   const faults = [];
   const url = pathToFileURL(resolve(file)).href;
   page.on("console", message => { if (["error", "warning"].includes(message.type())) faults.push(message.text()); });

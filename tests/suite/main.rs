@@ -6,6 +6,7 @@ mod coverage;
 mod diagnostics;
 mod exact;
 mod faces;
+mod following;
 mod front_door;
 mod house;
 mod laws;

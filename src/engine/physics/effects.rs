@@ -96,6 +96,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
             entry.book_waiting(now);
         }
         let leave_by = entry.ticket.leave_by;
+        if C::FOLLOWED {
+            self.note_step(job, What::Queued(pool as u32));
+        }
         if leave_by != Time::NEVER {
             self.arm_wait(job, leave_by, again);
         }
@@ -126,6 +129,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         (entry.booked, entry.queued_at) = (now, now);
         let innocent = entry.is_innocent(outcome);
         let cell = entry.cell;
+        if C::FOLLOWED {
+            self.note_attempt_end(job, outcome, true);
+        }
         let tally = self.monitor.cell(cell);
         tally.pool_retries += 1;
         tally.attempts_timed_out += u64::from(outcome == Outcome::Timeout);
@@ -137,6 +143,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
     fn ended(&mut self, instance: u32, job: JobId, outcome: Outcome) {
         let pool = self.pool_of(instance);
         self.monitor.pools[pool].tally.outcomes[outcome as usize] += 1;
+        if C::FOLLOWED {
+            self.note_attempt_end(job, outcome, false);
+        }
         let entry = self.jobs.get(job);
         if outcome == Outcome::Ok && entry.ends_at_once() {
             return self.finish_at_once(job);
@@ -153,6 +162,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
             (WorkerState::Idle, WorkerState::Busy) | (WorkerState::Busy, WorkerState::Idle) => {}
             _ => self.moved_rarely(instance, local, from, to),
         }
+        if C::FOLLOWED {
+            self.note_move(instance, local, from, to);
+        }
     }
 }
 
@@ -162,6 +174,9 @@ impl<C: SlotCalendar> Physics<'_, C> {
     pub(super) fn hand(&mut self, instance: u32, local: u32, job: JobId, dying: bool, waiting: bool) {
         let number = self.slot_number(instance, local);
         let now = self.now;
+        if C::FOLLOWED {
+            self.note_start(number, job, dying);
+        }
         let entry = self.jobs.get_mut(job);
         let slot = &mut self.slots[number as usize];
         entry.ticket.hand_over(now, local);

@@ -4,10 +4,7 @@ use super::*;
 
 impl<C: SlotCalendar> World<'_, C> {
     pub(super) fn close(mut self) -> Result<(Replication, Vec<RequestSeen>), Breach> {
-        let end = match self.phys.plan.requests {
-            u64::MAX => self.phys.now.max(self.phys.plan.horizon),
-            _ => self.phys.now,
-        };
+        let end = self.end();
         self.cross_borders(end)?;
         self.phys.now = end;
         self.count_unfinished();
@@ -16,7 +13,7 @@ impl<C: SlotCalendar> World<'_, C> {
         self.book_open_services(end);
         let hosts = self.phys.host_tallies(end);
         let report = self.phys.monitor.finish(end, self.index, self.fingerprint, self.events, &hosts);
-        Ok((report, self.phys.ends.unwrap_or_default()))
+        Ok((report, self.phys.ends.map_or_else(Vec::new, Ends::into_list)))
     }
 
     /// Requests still alive are counted as unfinished, each once.
