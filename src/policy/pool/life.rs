@@ -110,7 +110,10 @@ impl Pool {
         if worker.job == NO_JOB {
             return;
         }
-        if resume {
+        if resume && now >= driver.ticket(worker.job).leave_by {
+            // Its time to wait was up while it was served.
+            self.leave(now, worker.job, Outcome::Reneged, driver);
+        } else if resume {
             self.queue.push_front(worker.job, driver);
             driver.queued(self.number, worker.job, true);
             self.dispatch(now, driver);

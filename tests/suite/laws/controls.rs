@@ -61,10 +61,7 @@ impl Faulty {
             Fault::WrongHead => settings.discipline = Discipline::Lifo,
             Fault::WrongPlace => settings.retry.iter_mut().for_each(|retry| retry.place = RetryPlace::Tail),
             Fault::SlowTimer => {
-                settings
-                    .service_timeout
-                    .iter_mut()
-                    .for_each(|limit| limit.span = limit.span + Span::from_millis(50));
+                settings.service_timeout.iter_mut().for_each(|limit| limit.span += Span::from_millis(50));
             }
             Fault::ExtraAttempt => settings.retry.iter_mut().for_each(|retry| retry.max += 1),
             Fault::Overfull => settings.queue_capacity = settings.queue_capacity.map(|places| places + 1),

@@ -16,6 +16,7 @@ use poolsim::outcome::Outcome;
 use poolsim::policy::{Driver, Input, Place, Pool, PoolTimer, SlotTimer};
 use poolsim::time::Time;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 /// Cases of a hunt begin at any seed.
 fn random(seed: u64) -> Hunt {
@@ -38,7 +39,7 @@ fn complain(hunt: &Hunt, law: Law, case: u64) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, rng_seed: RngSeed::Fixed(20), ..ProptestConfig::default() })]
 
     #[test]
     fn random_schedulers_keep_every_law(seed in any::<u32>()) {
@@ -79,12 +80,11 @@ proptest! {
     }
 }
 
-/// How each request ended, and when, in the simulator and on the bench.
-fn both_stories(
-    settings: &Settings,
-    ground: &Ground,
-    work: &Workload,
-) -> (Vec<Option<(Outcome, Time)>>, Vec<Option<(Outcome, Time)>>) {
+/// How each request ended, and when.
+type Ends = Vec<Option<(Outcome, Time)>>;
+
+/// The ends in the simulator and on the bench.
+fn both_stories(settings: &Settings, ground: &Ground, work: &Workload) -> (Ends, Ends) {
     let classes: Vec<String> = ground.classes.iter().map(|class| class.0.clone()).collect();
     let played = bench::play(ground, work);
     let text = settings.until(played.last).text(work, &classes);

@@ -11,6 +11,7 @@ use poolsim::random::{Purpose, Stream, Streams};
 use poolsim::stats::Replication;
 use poolsim::time::Span;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use std::collections::BTreeMap;
 use toml::Table;
 
@@ -260,7 +261,7 @@ fn smallest(table: Table) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, rng_seed: RngSeed::Fixed(20), ..ProptestConfig::default() })]
 
     #[test]
     fn whole_random_models_keep_their_books(seed in any::<u32>()) {
