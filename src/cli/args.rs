@@ -1,6 +1,9 @@
 //! The command line as written: every flag with its help, nothing checked against anything else.
 
+mod check;
 mod hunt;
+
+pub use check::{CheckFormat, RawCheck};
 
 use super::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -27,7 +30,7 @@ Examples:
 /// Everything on the command line.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "poolsim", version, about = ABOUT, long_about = LONG_ABOUT)]
-#[command(after_help = exit::HELP, after_long_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+#[command(after_help = exit::HELP_SHORT, after_long_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 #[command(disable_help_subcommand = true, max_term_width = 110)]
 pub struct RawArgs {
     /// What to do.
@@ -61,10 +64,15 @@ pub enum RawCommand {
     Sweep(Box<RawSweep>),
     /// Find the smallest capacity that meets every objective
     Size(Box<RawSize>),
+    /// Play a workload in real time against a real scheduler, beside its simulation
+    #[cfg(feature = "live")]
+    Replay(Box<super::replay::args::RawReplay>),
     /// Put the results of shards together
     Merge(RawMerge),
     /// Search for workloads that make a scheduler break its laws
     Hunt(Box<RawHunt>),
+    /// Hold a scheduler against its baseline: unchanged, better, worse or undecided
+    Check(Box<RawCheck>),
     /// Compare the simulator with exact queueing results or recorded runs
     Validate(RawValidate),
     /// Draw a record: a page to read, or its charts

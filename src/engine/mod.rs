@@ -19,7 +19,6 @@ mod fault;
 mod first;
 mod host;
 mod job;
-mod level;
 mod monitor;
 mod physics;
 mod plan;
@@ -31,6 +30,7 @@ mod user;
 mod world;
 
 use crate::model::Model;
+use crate::policy::decision::Log;
 use crate::stats::Replication;
 pub use crate::stats::RequestSeen;
 use calendar::{Followed, Indexed, Packed};
@@ -107,6 +107,20 @@ impl Prepared<'_> {
     /// A [`Breach`] when one of the run's self-checks fails.
     pub fn trail(&self, index: u64, asked: Asked<'_>) -> Result<Trail, Breach> {
         World::<Followed>::new(&self.plan, index, None).trail(asked)
+    }
+
+    /// Like [`Prepared::run`], with the decisions of its pools: the first `keep` of them whole, all of them hashed.
+    /// The replication is the same; it takes about twice as long.
+    ///
+    /// # Errors
+    /// A [`Breach`] when one of the run's self-checks fails.
+    pub fn decisions(&self, index: u64, keep: usize) -> Result<(Replication, Log), Breach> {
+        World::<Followed>::new(&self.plan, index, None).run_logged(keep)
+    }
+
+    /// By pool instance, as decisions name them: the index of the model's pool.
+    pub fn owners(&self) -> Vec<usize> {
+        self.plan.instances.iter().map(|&(pool, _)| pool).collect()
     }
 
     fn play(

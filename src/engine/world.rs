@@ -9,11 +9,12 @@ use super::first::First;
 use super::monitor::Use;
 use super::physics::{Physics, Races};
 use super::plan::Plan;
-use super::request::{Ends, OpenSource};
+use super::request::Ends;
 use super::scale::Scaler;
 use super::slot::Act;
 use super::trail::{Asked, Notes, Trail};
 use super::{Breach, RequestSeen};
+use crate::model::requests::OpenSource;
 use crate::outcome::Outcome;
 use crate::policy::client::Client;
 use crate::policy::route::Router;
@@ -91,7 +92,8 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             let chance = streams.stream(Purpose::Routing, number as u64);
             Router::new(route.settings.routing.clone(), members.len(), chance)
         });
-        let sources = (0..model.sources.len() as u64).map(|number| OpenSource::new(plan, number, &streams));
+        let sources = (0..model.sources.len() as u64)
+            .map(|number| OpenSource::new(&plan.requests_of, number, &streams));
         let clients: First<Client, C> =
             model.sources.iter().map(|source| Client::new(source.client.clone())).collect();
         let waits = super::client::wait_rules(plan, &mut phys.timers);

@@ -1,5 +1,6 @@
 //! Which runs answer a question, and what their numbers say.
 
+pub mod check;
 pub mod compare;
 pub mod estimate;
 pub mod follow;
@@ -8,6 +9,8 @@ pub mod metric;
 pub mod outline;
 pub mod plan;
 pub mod record;
+#[cfg(feature = "live")]
+pub mod replay;
 pub mod run;
 pub mod size;
 pub mod store;

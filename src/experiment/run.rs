@@ -191,26 +191,37 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
     };
     let keep = Keep { timelines: task.timelines, curves: task.curves, parallel: task.parallel };
     let Rounds { replications, estimated, warning } = rounds(model, progress, &simulate, keep)?;
+    let samples = samples(model, &replications, task.sampled);
+    let made = replications.len() as f64;
+    let seconds = replications.iter().map(|one| one.end.secs()).sum::<f64>() / made;
+    let follow = task.follow;
+    let mut point = gather(model, task, &replications, estimated, warning);
+    let met = overall(&point.verdicts) == Some(Judgement::Met);
+    if follow == Follow::Always || (follow == Follow::IfMet && met) {
+        let slow = slow.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let warm_up = point.warm_up.first().copied().flatten().unwrap_or(0.0);
+        let followed = follow::follow(&prepared, &point.parts, &slow, warm_up);
+        (point.stretch, point.extremes) = followed.map_err(RunError::Breach)?;
+    }
+    Ok(Finished { point, samples, seconds })
+}
+
+/// Makes the point of replications and what was estimated from them.
+pub(super) fn gather(
+    model: &Model,
+    task: Task<'_>,
+    replications: &[Replication],
+    estimated: Estimated,
+    warning: Option<Warning>,
+) -> Point {
     let made = replications.len() as u64;
     let evidence = Evidence { metrics: &estimated.metrics, regime: &estimated.regime, replications: made };
     let verdicts = verdict::judge_all(&model.objectives, &evidence);
-    let samples = samples(model, &replications, task.sampled);
-    let seconds = replications.iter().map(|one| one.end.secs()).sum::<f64>() / made as f64;
-    let parts = parts_of(model);
-    let met = overall(&verdicts) == Some(Judgement::Met);
-    let told = task.follow == Follow::Always || (task.follow == Follow::IfMet && met);
-    let slow = slow.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let (stretch, extremes) = if told {
-        let warm_up = estimated.warm_up.first().copied().flatten().unwrap_or(0.0);
-        follow::follow(&prepared, &parts, &slow, warm_up).map_err(RunError::Breach)?
-    } else {
-        (None, Vec::new())
-    };
-    let point = Point {
+    Point {
         index: task.index,
         label: task.label,
         settings: task.settings,
-        parts,
+        parts: parts_of(model),
         replications: made,
         requests: replications.iter().map(requests_of).sum(),
         events: replications.iter().map(|replication| replication.events).sum(),
@@ -221,12 +232,11 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
         verdicts,
         timelines: estimated.timelines,
         curves: estimated.curves,
-        extremes,
+        extremes: Vec::new(),
         warnings: warning.into_iter().collect(),
         world: World::Simulated,
-        stretch,
-    };
-    Ok(Finished { point, samples, seconds })
+        stretch: None,
+    }
 }
 
 /// By figure and replication: its own value.

@@ -18,6 +18,7 @@
 
 pub mod admission;
 pub mod client;
+pub mod decision;
 pub mod driver;
 pub mod idle;
 pub mod input;
@@ -28,8 +29,9 @@ pub mod scale;
 pub mod settings;
 pub mod ticket;
 
+pub use decision::{Choice, Decision, JobName};
 pub use driver::{Driver, PoolTimer, SlotTimer, WorkerState};
-pub use input::Input;
+pub use input::{Effect, Input, Rerun};
 pub use pool::Pool;
 pub use settings::*;
 pub use ticket::{JobId, NO_JOB, Place, Ticket, Tickets};

@@ -6,6 +6,7 @@
 pub mod blocks;
 #[cfg(feature = "chart")]
 pub mod chart;
+pub mod check;
 pub mod csv;
 pub mod figure;
 pub mod files;
@@ -13,6 +14,8 @@ pub mod files;
 pub mod html;
 pub mod hunt;
 pub mod markdown;
+#[cfg(feature = "live")]
+pub mod requests;
 pub mod spark;
 pub mod study;
 pub mod table;

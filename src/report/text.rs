@@ -29,11 +29,11 @@ impl Look {
     pub const PLAIN: Look = Look { color: false, width: 100, unicode: true };
 }
 
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default().bold();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const UNSURE: Style = AnsiColor::Yellow.on_default().bold();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const UNSURE: Style = AnsiColor::Yellow.on_default().bold();
 
 /// The whole page.
 pub fn page(record: &Record, look: Look) -> String {
@@ -64,17 +64,18 @@ const fn style_of(judgement: Judgement) -> Style {
     }
 }
 
-struct Page {
-    look: Look,
+/// What draws parts of a page.
+pub(super) struct Page {
+    pub(super) look: Look,
 }
 
 impl Page {
-    fn paint(&self, style: Style, text: &str) -> String {
+    pub(super) fn paint(&self, style: Style, text: &str) -> String {
         if self.look.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 
     /// The text in characters that the terminal can show.
-    fn spell(&self, text: &str) -> String {
+    pub(super) fn spell(&self, text: &str) -> String {
         if self.look.unicode { text.to_owned() } else { ascii(text) }
     }
 
@@ -130,7 +131,7 @@ impl Page {
         }
     }
 
-    fn table(&self, text: &mut String, table: &Table) {
+    pub(super) fn table(&self, text: &mut String, table: &Table) {
         let _ = writeln!(text, "\n{}", self.paint(BOLD, &table.title));
         let mut drawn = comfy_table::Table::new();
         drawn.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);

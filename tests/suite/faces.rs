@@ -8,7 +8,7 @@ use poolsim::report::{csv, markdown};
 use std::path::Path;
 
 #[track_caller]
-fn check(name: &str, found: &str) {
+pub(crate) fn check(name: &str, found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/faces").join(name);
     if std::env::var_os("POOLSIM_BLESS").is_some_and(|value| value == "1") {
         std::fs::write(&path, found).expect("the folder of expected texts can be written");

@@ -2,7 +2,9 @@
 
 #[cfg(feature = "chart")]
 mod charts;
+mod checks;
 mod coverage;
+mod decisions;
 mod diagnostics;
 mod exact;
 mod faces;
@@ -20,6 +22,8 @@ mod records;
 mod reports;
 mod sample;
 mod semantics;
+#[cfg(feature = "chart")]
+mod shipped;
 mod sizing;
 mod sweeps;
 mod verdicts;

@@ -1,8 +1,17 @@
 //! The end of a replication: what is still alive is counted, and the books must balance.
 
 use super::*;
+use crate::policy::decision::Log;
 
 impl<C: SlotCalendar> World<'_, C> {
+    /// Plays the replication to its end and takes its decisions down.
+    pub(in crate::engine) fn run_logged(mut self, keep: usize) -> Result<(Replication, Log), Breach> {
+        self.phys.log = Some(Log::new(keep));
+        self.play()?;
+        let log = self.phys.log.take().unwrap_or_else(|| Log::new(0));
+        self.close().map(|(report, _)| (report, log))
+    }
+
     pub(super) fn close(mut self) -> Result<(Replication, Vec<RequestSeen>), Breach> {
         let end = self.end();
         self.cross_borders(end)?;

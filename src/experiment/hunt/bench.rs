@@ -9,10 +9,11 @@ mod effects;
 mod machines;
 
 use super::ground::{BlowKind, Ground, Workload};
+use super::input::Input;
 use super::referee::{Newcomer, Referee};
 use super::story::Story;
 use crate::outcome::Outcome;
-use crate::policy::{Driver, Input, JobId, NO_JOB, Place, Pool, PoolTimer, SlotTimer, Ticket, WorkerState};
+use crate::policy::{Driver, JobId, NO_JOB, Place, Pool, PoolTimer, SlotTimer, Ticket, WorkerState};
 use crate::random::{Purpose, Streams};
 use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
@@ -31,7 +32,7 @@ pub trait Scheduler {
 impl Scheduler for Pool {
     #[inline]
     fn take<D: Driver>(&mut self, now: Time, input: Input, driver: &mut D) {
-        self.handle(now, input, driver);
+        input.tell(self, now, driver);
     }
 }
 

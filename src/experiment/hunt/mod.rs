@@ -14,6 +14,7 @@ pub mod bench;
 pub mod case;
 pub mod generate;
 pub mod ground;
+pub mod input;
 pub mod laws;
 mod order;
 pub mod record;

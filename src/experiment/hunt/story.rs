@@ -1,8 +1,9 @@
 //! A case told line by line, in the words of an engineer: for the head of a model file.
 
 use super::ground::{Ground, Request};
+use super::input::Input;
 use crate::outcome::Outcome;
-use crate::policy::{Input, PoolTimer, SlotTimer, WorkerState};
+use crate::policy::{PoolTimer, SlotTimer, WorkerState};
 use crate::time::Time;
 use crate::workload::trace::Fate;
 

@@ -6,11 +6,12 @@ use poolsim::experiment::hunt::bench::{self, Played, Scheduler};
 use poolsim::experiment::hunt::case::{self, Settings};
 use poolsim::experiment::hunt::generate::{self, Landmarks};
 use poolsim::experiment::hunt::ground::{Ground, Workload};
+use poolsim::experiment::hunt::input::Input;
 use poolsim::experiment::hunt::laws::{Law, Laws};
 use poolsim::experiment::hunt::shrink;
 use poolsim::outcome::Outcome;
 use poolsim::policy::{
-    Discipline, Driver, Input, JobId, Pool, PoolSettings, PoolTimer, RetryPlace, SlotTimer, Ticket, Tickets,
+    Discipline, Driver, JobId, Pool, PoolSettings, PoolTimer, RetryPlace, SlotTimer, Ticket, Tickets,
     WorkerState,
 };
 use poolsim::random::{Purpose, Streams};
@@ -79,7 +80,7 @@ impl Scheduler for Faulty {
         match (self.fault, input) {
             (Fault::ForgottenTurn, Input::PoolTimer(PoolTimer::Turn))
             | (Fault::Survivors, Input::Collapse) => {}
-            _ => self.pool.handle(now, input, &mut spoilt),
+            _ => input.tell(&mut self.pool, now, &mut spoilt),
         }
     }
 }

@@ -9,11 +9,12 @@ use poolsim::engine;
 use poolsim::experiment::hunt::bench::{self, Scheduler};
 use poolsim::experiment::hunt::case::{self, Settings};
 use poolsim::experiment::hunt::ground::{Ground, Workload};
+use poolsim::experiment::hunt::input::Input;
 use poolsim::experiment::hunt::laws::{Law, Laws};
 use poolsim::experiment::hunt::{Hunt, Quarry};
 use poolsim::model::{self, NoFiles};
 use poolsim::outcome::Outcome;
-use poolsim::policy::{Driver, Input, Place, Pool, PoolTimer, SlotTimer};
+use poolsim::policy::{Driver, Place, Pool, PoolTimer, SlotTimer};
 use poolsim::time::Time;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -135,13 +136,13 @@ impl Nagging {
 
 impl Scheduler for Nagging {
     fn take<D: Driver>(&mut self, now: Time, input: Input, driver: &mut D) {
-        self.pool.handle(now, input, driver);
+        input.tell(&mut self.pool, now, driver);
         if let Input::Arrive(job) = input {
             self.arrived = self.arrived.max(job + 1);
         }
         let (slot, timer) = (self.number(self.slots), self.number(self.timers.len() as u32));
         if let Some(&timer) = self.timers.get(timer as usize) {
-            self.pool.handle(now, Input::Timer { slot, timer }, driver);
+            Input::Timer { slot, timer }.tell(&mut self.pool, now, driver);
         }
         if self.arrived == 0 {
             return;
@@ -149,14 +150,14 @@ impl Scheduler for Nagging {
         let job = self.number(self.arrived.min(self.jobs));
         let place = driver.ticket(job).place;
         if place != Place::Delayed {
-            self.pool.handle(now, Input::PoolTimer(PoolTimer::Requeue(job)), driver);
-            self.pool.handle(now, Input::Lose(job), driver);
+            Input::PoolTimer(PoolTimer::Requeue(job)).tell(&mut self.pool, now, driver);
+            Input::Lose(job).tell(&mut self.pool, now, driver);
         }
         if place != Place::Queued {
-            self.pool.handle(now, Input::WaitExpired(job), driver);
+            Input::WaitExpired(job).tell(&mut self.pool, now, driver);
         }
         if place == Place::Outside {
-            self.pool.handle(now, Input::Cancel(job), driver);
+            Input::Cancel(job).tell(&mut self.pool, now, driver);
         }
     }
 }
