@@ -3,6 +3,8 @@
 #[cfg(feature = "chart")]
 mod charts;
 mod checks;
+#[cfg(feature = "live")]
+mod command;
 mod coverage;
 mod decisions;
 mod diagnostics;
@@ -11,7 +13,11 @@ mod faces;
 mod following;
 mod front_door;
 mod house;
+#[cfg(feature = "live")]
+mod http;
 mod laws;
+#[cfg(feature = "live")]
+mod live;
 #[cfg(feature = "chart")]
 mod pages;
 #[cfg(feature = "chart")]
@@ -22,6 +28,8 @@ mod records;
 mod reports;
 mod sample;
 mod semantics;
+#[cfg(feature = "live")]
+mod service;
 #[cfg(feature = "chart")]
 mod shipped;
 mod sizing;
