@@ -2,12 +2,14 @@
 
 mod check;
 mod worlds;
+mod hunt;
 
 pub use check::{CheckFormat, RawCheck};
 
 use super::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use worlds::{RawCompare, RawFit};
+pub use hunt::RawHunt;
 
 const ABOUT: &str = "Simulate worker pools under load, and say what they can carry";
 
@@ -73,6 +75,8 @@ pub enum RawCommand {
     Fit(Box<RawFit>),
     /// Hold two records against each other, or a recording of a real scheduler against its simulation
     Compare(Box<RawCompare>),
+    /// Search for workloads that make a scheduler break its laws
+    Hunt(Box<RawHunt>),
     /// Hold a scheduler against its baseline: unchanged, better, worse or undecided
     Check(Box<RawCheck>),
     /// Compare the simulator with exact queueing results or recorded runs

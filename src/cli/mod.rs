@@ -11,6 +11,7 @@ pub mod exit;
 pub mod experiments;
 pub mod files;
 pub mod fit;
+pub mod hunt;
 pub mod interrupt;
 pub mod merge;
 pub mod overrides;
@@ -62,6 +63,7 @@ fn answer(args: Vec<OsString>) -> u8 {
         RawCommand::Merge(raw) => merge::merge(&raw),
         RawCommand::Fit(raw) => fit::fit(&raw),
         RawCommand::Compare(raw) => compare::compare(&raw),
+        RawCommand::Hunt(raw) => hunt::hunt(&raw),
         RawCommand::Check(raw) => check::checked(*raw).and_then(|args| check::check(&args)),
         RawCommand::Validate(args) => validate::run(&args),
         #[cfg(feature = "chart")]

@@ -90,3 +90,42 @@ impl Drop for PointBar {
         self.bar.finish_and_clear();
     }
 }
+
+/// A line on standard error while a hunt runs, and the hunt's watch.
+#[derive(Debug)]
+pub struct HuntBar {
+    bar: ProgressBar,
+}
+
+impl HuntBar {
+    /// A line, or a hidden one when `quiet` or when standard error is no terminal. The watch starts now.
+    pub fn new(quiet: bool) -> HuntBar {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let style = ProgressStyle::with_template("{spinner} {msg}");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+        HuntBar { bar: ProgressBar::with_draw_target(None, target).with_style(style) }
+    }
+
+    /// Shows how far the hunt is.
+    pub fn show(&self, cases: u64, events: u64, broken: usize) {
+        if !self.bar.is_hidden() {
+            let count = |number: u64| crate::quantity::format_count(number as f64);
+            self.bar.set_message(format!(
+                "{} cases, {} events, {broken} laws broken",
+                count(cases),
+                count(events)
+            ));
+            self.bar.tick();
+        }
+    }
+
+    /// Seconds since the start.
+    pub fn elapsed(&self) -> f64 {
+        self.bar.elapsed().as_secs_f64()
+    }
+
+    /// Removes the line.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}

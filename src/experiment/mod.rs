@@ -6,6 +6,7 @@ pub mod compare;
 pub mod estimate;
 pub mod fit;
 pub mod follow;
+pub mod hunt;
 pub mod metric;
 pub mod outline;
 pub mod plan;

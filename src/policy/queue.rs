@@ -111,7 +111,8 @@ impl Queue {
             }
             Discipline::Random => {
                 let position = self.array.len() as u32;
-                self.array.push(Entry { key: 0, sequence: 0, job });
+                self.sequence += 1;
+                self.array.push(Entry { key: 0, sequence: self.sequence, job });
                 self.place_at(position, table);
             }
         }
@@ -227,23 +228,31 @@ impl Queue {
         }
     }
 
-    /// The job that has waited longest in the order of arrival at the queue; for dropping the oldest.
+    /// The job that came first, of those that entered each lane first; for dropping the oldest. Of equals the one put
+    /// back at the head, then the one of the first lane or of the first entry: the numbers that a driver gives its jobs
+    /// play no part.
     pub fn oldest<T: Tickets>(&self, table: &mut T) -> Option<JobId> {
-        let lanes = self.lanes.iter().chain([&self.front]).map(|lane| lane.head);
-        let array = self.array.iter().map(|entry| entry.job);
-        lanes.chain(array).filter(|&job| job != NO_JOB).min_by_key(|&job| (table.ticket(job).arrived, job))
+        let lanes = self.lanes.iter().map(|lane| lane.head);
+        let lanes = [self.front.tail].into_iter().chain(lanes).map(|job| (0, job));
+        let array = self.array.iter().map(|entry| (entry.sequence, entry.job));
+        let jobs = lanes.chain(array).filter(|&(_, job)| job != NO_JOB);
+        jobs.min_by_key(|&(sequence, job)| (table.ticket(job).arrived, sequence)).map(|(_, job)| job)
     }
 
-    /// Every job that waits, in no stated order.
+    /// Every job that waits: those put back at the head, then lane by lane, each in the order of its entries.
     pub fn jobs<T: Tickets>(&self, table: &mut T) -> Vec<JobId> {
-        let mut jobs: Vec<JobId> = self.array.iter().map(|entry| entry.job).collect();
-        for lane in self.lanes.iter().chain([&self.front]) {
+        let mut jobs = Vec::with_capacity(self.len as usize);
+        for lane in [&self.front].into_iter().chain(&self.lanes) {
             let mut job = lane.head;
             while job != NO_JOB {
                 jobs.push(job);
                 job = table.ticket(job).next;
             }
         }
+        let mut entries: Vec<(u64, JobId)> =
+            self.array.iter().map(|entry| (entry.sequence, entry.job)).collect();
+        entries.sort_unstable();
+        jobs.extend(entries.into_iter().map(|(_, job)| job));
         jobs
     }
 

@@ -17,6 +17,7 @@ mod front_door;
 mod house;
 #[cfg(feature = "live")]
 mod http;
+mod laws;
 #[cfg(feature = "live")]
 mod live;
 mod metrics;

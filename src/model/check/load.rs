@@ -114,7 +114,8 @@ impl Checker<'_> {
         let target = self.target(view);
         let trace = view.table("trace", &TRACE);
         let by_column = trace.is_some_and(|trace| trace.has("class"));
-        let mix = if by_column { self.mix_of_trace(view) } else { self.mix(view) };
+        let one_by_one = view.has("requests");
+        let mix = if by_column || one_by_one { self.mix_of_trace(view) } else { self.mix(view) };
         if trace.is_some() && !by_column && mix.len() > 1 {
             let hint = "give one `class`, or name the column with trace.class";
             self.faults.add(view.place("mix"), "a trace has no mix", "each row is of one class", hint);
@@ -123,6 +124,8 @@ impl Checker<'_> {
             self.arrivals(kind, arrivals).map(Load::Open)
         } else if let Some(users) = view.table("users", &USERS) {
             self.users(users).map(Load::Closed)
+        } else if one_by_one {
+            self.requests(view).map(Load::Trace)
         } else {
             trace.and_then(|trace| self.trace(trace, mix.first().map(|(class, _)| *class))).map(Load::Trace)
         };
@@ -197,17 +200,16 @@ impl Checker<'_> {
         Vec::new()
     }
 
-    /// A trace that names classes leaves nothing to mix.
+    /// Requests that name their classes leave nothing to mix.
     fn mix_of_trace(&mut self, view: View<'_>) -> Vec<(usize, f64)> {
+        let (other, label) = match view.has("requests") {
+            true => ("requests", "each request names its class"),
+            false => ("trace.class", "the rows of the trace name their classes"),
+        };
         for key in ["class", "mix"] {
             if view.has(key) {
-                let message = format!("`{key}` and `trace.class` contradict each other");
-                self.faults.add(
-                    view.place(key),
-                    message,
-                    "the rows of the trace name their classes",
-                    "leave one of them out",
-                );
+                let message = format!("`{key}` and `{other}` contradict each other");
+                self.faults.add(view.place(key), message, label, "leave one of them out");
             }
         }
         let count = self.declared.classes.len();

@@ -1,12 +1,13 @@
 //! Traces: what to read from a file, and what class its rows have.
 
 use super::super::document::{Table, Value};
-use super::super::grammar::{self, TRACE_CLASS, TRACE_DEMAND, TRACE_TIME};
+use super::super::grammar::{self, REQUEST, TRACE_CLASS, TRACE_DEMAND, TRACE_TIME};
 use super::Checker;
 use super::distribution::seconds_per;
 use super::view::{self, View};
+use crate::time::Time;
 use crate::workload::Trace;
-use crate::workload::trace::{TimeColumn, TimeUnit, TraceFormat, TraceRow, TraceSettings};
+use crate::workload::trace::{Fate, TimeColumn, TimeUnit, TraceFormat, TraceRow, TraceSettings};
 
 impl Checker<'_> {
     /// The trace of a source; `class` is that of all rows where no column names it.
@@ -44,6 +45,29 @@ impl Checker<'_> {
             Some(class) if settings.class.is_none() && class > 0 => Some(with_class(&trace, class as u16)),
             _ => Some(trace),
         }
+    }
+
+    /// The requests of a source that names them one by one, in order of time.
+    pub(super) fn requests(&mut self, view: View<'_>) -> Option<Trace> {
+        let mut rows = view
+            .list("requests")
+            .iter()
+            .map(|node| {
+                let row = View { table: node.as_table()?, spec: &REQUEST, place: node.place };
+                let class = match row.word("class") {
+                    Some(name) => self.declared.class(name)?,
+                    None => 0,
+                };
+                let fate = match row.word("fate") {
+                    Some(word) => Some(Fate::from_name(word)?),
+                    None => None,
+                };
+                let (at, demand) = (Time::ZERO + row.span("at")?, row.span("demand")?);
+                Some(TraceRow { at, demand, class: class as u16, fate })
+            })
+            .collect::<Option<Vec<TraceRow>>>()?;
+        rows.sort_by_key(|row| row.at);
+        Some(Trace { rows: rows.into() })
     }
 
     /// The demand as a sum of columns and a constant, in seconds.

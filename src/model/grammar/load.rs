@@ -99,6 +99,12 @@ pub(in crate::model) static SOURCE: Table = Table {
             "{ file = \"trace.csv\", time = { column = \"t\" }, demand = { column = \"seconds\" } }",
         ),
         key(
+            "requests",
+            Kind::List { of: &Kind::Table(&REQUEST), least: 1 },
+            "Requests one by one.",
+            "[{ at = \"0s\", demand = \"5s\" }, { at = \"1.5s\", demand = \"2s\", fate = \"crash\" }]",
+        ),
+        key(
             "client",
             Kind::Either(&[Kind::Reference(Names::Client), Kind::Table(&CLIENT)]),
             "How the client behaves: the name of a client, or a table. Default: it waits for ever.",
@@ -114,8 +120,33 @@ pub(in crate::model) static SOURCE: Table = Table {
     forms: &[
         at_most_one_of(&[&["pool"], &["route"], &["host"]]),
         at_most_one_of(&[&["class"], &["mix"]]),
-        one_of(&[&["arrivals"], &["users"], &["trace"]]),
+        one_of(&[&["arrivals"], &["users"], &["trace"], &["requests"]]),
     ],
+};
+
+/// An entry of `source.NAME.requests`.
+pub(in crate::model) static REQUEST: Table = Table {
+    title: "a request",
+    doc: "A request of a source that names them one by one.",
+    keys: &[
+        key("at", DURATION_OR_ZERO, "When it is sent.", "\"1.5s\"").required(),
+        key("demand", DURATION_OR_ZERO, "The work that it brings.", "\"5s\"").required(),
+        key("class", Kind::Reference(Names::Class), "Its class. Default: the first of all.", "\"short\""),
+        key(
+            "fate",
+            Kind::Word(&[
+                choice("ok", "a result after the demand"),
+                choice("error", "an answer that says so after the demand"),
+                choice("crash", "the worker goes away after the demand, each time"),
+                choice("crash1", "the worker goes away the first time"),
+                choice("hang", "no answer ever; heartbeats go on"),
+                choice("freeze", "the worker stops after the demand; heartbeats cease"),
+            ]),
+            "How it goes. Default: as its class says.",
+            "\"crash\"",
+        ),
+    ],
+    forms: &[],
 };
 
 const START: Key = key("start", DURATION_OR_ZERO, "When the source starts.", "\"30s\"").default("\"0s\"");

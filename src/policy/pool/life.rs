@@ -110,7 +110,10 @@ impl Pool {
         if worker.job == NO_JOB {
             return;
         }
-        if resume {
+        if resume && now >= driver.ticket(worker.job).leave_by {
+            // Its time to wait was up while it was served.
+            self.leave(now, worker.job, Outcome::Reneged, driver);
+        } else if resume {
             self.queue.push_front(worker.job, driver);
             driver.queued(self.number, worker.job, true);
             self.dispatch(now, driver);
@@ -180,10 +183,10 @@ impl Pool {
         self.starting = 0;
     }
 
-    /// Ends every waiting job with `outcome`, as when an instance goes down.
+    /// Ends every waiting job with `outcome`, as when an instance goes down, in the order of their arrival.
     pub fn flush<D: Driver>(&mut self, now: Time, outcome: Outcome, driver: &mut D) {
         let mut waiting = self.queue.jobs(driver);
-        waiting.sort_unstable();
+        waiting.sort_by_key(|&job| driver.ticket(job).arrived);
         for job in waiting {
             self.unqueue(job, driver);
             self.leave(now, job, outcome, driver);

@@ -105,3 +105,13 @@ fn busy_slots_share_the_cores_of_their_host() {
         "ok 4.5, ok 3",
     );
 }
+
+#[test]
+fn a_job_that_a_breakdown_interrupts_after_its_waiting_limit_leaves() {
+    // Served from 1 s on, its limit of 2 s passes in service; the slot breaks down at 5 s.
+    let pool =
+        "slots = 1\nwaiting_limit = \"2s\"\nbreakdown = { up = \"5s\", down = \"1s\", job = \"resume\" }";
+    check(pool, "", "1 a 9; 4.5 a 1", "reneged 5, ok 7");
+    // One that comes later is within its limit, waits at the head and goes on.
+    check(pool, "", "4 a 2", "ok 7");
+}
