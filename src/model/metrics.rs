@@ -82,7 +82,7 @@ pub const QUANTILES: [(&str, f64); 9] = [
 ];
 
 /// The single figures.
-const FIGURES: [(&str, Unit, Of, &str); 23] = [
+const FIGURES: [(&str, Unit, Of, &str); 24] = [
     ("prob_ok", Unit::Ratio, Of::Requests, "share of requests that end with a result"),
     ("prob_fail", Unit::Ratio, Of::Requests, "share of requests that end without a result"),
     ("prob_timeout", Unit::Ratio, Of::Requests, "share of requests that end with a time-out"),
@@ -109,6 +109,7 @@ const FIGURES: [(&str, Unit, Of, &str); 23] = [
     ("max_queue_length", Unit::Count, Of::Pool, "most jobs waiting at once"),
     ("mean_in_system", Unit::Count, Of::Pool, "jobs waiting and in service, over time"),
     ("mean_busy", Unit::Count, Of::Pool, "busy slots, over time"),
+    ("prob_cold", Unit::Ratio, Of::Pool, "share of jobs that had to start a worker of a cold pool"),
     ("mean_in_flight", Unit::Count, Of::Requests, "requests sent and not ended, over time"),
     ("mean_in_backoff", Unit::Count, Of::Requests, "requests waiting for their next attempt, over time"),
 ];

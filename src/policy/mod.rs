@@ -20,6 +20,7 @@ pub mod admission;
 pub mod client;
 pub mod driver;
 pub mod idle;
+mod pace;
 pub mod pool;
 pub mod queue;
 pub mod route;

@@ -93,7 +93,7 @@ pub enum OnTimeout {
 /// The pool's time-out on service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceTimeout {
-    /// How long.
+    /// How long; `NEVER` where only clients end a service early.
     pub span: Span,
     /// From when.
     pub origin: TimeoutOrigin,
@@ -368,6 +368,8 @@ pub struct ClientRetry {
     pub max: u32,
     /// After which outcomes.
     pub on: OutcomeSet,
+    /// Probability that a failed attempt that may be retried is.
+    pub persistence: f64,
     /// Length of the back-off before jitter.
     pub backoff: Backoff,
     /// Its unit.
@@ -380,6 +382,8 @@ pub struct ClientRetry {
     pub drawn: bool,
     /// Budget.
     pub budget: Option<RetryBudget>,
+    /// Whether the client slows its sending down when attempts are refused (AWS SDK, adaptive mode).
+    pub adaptive: bool,
 }
 
 /// A second attempt sent before the first has failed.
