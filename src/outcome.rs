@@ -67,7 +67,8 @@ impl Outcome {
 }
 
 /// A set of outcomes, such as "those that are retried".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct OutcomeSet(u16);
 
 impl OutcomeSet {

@@ -3,15 +3,18 @@
 //! Integers make ties exact and sums associative, so a run has the same fingerprint on every machine.
 //! An instant is bounded by [`Time::HORIZON_MAX`] so that calendars may pack a small index beside it.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
 
 /// An instant: nanoseconds since the start of a run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Time(u64);
 
 /// A length of time in nanoseconds; never negative. [`Span::NEVER`] stands for "no limit".
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Span(u64);
 
 /// Nanoseconds in a second.

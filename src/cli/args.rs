@@ -1,5 +1,9 @@
 //! The command line as written: every flag with its help, nothing checked against anything else.
 
+mod check;
+
+pub use check::{CheckFormat, RawCheck};
+
 use super::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -24,7 +28,7 @@ Examples:
 /// Everything on the command line.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "poolsim", version, about = ABOUT, long_about = LONG_ABOUT)]
-#[command(after_help = exit::HELP, after_long_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+#[command(after_help = exit::HELP_SHORT, after_long_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 #[command(disable_help_subcommand = true, max_term_width = 110)]
 pub struct RawArgs {
     /// What to do.
@@ -58,8 +62,13 @@ pub enum RawCommand {
     Sweep(Box<RawSweep>),
     /// Find the smallest capacity that meets every objective
     Size(Box<RawSize>),
+    /// Play a workload in real time against a real scheduler, beside its simulation
+    #[cfg(feature = "live")]
+    Replay(Box<super::replay::args::RawReplay>),
     /// Put the results of shards together
     Merge(RawMerge),
+    /// Hold a scheduler against its baseline: unchanged, better, worse or undecided
+    Check(Box<RawCheck>),
     /// Compare the simulator with exact queueing results or recorded runs
     Validate(RawValidate),
     /// Draw a record: a page to read, or its charts

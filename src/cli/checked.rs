@@ -100,19 +100,14 @@ pub fn run(raw: RawRun) -> Result<Run, Failure> {
         (None, Some(text)) => Repeat::Precision(precision(text)?),
         (None, None) => Repeat::AsModel,
     };
-    let length = match (&raw.horizon, raw.requests) {
-        (Some(text), _) => Length::Horizon(horizon(text)?),
-        (None, Some(0)) => return Err(at_least_one("--requests")),
-        (None, Some(n)) => Length::Requests(n),
-        (None, None) => Length::AsModel,
-    };
+    let length = length(raw.horizon.as_deref(), raw.requests)?;
     if raw.threads == Some(0) {
         return Err(at_least_one("--threads"));
     }
     Ok(Run {
         repeat,
         length,
-        set: raw.set.iter().map(|text| setting(text)).collect::<Result<_, _>>()?,
+        set: settings(&raw.set)?,
         sink: match raw.out.as_deref() {
             None | Some("-") => Sink::Stdout,
             Some(path) => Sink::File(PathBuf::from(path)),
@@ -320,6 +315,45 @@ fn study_command(
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
+/// Where `-o` points.
+pub(super) fn sink(out: Option<&str>) -> Sink {
+    match out {
+        None | Some("-") => Sink::Stdout,
+        Some(path) => Sink::File(PathBuf::from(path)),
+    }
+}
+
+/// What `poolsim check` is run with.
+pub(super) fn study_of(
+    verb: &str,
+    experiment: &str,
+    seed: Option<u64>,
+    set: &[String],
+    (replications, threads): (Option<u32>, Option<usize>),
+    out: Out,
+) -> Result<Study, Failure> {
+    if threads == Some(0) {
+        return Err(at_least_one("--threads"));
+    }
+    Ok(Study {
+        experiment: experiment.to_owned(),
+        seed,
+        repeat: repeat(replications, None)?,
+        set: set.iter().map(|text| setting(text)).collect::<Result<_, _>>()?,
+        threads,
+        out,
+        command: study_command(verb, experiment, seed, set, replications, None),
+    })
+}
+
+/// A share between 0 and 1, as `5%` or `0.05`.
+pub(super) fn share_of(flag: &str, text: &str) -> Result<f64, Failure> {
+    let share = if text.contains('%') { quantity::parse_percent(text).ok() } else { text.parse().ok() };
+    share.filter(|share: &f64| *share > 0.0 && *share < 1.0).ok_or_else(|| {
+        Failure::new(format!("{flag} {text}: not a share between 0 and 1"), "write 5% or 0.05")
+    })
+}
+
 fn at_least_one(flag: &str) -> Failure {
     Failure::new(format!("{flag} must be at least 1"), "")
 }
@@ -343,6 +377,43 @@ fn horizon(text: &str) -> Result<Time, Failure> {
         return Err(Failure::new(format!("--horizon {text}: a run needs some time"), "write 40m or 2h"));
     }
     Ok(Time::ZERO + span)
+}
+
+/// When a run is to end, as written.
+///
+/// # Errors
+/// The first fault, with a hint.
+pub fn length(end: Option<&str>, requests: Option<u64>) -> Result<Length, Failure> {
+    Ok(match (end, requests) {
+        (Some(text), _) => Length::Horizon(horizon(text)?),
+        (None, Some(0)) => return Err(at_least_one("--requests")),
+        (None, Some(n)) => Length::Requests(n),
+        (None, None) => Length::AsModel,
+    })
+}
+
+/// Values to change, as written.
+///
+/// # Errors
+/// The first that is no `path=value`.
+pub fn settings(texts: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    texts.iter().map(|text| setting(text)).collect()
+}
+
+/// An experiment of which one point is wanted.
+///
+/// # Errors
+/// The first fault of `set`.
+pub fn study(path: &str, seed: Option<u64>, set: &[String], raw: &RawOut) -> Result<Study, Failure> {
+    Ok(Study {
+        experiment: path.to_owned(),
+        seed,
+        repeat: Repeat::AsModel,
+        set: settings(set)?,
+        threads: None,
+        out: out(raw),
+        command: String::new(),
+    })
 }
 
 fn setting(text: &str) -> Result<(String, String), Failure> {
@@ -373,7 +444,7 @@ fn command_of(raw: &RawRun) -> Vec<String> {
 }
 
 /// A word as a POSIX shell reads it back.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,%+@".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

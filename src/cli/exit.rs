@@ -1,11 +1,12 @@
 //! Exit codes: a contract with scripts, shown in `--help`.
 
+use crate::experiment::check::Verdict;
 use crate::experiment::record::RecordError;
 use crate::experiment::{Judgement, RunError};
 
 /// Done; where there are objectives, all are met.
 pub const DONE: u8 = 0;
-/// The answer is no: an objective is missed.
+/// The answer is no: an objective is missed, or a regression found.
 pub const MISSED: u8 = 1;
 /// It could not be done: usage, file, input or output, a defect.
 pub const COULD_NOT: u8 = 2;
@@ -18,10 +19,14 @@ pub const INTERRUPTED: u8 = 130;
 pub const HELP: &str = "\
 Exit codes:
   0    done; where there are objectives, all are met
-  1    an objective is missed
+  1    an objective is missed, or something is worse than its baseline
   2    could not: usage, file, input or output
   3    undecided: not enough data to say whether an objective is met
   130  interrupted";
+
+/// The same in a line, for the short help.
+pub const HELP_SHORT: &str =
+    "Exit codes: 0 done, 1 the answer is no, 2 could not, 3 undecided, 130 interrupted.";
 
 /// What a command that could do its work answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +35,8 @@ pub enum Answer {
     Done,
     /// Objectives judged.
     Judged(Judgement),
+    /// Held against a baseline.
+    Checked(Verdict),
 }
 
 impl Answer {
@@ -39,6 +46,9 @@ impl Answer {
             Answer::Done | Answer::Judged(Judgement::Met) => DONE,
             Answer::Judged(Judgement::Missed) => MISSED,
             Answer::Judged(Judgement::Undecided) => UNDECIDED,
+            Answer::Checked(Verdict::Unchanged | Verdict::Better | Verdict::New) => DONE,
+            Answer::Checked(Verdict::Worse) => MISSED,
+            Answer::Checked(Verdict::Undecided | Verdict::Vanished) => UNDECIDED,
         }
     }
 }

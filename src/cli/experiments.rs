@@ -41,6 +41,26 @@ pub fn load(args: &Study) -> Result<Loaded, Failure> {
     let experiment = experiment::read(&name, &text).map_err(rendered)?;
     let folder = Path::new(&args.experiment).parent().unwrap_or(Path::new(""));
     let path = folder.join(&experiment.model).to_string_lossy().into_owned();
+    over(args, experiment, GivenModel { file: name, text }, path)
+}
+
+/// The experiment of one point that a model file by itself is.
+///
+/// # Errors
+/// A [`Failure`].
+pub fn of_model(args: &Study) -> Result<Loaded, Failure> {
+    let path = Path::new(&args.experiment);
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    let quoted = |text: String| serde_json::Value::from(text).to_string();
+    let text = format!("name = {}\nmodel = {}\n", quoted(stem), quoted(name));
+    let experiment = experiment::read("the command line", &text).map_err(rendered)?;
+    let given = GivenModel { file: String::from("the command line"), text };
+    over(args, experiment, given, args.experiment.clone())
+}
+
+/// An experiment over the model file at `path`.
+fn over(args: &Study, experiment: Experiment, text: GivenModel, path: String) -> Result<Loaded, Failure> {
     let model_text = files::read_model(&path)?;
     let model = Document::parse(&path, &model_text).map_err(rendered)?;
     let mut overrides: Vec<Override> =
@@ -63,7 +83,6 @@ pub fn load(args: &Study) -> Result<Loaded, Failure> {
         warnings: Vec::new(),
     };
     let files = Beside::model(&path, None);
-    let text = GivenModel { file: name, text };
     Ok(Loaded { experiment, text, model, files, overrides, given })
 }
 

@@ -4,6 +4,7 @@
 //! text. Results go to standard output, everything else to standard error. Nothing here computes a figure.
 
 pub mod args;
+pub mod check;
 pub mod checked;
 pub mod exit;
 pub mod experiments;
@@ -13,6 +14,8 @@ pub mod merge;
 pub mod overrides;
 pub mod printer;
 pub mod progress;
+#[cfg(feature = "live")]
+pub mod replay;
 #[cfg(feature = "chart")]
 pub mod report;
 pub mod run;
@@ -52,7 +55,10 @@ fn answer(args: Vec<OsString>) -> u8 {
         RawCommand::Run(run) => checked::run(*run).and_then(|run| run::run(&run)),
         RawCommand::Sweep(raw) => checked::sweep(*raw).and_then(|sweep| sweep::sweep(&sweep)),
         RawCommand::Size(raw) => checked::size(*raw).and_then(|size| size::size(&size)),
+        #[cfg(feature = "live")]
+        RawCommand::Replay(raw) => replay::run(&raw),
         RawCommand::Merge(raw) => merge::merge(&raw),
+        RawCommand::Check(raw) => check::checked(*raw).and_then(|args| check::check(&args)),
         RawCommand::Validate(args) => validate::run(&args),
         #[cfg(feature = "chart")]
         RawCommand::Report(report) => report::report(&report),

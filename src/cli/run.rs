@@ -73,7 +73,12 @@ fn apply(model: &mut Model, args: &Run) {
             model.run.replications = Replications::Precision { relative, min, max };
         }
     }
-    match args.length {
+    shorten(model, args.length);
+}
+
+/// Puts another end in place of the model's.
+pub(super) fn shorten(model: &mut Model, length: Length) {
+    match length {
         Length::AsModel => {}
         Length::Requests(n) => model.run.length = RunLength::Requests(n),
         Length::Horizon(end) => {
@@ -124,6 +129,6 @@ pub(super) fn draw(record: &Record, folder: &Path) -> Result<Vec<PathBuf>, Failu
 }
 
 #[cfg(not(feature = "chart"))]
-fn draw(_: &Record, _: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn draw(_: &Record, _: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(Vec::new())
 }

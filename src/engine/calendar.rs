@@ -20,6 +20,8 @@ pub(super) trait SlotCalendar {
     const ALONE: bool;
     /// Whether slots are numbered below [`SLOTS_PACKED`].
     const PACKED: bool;
+    /// Whether notes of what happens are taken: see `trail`. Compiled out where not.
+    const FOLLOWED: bool = false;
     /// An empty calendar for so many slots.
     fn new(slots: usize) -> Self;
     /// The earliest instant and its slot; an instant beyond `Time::HORIZON_MAX` from an empty calendar.
@@ -184,6 +186,35 @@ impl SlotCalendar for Indexed {
         if let Some(&place) = self.place.get(slot as usize).filter(|&&place| place != ABSENT) {
             self.take(place as usize);
         }
+    }
+}
+
+/// An indexed heap whose world takes notes.
+pub(super) struct Followed(Indexed);
+
+impl SlotCalendar for Followed {
+    const ALONE: bool = false;
+    const PACKED: bool = false;
+    const FOLLOWED: bool = true;
+
+    fn new(slots: usize) -> Self {
+        Followed(Indexed::new(slots))
+    }
+
+    fn first(&self) -> (Time, u32) {
+        self.0.first()
+    }
+
+    fn insert(&mut self, at: Time, slot: u32) {
+        self.0.insert(at, slot);
+    }
+
+    fn pop(&mut self) {
+        self.0.pop();
+    }
+
+    fn remove(&mut self, slot: u32) {
+        self.0.remove(slot);
     }
 }
 

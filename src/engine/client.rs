@@ -4,6 +4,7 @@ use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
 use super::first::First;
 use super::job::NO_USER;
 use super::plan::Plan;
+use super::trail::What;
 use super::world::{Wait, World};
 use crate::outcome::Outcome;
 use crate::policy::client::{Attempt, Client, History};
@@ -14,7 +15,7 @@ use crate::time::{Span, Time};
 /// The waiting limits of each source at each pool: the lesser of the pool's limit and the source's patience.
 pub(super) fn wait_rules(plan: &Plan<'_>, timers: &mut Timers) -> Vec<Vec<Wait>> {
     let rule = |source: usize, pool: usize, timers: &mut Timers| {
-        let limits = [&plan.sources[source].patience, &plan.pools[pool].waiting_limit];
+        let limits = [&plan.requests_of.sources[source].patience, &plan.pools[pool].waiting_limit];
         let mut least = None;
         for limit in limits.into_iter().flatten() {
             match limit.is_constant() {
@@ -27,7 +28,7 @@ pub(super) fn wait_rules(plan: &Plan<'_>, timers: &mut Timers) -> Vec<Vec<Wait>>
             None => Wait::None,
         }
     };
-    (0..plan.sources.len())
+    (0..plan.model.sources.len())
         .map(|source| (0..plan.pools.len()).map(|pool| rule(source, pool, timers)).collect())
         .collect()
 }
@@ -56,7 +57,7 @@ pub(super) fn direct_sends<C: SlotCalendar>(
             && settings.hedge.is_none()
             && settings.attempt_deadline.is_never()
             && settings.total_deadline.is_never();
-        let instance = plan.sources[source].single.filter(|_| plain)?;
+        let instance = plan.single[source].filter(|_| plain)?;
         let pool = plan.instances[instance as usize].0;
         let (limit, ring) = match waits[source][pool] {
             Wait::None => (Span::NEVER, None),
@@ -74,6 +75,9 @@ impl<C: SlotCalendar> World<'_, C> {
     #[inline(always)]
     pub(super) fn send(&mut self, job: JobId) {
         let now = self.phys.now;
+        if C::FOLLOWED {
+            self.phys.note_send(job);
+        }
         let entry = self.phys.jobs.get_mut(job);
         let source = usize::from(entry.source);
         entry.attempts += 1;
@@ -179,7 +183,7 @@ impl<C: SlotCalendar> World<'_, C> {
     #[inline(always)]
     fn route(&mut self, job: JobId, source: usize) -> Option<u32> {
         let plan = self.phys.plan;
-        match plan.sources[source].single {
+        match plan.single[source] {
             Some(instance) => self.up[instance as usize].then_some(instance),
             None => self.choose_instance(job, plan.model.sources[source].route),
         }
@@ -245,7 +249,7 @@ impl<C: SlotCalendar> World<'_, C> {
     fn draw_waiting_limit(&self, job: JobId, source: usize, pool: usize) -> Span {
         let entry = self.phys.jobs.get(job);
         let mut chance = self.phys.streams.keyed(Purpose::Patience, entry.key, u64::from(entry.attempts));
-        [&self.phys.plan.sources[source].patience, &self.phys.plan.pools[pool].waiting_limit]
+        [&self.phys.plan.requests_of.sources[source].patience, &self.phys.plan.pools[pool].waiting_limit]
             .into_iter()
             .flatten()
             .map(|limit| limit.draw(&mut chance))
@@ -295,7 +299,7 @@ impl<C: SlotCalendar> World<'_, C> {
         let total = client.settings().total_deadline;
         let entry = self.phys.jobs.get_mut(job);
         let mut chance = self.phys.streams.keyed(Purpose::Backoff, entry.key, u64::from(entry.attempts));
-        let samplers = &plan.sources[source].backoff;
+        let samplers = &plan.requests_of.sources[source].backoff;
         let drawn = samplers
             .get(entry.attempts as usize - 1)
             .or(samplers.last())
@@ -321,6 +325,9 @@ impl<C: SlotCalendar> World<'_, C> {
         self.phys.monitor.in_backoff.up(now);
         self.phys.job_timer(TimerKind::Retry, job, now + delay);
         self.phys.jobs.get_mut(job).in_backoff = true;
+        if C::FOLLOWED {
+            self.phys.note_step(job, What::Backoff(delay));
+        }
         true
     }
 
@@ -394,6 +401,9 @@ impl<C: SlotCalendar> World<'_, C> {
     /// Gives up an attempt that is at a pool: withdraws it, or leaves it to work for nobody.
     fn give_up(&mut self, job: JobId, outcome: Outcome) {
         let now = self.phys.now;
+        if C::FOLLOWED {
+            self.phys.note_given_up(job, outcome);
+        }
         let entry = self.phys.jobs.get_mut(job);
         entry.given_up = Some(outcome);
         let (source, instance) = (usize::from(entry.source), entry.instance as usize);

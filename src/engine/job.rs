@@ -122,7 +122,7 @@ impl Job {
         (self.waiting, self.failed, self.backoff, self.last_delay) = Default::default();
         (self.attempts, self.executions, self.hedges) = (0, 0, 0);
         (self.user, self.sibling) = (NO_USER, job);
-        (self.orphan, self.hedge, self.is_retry, self.scripted) = (false, false, false, false);
+        (self.orphan, self.hedge, self.is_retry) = (false, false, false);
         (self.unsent, self.in_backoff, self.held, self.given_up) = (false, false, false, None);
     }
 

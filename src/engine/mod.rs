@@ -19,21 +19,24 @@ mod fault;
 mod first;
 mod host;
 mod job;
-mod level;
 mod monitor;
 mod physics;
 mod plan;
 mod request;
 mod scale;
 mod slot;
+pub mod trail;
 mod user;
 mod world;
 
 use crate::model::Model;
+use crate::policy::decision::Log;
 use crate::stats::Replication;
 pub use crate::stats::RequestSeen;
-use calendar::{Indexed, Packed};
+use calendar::{Followed, Indexed, Packed};
 use plan::Plan;
+use request::Ends;
+use trail::{Asked, Trail};
 use world::World;
 
 /// A law that a replication broke: a defect of the simulator or of a policy, with what repeats it.
@@ -75,7 +78,7 @@ impl Prepared<'_> {
     /// # Errors
     /// A [`Breach`] when one of the run's self-checks fails.
     pub fn run(&self, index: u64) -> Result<Replication, Breach> {
-        self.play(index, None, false).map(|(report, _)| report)
+        self.play(index, None, None).map(|(report, _)| report)
     }
 
     /// Like [`Prepared::run`], with the end of every request, in order of ending; recorded races are repeated.
@@ -87,24 +90,54 @@ impl Prepared<'_> {
         index: u64,
         races: Option<&Races>,
     ) -> Result<(Replication, Vec<RequestSeen>), Breach> {
-        self.play(index, races, true)
+        self.play(index, races, Some(Ends::all()))
+    }
+
+    /// Like [`Prepared::run`], with the `each` slowest requests of every class, the slowest first.
+    ///
+    /// # Errors
+    /// A [`Breach`] when one of the run's self-checks fails.
+    pub fn slowest(&self, index: u64, each: usize) -> Result<(Replication, Vec<RequestSeen>), Breach> {
+        self.play(index, None, Some(Ends::slowest(each, self.plan.model.classes.len())))
+    }
+
+    /// Plays replication `index` once more, up to the end of a stretch, and tells what happened in it.
+    ///
+    /// # Errors
+    /// A [`Breach`] when one of the run's self-checks fails.
+    pub fn trail(&self, index: u64, asked: Asked<'_>) -> Result<Trail, Breach> {
+        World::<Followed>::new(&self.plan, index, None).trail(asked)
+    }
+
+    /// Like [`Prepared::run`], with the decisions of its pools: the first `keep` of them whole, all of them hashed.
+    /// The replication is the same; it takes about twice as long.
+    ///
+    /// # Errors
+    /// A [`Breach`] when one of the run's self-checks fails.
+    pub fn decisions(&self, index: u64, keep: usize) -> Result<(Replication, Log), Breach> {
+        World::<Followed>::new(&self.plan, index, None).run_logged(keep)
+    }
+
+    /// By pool instance, as decisions name them: the index of the model's pool.
+    pub fn owners(&self) -> Vec<usize> {
+        self.plan.instances.iter().map(|&(pool, _)| pool).collect()
     }
 
     fn play(
         &self,
         index: u64,
         races: Option<&Races>,
-        follow: bool,
+        ends: Option<Ends>,
     ) -> Result<(Replication, Vec<RequestSeen>), Breach> {
         let plan = &self.plan;
         match plan.slots {
-            _ if plan.unlimited => World::<Indexed>::new(plan, index, races).run(follow),
-            0..=8 if plan.alone => World::<Packed<9, true>>::new(plan, index, races).run(follow),
-            9..=12 if plan.alone => World::<Packed<13, true>>::new(plan, index, races).run(follow),
-            13..=32 if plan.alone => World::<Packed<33, true>>::new(plan, index, races).run(follow),
-            0..=12 => World::<Packed<13, false>>::new(plan, index, races).run(follow),
-            13..=32 => World::<Packed<33, false>>::new(plan, index, races).run(follow),
-            _ => World::<Indexed>::new(plan, index, races).run(follow),
+            _ if plan.unlimited => World::<Indexed>::new(plan, index, races).run(ends),
+            0..=8 if plan.alone => World::<Packed<9, true>>::new(plan, index, races).run(ends),
+            9..=12 if plan.alone => World::<Packed<13, true>>::new(plan, index, races).run(ends),
+            13..=32 if plan.alone => World::<Packed<33, true>>::new(plan, index, races).run(ends),
+            0..=12 => World::<Packed<13, false>>::new(plan, index, races).run(ends),
+            13..=32 => World::<Packed<33, false>>::new(plan, index, races).run(ends),
+            _ => World::<Indexed>::new(plan, index, races).run(ends),
         }
     }
 }

@@ -4,10 +4,11 @@ mod levels;
 
 use super::calendar::SlotCalendar;
 use super::first::First;
-use super::level::Level;
-use crate::model::{Model, Regime, RunLength};
+use crate::model::stretches::Cuts;
+use crate::model::{Model, Regime};
 use crate::outcome::Outcome;
 use crate::policy::WorkerState;
+use crate::stats::level::Running;
 use crate::stats::{
     Batches, ClassTally, HostTally, PoolTally, Replication, Sample, Segment, Timeline, TimelineBin,
 };
@@ -15,21 +16,10 @@ use crate::time::{Span, Time};
 pub(super) use levels::{PoolLevels, Use};
 use levels::{absorb_counts, add_use};
 
-/// Parts of a steady run: fine enough for a warm-up cut, coarse enough to stay small.
-const STEADY_SEGMENTS: u64 = 32;
 /// Bins of a timeline whose width is not given.
 const BINS: u64 = 200;
 /// A timeline of unknown length has at most so many bins; then pairs are joined.
 const BINS_MOST: usize = 512;
-
-/// When segments change.
-#[derive(Clone, Debug)]
-enum Cuts {
-    /// At these instants: (start, phase), ascending.
-    Times(Vec<(Time, usize)>),
-    /// Whenever so many more requests have been sent.
-    Requests { every: u64 },
-}
 
 /// Collects what a replication reports.
 pub(super) struct Monitor<C> {
@@ -39,8 +29,8 @@ pub(super) struct Monitor<C> {
     /// By cell: latencies of requests whose only attempt ended well.
     once: Vec<Sample>,
     pub(super) pools: First<PoolLevels, C>,
-    pub(super) in_flight: Level,
-    pub(super) in_backoff: Level,
+    pub(super) in_flight: Running,
+    pub(super) in_backoff: Running,
     closed: Vec<Segment>,
     cuts: Cuts,
     segment: usize,
@@ -69,7 +59,7 @@ pub(super) struct Monitor<C> {
 impl<C: SlotCalendar> Monitor<C> {
     pub(super) fn new(model: &Model, expected: Span, horizon: Time, requests: u64) -> Monitor<C> {
         let classes = model.classes.len();
-        let cuts = cuts(model);
+        let cuts = Cuts::of(model);
         let width = match model.run.bin {
             Some(bin) => bin,
             None => Span::from_nanos((expected.nanos() / BINS).max(1)),
@@ -83,8 +73,8 @@ impl<C: SlotCalendar> Monitor<C> {
             cells: vec![ClassTally::default(); classes],
             once: vec![Sample::default(); classes],
             pools: model.pools.iter().map(|_| PoolLevels::default()).collect(),
-            in_flight: Level::default(),
-            in_backoff: Level::default(),
+            in_flight: Running::default(),
+            in_backoff: Running::default(),
             closed: Vec::new(),
             cuts,
             segment: 0,
@@ -404,32 +394,4 @@ fn take_filled(counts: &mut [u32; Timeline::LATENCY_BUCKETS]) -> Vec<(u16, u32)>
         }
     }
     filled
-}
-
-fn cuts(model: &Model) -> Cuts {
-    match (model.run.regime, model.run.length) {
-        (Regime::Steady, RunLength::Requests(requests)) => {
-            Cuts::Requests { every: requests.div_ceil(STEADY_SEGMENTS).max(1) }
-        }
-        (Regime::Steady, RunLength::Horizon(horizon)) => {
-            let part = |index: u64| Time::from_nanos(horizon.nanos() / STEADY_SEGMENTS * index);
-            Cuts::Times((0..STEADY_SEGMENTS).map(|index| (part(index), 0)).collect())
-        }
-        (Regime::Terminating, RunLength::Requests(_)) if model.phases.is_empty() => {
-            Cuts::Requests { every: u64::MAX }
-        }
-        (Regime::Terminating, _) => Cuts::Times(phase_cuts(model)),
-    }
-}
-
-/// The phases in time order; time that belongs to none counts to the phase before it, or to the first.
-fn phase_cuts(model: &Model) -> Vec<(Time, usize)> {
-    let mut cuts: Vec<(Time, usize)> =
-        model.phases.iter().enumerate().map(|(index, phase)| (phase.start, index)).collect();
-    cuts.sort_by_key(|&(start, _)| start);
-    match cuts.first_mut() {
-        Some(first) => first.0 = Time::ZERO,
-        None => cuts.push((Time::ZERO, 0)),
-    }
-    cuts
 }

@@ -3,16 +3,19 @@
 mod effects;
 mod workers;
 
-use super::RequestSeen;
 use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
 use super::first::First;
 use super::host::Host;
 use super::job::Jobs;
 use super::monitor::{Monitor, Use};
 use super::plan::Plan;
+use super::request::Ends;
 use super::slot::{Act, NO_LANE, Slot, SlotTable};
+use super::trail::{Notes, What};
 use super::user::User;
+use crate::model::requests::Drawn;
 use crate::outcome::Outcome;
+use crate::policy::decision::{Choice, Decision, JobName, Log};
 use crate::policy::{
     CrashRadius, Driver, JobId, NO_JOB, Place, PoolTimer, SlotTimer, Slots, Ticket, Tickets, WorkerState,
 };
@@ -68,7 +71,11 @@ pub(super) struct Physics<'m, C> {
     /// Requests that have ended.
     pub(super) finished: u64,
     /// The end of each request, where a caller wants to follow them.
-    pub(super) ends: Option<Vec<RequestSeen>>,
+    pub(super) ends: Option<Ends>,
+    /// Notes of what happens, in a world that takes them.
+    pub(super) notes: Option<Notes<'m>>,
+    /// The decisions, where they are taken down.
+    pub(super) log: Option<Log>,
     /// Service counted so far, for the balance check.
     pub(super) service_counted: u128,
     /// Waiting counted so far, for the balance check.
@@ -99,6 +106,8 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             think_rings: vec![None; plan.model.sources.len()],
             finished: 0,
             ends: None,
+            log: None,
+            notes: None,
             service_counted: 0,
             waiting_counted: 0,
         }
@@ -193,6 +202,9 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         if entry.ticket.place == Place::Running {
             let number = self.slot_number(entry.instance, entry.ticket.slot);
             self.slots[number as usize].orphan = true;
+            if C::FOLLOWED {
+                self.note_orphan(number, job);
+            }
         }
     }
 
@@ -207,6 +219,9 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
     /// Ends a stretch of service and says what it was good for.
     #[inline(always)]
     pub(super) fn close_service(&mut self, number: u32, how: Use) {
+        if C::FOLLOWED {
+            self.note_service_end(number, how);
+        }
         let slot = &mut self.slots[number as usize];
         if slot.since == Time::NEVER {
             return;
@@ -380,22 +395,18 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
     /// Draws demand and fate anew for another attempt of a request, where its class says so.
     pub(super) fn redraw(&mut self, job: JobId) {
         let entry = self.jobs.get_mut(job);
-        let class = usize::from(entry.ticket.class);
-        let (plan, settings) = (&self.plan.classes[class], &self.plan.model.classes[class]);
-        let attempt = u64::from(entry.executions);
         entry.remaining = Span::NEVER;
-        if settings.redraw_demand {
-            let mut chance = self.streams.keyed(Purpose::RetryDemand, entry.key, attempt);
-            entry.demand = plan.demand.draw(&mut chance);
-            entry.ticket.size = match settings.estimate_error {
-                0.0 => entry.demand,
-                sigma => entry.demand.scaled(libm::exp(sigma * chance.normal())),
-            };
-        }
-        if let (Some(fates), false, false) = (&plan.fates, settings.fates.sticky, entry.scripted) {
-            let unit = self.streams.keyed(Purpose::RetryFate, entry.key, attempt).unit();
-            entry.fate = fate_of(fates, unit);
-        }
+        let mut drawn = Drawn {
+            key: entry.key,
+            class: entry.ticket.class,
+            priority: entry.ticket.priority,
+            demand: entry.demand,
+            size: entry.ticket.size,
+            fate: entry.fate,
+            scripted: entry.scripted,
+        };
+        self.plan.requests_of.redraw(&self.streams, &mut drawn, entry.executions);
+        (entry.demand, entry.ticket.size, entry.fate) = (drawn.demand, drawn.size, drawn.fate);
     }
 
     /// Sets a timer of a job at an instant.
@@ -429,11 +440,4 @@ fn lay_out(plan: &Plan<'_>) -> (Vec<Slot>, Vec<Numbering>) {
 
 fn is_unlimited(plan: &Plan<'_>, instance: u32) -> bool {
     plan.model.pools[plan.instances[instance as usize].0].settings.slots == Slots::Unlimited
-}
-
-/// The fate that a uniform number stands for under cumulative probabilities of error, crash, hang, freeze.
-#[inline(always)]
-pub(super) fn fate_of(cumulative: &[f64; 4], unit: f64) -> Fate {
-    const FATES: [Fate; 4] = [Fate::Error, Fate::Crash, Fate::Hang, Fate::Freeze];
-    FATES.into_iter().zip(cumulative).find(|&(_, &bound)| unit < bound).map_or(Fate::Ok, |(fate, _)| fate)
 }

@@ -1,17 +1,18 @@
 //! A model made ready to run: samplers and instances laid out once, for all replications.
 
+use crate::model::requests::Requests;
 use crate::model::{Load, Model, RunLength};
 use crate::policy::Slots;
 use crate::time::{Span, Time};
-use crate::workload::{Choice, Distribution, Sampler};
+use crate::workload::{Distribution, Sampler};
 
 /// A model and what is derived from it.
 pub(super) struct Plan<'m> {
     pub(super) model: &'m Model,
-    /// By class.
-    pub(super) classes: Vec<ClassPlan>,
-    /// By source.
-    pub(super) sources: Vec<SourcePlan>,
+    /// What requests are drawn from.
+    pub(super) requests_of: Requests<'m>,
+    /// By source: the only instance that its route can choose.
+    pub(super) single: Vec<Option<u32>>,
     /// By pool.
     pub(super) pools: Vec<PoolPlan>,
     /// Instances of all pools: (pool, number within it).
@@ -28,24 +29,6 @@ pub(super) struct Plan<'m> {
     pub(super) slowdown: bool,
     pub(super) horizon: Time,
     pub(super) requests: u64,
-}
-
-pub(super) struct ClassPlan {
-    pub(super) demand: Sampler,
-    /// Cumulative probabilities of error, crash, hang, freeze; `None` if it always works.
-    pub(super) fates: Option<[f64; 4]>,
-}
-
-pub(super) struct SourcePlan {
-    /// Chooses among `mix`; `None` if there is one class.
-    pub(super) choice: Option<Choice>,
-    pub(super) backoff: Vec<Sampler>,
-    pub(super) think: Option<Sampler>,
-    pub(super) patience: Option<Sampler>,
-    /// Whether any of its classes can go wrong.
-    pub(super) fates: bool,
-    /// The only instance that its route can choose.
-    pub(super) single: Option<u32>,
 }
 
 pub(super) struct PoolPlan {
@@ -86,8 +69,8 @@ impl<'m> Plan<'m> {
             Slots::Unlimited => 0,
         };
         Plan {
-            classes: model.classes.iter().map(ClassPlan::new).collect(),
-            sources: model.sources.iter().map(|source| SourcePlan::new(model, source, &members)).collect(),
+            requests_of: Requests::new(model),
+            single: model.sources.iter().map(|source| only(&members[source.route])).collect(),
             pools: model.pools.iter().map(PoolPlan::new).collect(),
             slots: instances.iter().map(|&(pool, _)| limited(pool)).sum(),
             unlimited: model.pools.iter().any(|pool| pool.settings.slots == Slots::Unlimited),
@@ -141,45 +124,16 @@ impl<'m> Plan<'m> {
     }
 }
 
+fn only(members: &[u32]) -> Option<u32> {
+    match members {
+        [only] => Some(*only),
+        _ => None,
+    }
+}
+
 /// Instances to lay out: the autoscaler's most where there is one.
 fn most_instances(pool: &crate::model::Pool) -> u32 {
     pool.autoscaler.map_or(pool.instances, |scaler| scaler.max.max(pool.instances))
-}
-
-impl ClassPlan {
-    fn new(class: &crate::model::Class) -> ClassPlan {
-        let fates = class.fates;
-        let mut sum = 0.0;
-        let cumulative = [fates.error, fates.crash, fates.hang, fates.freeze].map(|p| {
-            sum += p;
-            sum
-        });
-        ClassPlan { demand: Sampler::new(&class.demand), fates: (sum > 0.0).then_some(cumulative) }
-    }
-}
-
-impl SourcePlan {
-    fn new(model: &Model, source: &crate::model::Source, members: &[Vec<u32>]) -> SourcePlan {
-        let shares: Vec<f64> = source.mix.iter().map(|&(_, share)| share).collect();
-        let can_fail = |class: &crate::model::Class| {
-            let fates = class.fates;
-            fates.error + fates.crash + fates.hang + fates.freeze > 0.0
-        };
-        SourcePlan {
-            choice: (shares.len() > 1).then(|| Choice::new(&shares)),
-            backoff: source.backoff.iter().map(Sampler::new).collect(),
-            think: match &source.load {
-                Load::Closed(users) => Some(Sampler::new(&users.think)),
-                _ => None,
-            },
-            patience: source.patience.as_ref().map(Sampler::new),
-            fates: model.classes.iter().any(can_fail),
-            single: match members[source.route].as_slice() {
-                [only] => Some(*only),
-                _ => None,
-            },
-        }
-    }
 }
 
 impl PoolPlan {

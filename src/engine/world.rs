@@ -9,14 +9,16 @@ use super::first::First;
 use super::monitor::Use;
 use super::physics::{Physics, Races};
 use super::plan::Plan;
-use super::request::OpenSource;
+use super::request::Ends;
 use super::scale::Scaler;
 use super::slot::Act;
+use super::trail::{Asked, Notes, Trail};
 use super::{Breach, RequestSeen};
+use crate::model::requests::OpenSource;
 use crate::outcome::Outcome;
 use crate::policy::client::Client;
 use crate::policy::route::Router;
-use crate::policy::{JobId, Pool, PoolTimer, WorkerState};
+use crate::policy::{JobId, NO_JOB, Pool, PoolTimer, WorkerState};
 use crate::random::{Purpose, Stream, Streams};
 use crate::stats::Replication;
 use crate::time::{Span, Time};
@@ -90,7 +92,8 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             let chance = streams.stream(Purpose::Routing, number as u64);
             Router::new(route.settings.routing.clone(), members.len(), chance)
         });
-        let sources = (0..model.sources.len() as u64).map(|number| OpenSource::new(plan, number, &streams));
+        let sources = (0..model.sources.len() as u64)
+            .map(|number| OpenSource::new(&plan.requests_of, number, &streams));
         let clients: First<Client, C> =
             model.sources.iter().map(|source| Client::new(source.client.clone())).collect();
         let waits = super::client::wait_rules(plan, &mut phys.timers);
@@ -120,17 +123,51 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         }
     }
 
-    /// Plays the replication to its end; `follow` keeps the end of every request.
-    pub(super) fn run(mut self, follow: bool) -> Result<(Replication, Vec<RequestSeen>), Breach> {
-        self.phys.ends = follow.then(Vec::new);
+    /// Plays the replication to its end and keeps the ends of requests that are asked for.
+    pub(super) fn run(mut self, ends: Option<Ends>) -> Result<(Replication, Vec<RequestSeen>), Breach> {
+        self.phys.ends = ends;
+        self.play()?;
+        self.close()
+    }
+
+    /// Plays the replication to the end of a stretch and tells what happened in it.
+    pub(super) fn trail(mut self, asked: Asked<'m>) -> Result<Trail, Breach> {
+        self.phys.notes = Some(Notes::new(asked));
+        self.play()?;
+        let Some(notes) = self.phys.notes.take() else { return Ok(Trail::default()) };
+        let phys = &self.phys;
+        let is_orphan = |number: u32| {
+            let job = phys.slots[number as usize].job;
+            job != NO_JOB && phys.jobs.get(job).orphan
+        };
+        let end = self.end();
+        Ok(notes.finish(end, self.fingerprint, is_orphan))
+    }
+
+    /// When the replication ends, once its last event has been played.
+    pub(super) fn end(&self) -> Time {
+        match self.phys.plan.requests {
+            u64::MAX => self.phys.now.max(self.phys.plan.horizon),
+            _ => self.phys.now,
+        }
+    }
+
+    fn play(&mut self) -> Result<(), Breach> {
         self.open();
         loop {
             let (slot_at, slot) = self.phys.calendar.first();
             let (host_at, host) = self.phys.next_host();
             let timer_at = self.phys.timers.first();
             let at = slot_at.min(host_at).min(timer_at).min(self.next_arrival.0);
+            if C::FOLLOWED
+                && let Some(end) = self.phys.notes.as_ref().and_then(|notes| notes.end_before(at))
+            {
+                // Nothing happens until then.
+                self.phys.now = end;
+                return Ok(());
+            }
             if at >= self.phys.monitor.border && !self.crosses(at)? {
-                break;
+                return Ok(());
             }
             self.advance(at)?;
             // The order of one instant that `calendar` states.
@@ -144,10 +181,9 @@ impl<'m, C: SlotCalendar> World<'m, C> {
                 self.arrival(self.next_arrival.1);
             }
             if self.phys.news && self.is_over() {
-                break;
+                return Ok(());
             }
         }
-        self.close()
     }
 
     /// Spreads the news of an event; says whether the last request has ended.

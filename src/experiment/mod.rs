@@ -1,11 +1,15 @@
 //! Which runs answer a question, and what their numbers say.
 
+pub mod check;
 pub mod compare;
 pub mod estimate;
+pub mod follow;
 pub mod metric;
 pub mod outline;
 pub mod plan;
 pub mod record;
+#[cfg(feature = "live")]
+pub mod replay;
 pub mod run;
 pub mod size;
 pub mod store;

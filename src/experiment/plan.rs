@@ -9,7 +9,7 @@ use crate::model::check::experiment::{Experiment, Keep};
 use crate::model::{self, Diagnostics, Document, Files, Loaded, Model, Override, Replications};
 
 /// With so few points, those without a mark keep their timelines and curves too.
-pub const FEW_POINTS: usize = 12;
+pub const FEW_POINTS: usize = 36;
 
 /// One point, ready to run.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ fn point(
     let document = base.with_values(&experiment.document, &values)?;
     let Loaded { model, warnings, .. } = model::check(document, files)?;
     let marks = experiment.marks_at(&indices);
-    let few = experiment.points() <= FEW_POINTS && experiment.marks.is_empty();
+    let few = experiment.points() <= FEW_POINTS;
     let kept = |keep: Keep| match keep {
         Keep::None => false,
         Keep::Marked => few || !marks.is_empty(),

@@ -131,6 +131,8 @@ pub enum World {
     Simulated,
     /// A real scheduler.
     Real,
+    /// The simulator under arrivals and demands that were measured on a real scheduler.
+    Traced,
 }
 
 impl World {

@@ -6,18 +6,20 @@
 //! the number), between a quarter more and three times as many, up to a cap.
 
 use super::estimate::{self, EstimateSettings, Estimated, RegimeFound, Wanted};
+use super::follow;
 use super::metric::{Metric, Scope, Unit};
 use super::record::{
     self, GivenModel, Kind, Parts, PhaseSpan, Point, Record, SCHEMA, Setting, Settings, Warning, World,
 };
 use super::study::Study;
-use super::verdict::{self, Evidence, Judgement};
+use super::verdict::{self, Evidence, Judgement, overall};
 use crate::engine::{self, Breach};
 use crate::model::{Model, Replications, RunLength};
 use crate::random::RNG_CONTRACT;
 use crate::stats::Replication;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::sync::{Mutex, PoisonError};
 
 /// What watches a run from outside. It may draw a bar or stop the run; it never changes a figure.
 pub trait Progress: Sync {
@@ -98,6 +100,18 @@ pub fn run(model: &Model, given: Given, progress: &dyn Progress) -> Result<Recor
     })
 }
 
+/// When a slow request is followed through a stretch of the first replication.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Follow {
+    /// Never.
+    #[default]
+    Never,
+    /// Where every objective is met: such a point may be the one that is chosen.
+    IfMet,
+    /// Always.
+    Always,
+}
+
 /// What tells a point from others, and what is kept of it.
 #[derive(Clone, Debug, Default)]
 pub struct Task<'a> {
@@ -113,6 +127,8 @@ pub struct Task<'a> {
     pub curves: bool,
     /// Figures of which every replication's own value is kept.
     pub sampled: &'a [Wanted],
+    /// Whether a slow request is followed.
+    pub follow: Follow,
     /// Whether replications run in parallel, or one after the other because points do.
     pub parallel: bool,
 }
@@ -139,7 +155,16 @@ pub fn point(
     settings: Vec<Setting>,
     progress: &dyn Progress,
 ) -> Result<Point, RunError> {
-    let task = Task { index, label, settings, timelines: true, curves: true, parallel: true, sampled: &[] };
+    let task = Task {
+        index,
+        label,
+        settings,
+        timelines: true,
+        curves: true,
+        follow: Follow::Always,
+        parallel: true,
+        sampled: &[],
+    };
     Ok(finish(model, task, progress)?.point)
 }
 
@@ -149,8 +174,15 @@ pub fn point(
 /// A [`RunError`].
 pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<Finished, RunError> {
     let prepared = engine::prepare(model);
+    let slow = Mutex::new(Vec::new());
     let simulate = |_: &Model, index: u64| {
-        let mut replication = prepared.run(index)?;
+        let mut replication = if index == follow::FOLLOWED && task.follow != Follow::Never {
+            let (replication, slowest) = prepared.slowest(index, follow::NAMED)?;
+            *slow.lock().unwrap_or_else(PoisonError::into_inner) = slowest;
+            replication
+        } else {
+            prepared.run(index)?
+        };
         if !task.timelines {
             // The bulk of a timeline; what is left of it tells growth.
             replication.timeline.bins.iter_mut().for_each(|bin| bin.latency = Vec::new());
@@ -159,12 +191,33 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
     };
     let keep = Keep { timelines: task.timelines, curves: task.curves, parallel: task.parallel };
     let Rounds { replications, estimated, warning } = rounds(model, progress, &simulate, keep)?;
+    let samples = samples(model, &replications, task.sampled);
+    let made = replications.len() as f64;
+    let seconds = replications.iter().map(|one| one.end.secs()).sum::<f64>() / made;
+    let follow = task.follow;
+    let mut point = gather(model, task, &replications, estimated, warning);
+    let met = overall(&point.verdicts) == Some(Judgement::Met);
+    if follow == Follow::Always || (follow == Follow::IfMet && met) {
+        let slow = slow.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let warm_up = point.warm_up.first().copied().flatten().unwrap_or(0.0);
+        let followed = follow::follow(&prepared, &point.parts, &slow, warm_up);
+        (point.stretch, point.extremes) = followed.map_err(RunError::Breach)?;
+    }
+    Ok(Finished { point, samples, seconds })
+}
+
+/// Makes the point of replications and what was estimated from them.
+pub(super) fn gather(
+    model: &Model,
+    task: Task<'_>,
+    replications: &[Replication],
+    estimated: Estimated,
+    warning: Option<Warning>,
+) -> Point {
     let made = replications.len() as u64;
     let evidence = Evidence { metrics: &estimated.metrics, regime: &estimated.regime, replications: made };
     let verdicts = verdict::judge_all(&model.objectives, &evidence);
-    let samples = samples(model, &replications, task.sampled);
-    let seconds = replications.iter().map(|one| one.end.secs()).sum::<f64>() / made as f64;
-    let point = Point {
+    Point {
         index: task.index,
         label: task.label,
         settings: task.settings,
@@ -183,8 +236,7 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
         warnings: warning.into_iter().collect(),
         world: World::Simulated,
         stretch: None,
-    };
-    Ok(Finished { point, samples, seconds })
+    }
 }
 
 /// By figure and replication: its own value.

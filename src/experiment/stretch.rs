@@ -14,10 +14,14 @@ pub enum Activity {
     Zombie,
     /// Starts a worker.
     Starting,
+    /// Has a worker that is being killed, or leaves.
+    Dying,
     /// Replaces a dead worker.
     Restarting,
     /// Is lost for good.
     Lost,
+    /// Has broken down and comes back.
+    Down,
     /// A request waits in the queue.
     Waiting,
     /// A request waits before its next attempt.
@@ -41,7 +45,7 @@ pub struct SlotSpan {
     /// Index into [`super::record::Parts::classes`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<u32>,
-    /// The request, numbered within its replication.
+    /// The request, numbered within the stretch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<u64>,
     /// How the attempt ended, as [`crate::outcome::Outcome::name`].
@@ -61,6 +65,14 @@ pub struct Stretch {
     /// A slow request to follow, one of those in `spans`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub followed: Option<u64>,
+    /// Slots that did something meanwhile and are not told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
     /// Spans, by pool, slot and beginning.
     pub spans: Vec<SlotSpan>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

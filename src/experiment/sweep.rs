@@ -11,9 +11,10 @@ use super::metric::Scope;
 use super::outline::Outline;
 use super::plan::Plan;
 use super::record::{self, Difference, Kind, Record, SCHEMA};
-use super::run::{self, Finished, Progress, RunError, Task};
+use super::run::{self, Finished, Follow, Progress, RunError, Task};
 use super::study::{Comparison, Study};
 use super::verdict;
+use crate::model::Prices;
 use rayon::prelude::*;
 
 /// What watches a sweep and keeps its finished points. It never changes a figure.
@@ -54,6 +55,8 @@ pub fn run(plan: &Plan, indices: &[usize], watch: &dyn Watch) -> Result<Vec<Fini
             settings: point.settings.clone(),
             timelines: point.timelines,
             curves: point.curves,
+            // Only a point with a price can be chosen.
+            follow: if point.model.prices == Prices::default() { Follow::Never } else { Follow::IfMet },
             sampled: &sampled,
             parallel: !many,
         };
@@ -143,7 +146,11 @@ pub fn record(outline: Outline, finished: Vec<Finished>) -> Record {
         marks: outline.marks,
         size: None,
     };
-    let points: Vec<_> = finished.into_iter().map(|one| one.point).collect();
+    let chosen = chosen(&study);
+    let mut points: Vec<_> = finished.into_iter().map(|one| one.point).collect();
+    for point in points.iter_mut().filter(|point| chosen != Some(point.index)) {
+        (point.stretch, point.extremes) = (None, Vec::new());
+    }
     Record {
         schema: SCHEMA.to_owned(),
         kind: Kind::Sweep,
@@ -158,7 +165,7 @@ pub fn record(outline: Outline, finished: Vec<Finished>) -> Record {
         settings: outline.settings,
         points,
         warnings: outline.warnings,
-        chosen: chosen(&study),
+        chosen,
         differences: differences(&study),
         study,
     }

@@ -3,8 +3,6 @@
 //! With a speed above 1 model time runs faster than the wall's: every planned span is shortened by the speed and every
 //! instant read is stretched by it, so that a run compressed in time is reported in the model's own times.
 
-#![allow(clippy::disallowed_methods, reason = "the one door to the clock")]
-
 use crate::time::{Span, Time};
 use std::time::{Duration, Instant};
 
@@ -19,6 +17,11 @@ impl Clock {
     /// A clock that starts now. `speed`: model seconds per real second, above 0.
     pub fn start(speed: f64) -> Clock {
         Clock { start: Instant::now(), speed }
+    }
+
+    /// The same clock with its zero at an instant of this one.
+    pub fn from(&self, zero: Time) -> Clock {
+        Clock { start: self.when(zero), speed: self.speed }
     }
 
     /// The present instant.

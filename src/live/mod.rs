@@ -10,5 +10,16 @@
 //! A [`target::Target`] takes jobs and reports what becomes of them. What a target cannot do it says in its
 //! [`target::Capabilities`], and a model that asks for more is refused by name, never silently weakened.
 
+#![allow(clippy::disallowed_methods, reason = "the one room that reads a clock and waits")]
+
 pub mod clock;
+mod desk;
+pub mod journal;
+mod needs;
+pub mod own;
+pub mod pool;
+mod processes;
+pub mod replay;
 pub mod target;
+mod threads;
+mod wait;

@@ -1,6 +1,7 @@
 //! What a scheduler under test is to whoever drives it: it takes jobs and reports what becomes of them.
 
 use super::clock::Clock;
+use super::replay::Note;
 use crate::outcome::Outcome;
 use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
@@ -25,6 +26,12 @@ pub struct Job {
     pub pool: u16,
     /// The work that it brings, for targets that are told.
     pub demand: Span,
+    /// What its scheduler is told of its size: the demand, or a guess.
+    pub size: Span,
+    /// How often workers have begun its request in earlier attempts: names the draws of later ones.
+    pub executions: u32,
+    /// Fate and demand were recorded, and are not drawn anew when the scheduler tries again.
+    pub scripted: bool,
     /// Share of the demand that is work of a core.
     pub cpu_share: f64,
     /// How it goes wrong, for targets that can make it do so.
@@ -33,6 +40,8 @@ pub struct Job {
     pub priority: u8,
     /// When its client stops waiting; `NEVER` for no deadline.
     pub deadline: Time,
+    /// When it leaves the scheduler's queue if it still waits; `NEVER` for no waiting limit.
+    pub leave_by: Time,
 }
 
 /// What a target noticed, and when.
@@ -157,6 +166,11 @@ pub trait Target: Send {
 
     /// Withdraws a job; one that has ended is left alone. Targets that cannot do so ignore it.
     fn cancel(&mut self, id: AttemptId);
+
+    /// What readers of the figures should know of it, asked for once it is closed.
+    fn remarks(&mut self) -> Vec<Note> {
+        Vec::new()
+    }
 
     /// Ends: waits at most `grace` for the jobs it has, then ends them as cancelled.
     ///

@@ -11,6 +11,8 @@ pub mod metrics;
 mod nearest;
 mod offered;
 pub mod presets;
+pub mod requests;
+pub mod stretches;
 
 pub use check::{Files, Loaded, NoFiles, check, experiment, load};
 pub use diagnostic::{Diagnostic, Diagnostics};

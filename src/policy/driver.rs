@@ -5,9 +5,11 @@ use super::ticket::{JobId, Tickets};
 use super::{Place, Ticket, pool::Pool};
 use crate::outcome::Outcome;
 use crate::time::{Span, Time};
+use serde::{Deserialize, Serialize};
 
 /// What a worker in a slot is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum WorkerState {
     /// Not started until there is work (cold pools).
@@ -33,7 +35,8 @@ pub enum WorkerState {
 }
 
 /// Timers of a slot. A slot needs at most one of the first four at a time, and beside it `Heartbeat`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum SlotTimer {
     /// The service time-out of the job in the slot.
@@ -49,7 +52,8 @@ pub enum SlotTimer {
 }
 
 /// Timers of a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PoolTimer {
     /// A job's retry delay is over.
     Requeue(JobId),

@@ -18,8 +18,10 @@
 
 pub mod admission;
 pub mod client;
+pub mod decision;
 pub mod driver;
 pub mod idle;
+pub mod input;
 mod pace;
 pub mod pool;
 pub mod queue;
@@ -28,7 +30,9 @@ pub mod scale;
 pub mod settings;
 pub mod ticket;
 
+pub use decision::{Choice, Decision, JobName};
 pub use driver::{Driver, PoolTimer, SlotTimer, WorkerState};
+pub use input::{Effect, Input, Rerun};
 pub use pool::Pool;
 pub use settings::*;
 pub use ticket::{JobId, NO_JOB, Place, Ticket, Tickets};

@@ -3,9 +3,11 @@
 use crate::outcome::OutcomeSet;
 use crate::random::Stream;
 use crate::time::Span;
+use serde::{Deserialize, Serialize};
 
 /// How many jobs a pool serves at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Slots {
     /// This many slots.
     Limited(u32),
@@ -14,7 +16,8 @@ pub enum Slots {
 }
 
 /// Which waiting job starts next.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Discipline {
     /// The one that came first.
     Fifo,
@@ -43,7 +46,8 @@ pub enum Discipline {
 }
 
 /// What a full queue does with a new job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WhenFull {
     /// Refuses it.
     Reject,
@@ -52,7 +56,8 @@ pub enum WhenFull {
 }
 
 /// Which idle worker gets the next job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum IdleOrder {
     /// The lowest index.
     LowestIndex,
@@ -65,7 +70,8 @@ pub enum IdleOrder {
 }
 
 /// From when a time-out of the pool counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TimeoutOrigin {
     /// From the hand-over to a worker; every attempt anew.
     Dispatch,
@@ -77,7 +83,8 @@ pub enum TimeoutOrigin {
 }
 
 /// What the pool does with the worker when the service time-out fires. The job has ended in each case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnTimeout {
     /// Kills the worker, which exits and is replaced.
     Kill,
@@ -91,7 +98,8 @@ pub enum OnTimeout {
 }
 
 /// The pool's time-out on service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub struct ServiceTimeout {
     /// How long; `NEVER` where only clients end a service early.
     pub span: Span,
@@ -102,7 +110,8 @@ pub struct ServiceTimeout {
 }
 
 /// Where a retried job goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RetryPlace {
     /// Before all that wait.
     Head,
@@ -111,7 +120,8 @@ pub enum RetryPlace {
 }
 
 /// Retries made by the pool itself.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub struct PoolRetry {
     /// How many retries a job may have.
     pub max: u32,
@@ -130,7 +140,8 @@ pub struct PoolRetry {
 
 /// How the delay before a pool's retry grows: retry k waits `delay * factor^(k-1) + step * (k-1)^exponent`, at
 /// most `cap`, plus a uniform share of `spread * k`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub struct DelayGrowth {
     /// Growth per retry.
     pub factor: f64,
@@ -166,7 +177,8 @@ impl PoolRetry {
 }
 
 /// How far a crash reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CrashRadius {
     /// The job and its worker.
     Worker,
@@ -179,7 +191,8 @@ pub enum CrashRadius {
 }
 
 /// How a pool treats its workers.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub struct WorkerSettings {
     /// Whether a worker that is being killed still takes jobs until its exit is noticed.
     pub dying_window: bool,
@@ -197,7 +210,8 @@ pub struct WorkerSettings {
 }
 
 /// Checks on arrival, and on leaving the queue, beyond its capacity.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Admission {
     /// At most `rate` jobs per second on average, bursts of `burst`.
     TokenBucket {
@@ -219,7 +233,8 @@ pub enum Admission {
 }
 
 /// How a concurrency limit adapts.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ConcurrencyLimit {
     /// Never.
     Fixed {
@@ -262,7 +277,8 @@ pub enum ConcurrencyLimit {
 }
 
 /// Everything that a pool's policy is told.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub struct PoolSettings {
     /// Slots.
     pub slots: Slots,

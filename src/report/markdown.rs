@@ -50,7 +50,7 @@ pub fn document(record: &Record) -> String {
     text
 }
 
-fn draw(text: &mut String, table: &Table) {
+pub(super) fn draw(text: &mut String, table: &Table) {
     let _ = write!(text, "\n## {}\n\n", escape(&table.title));
     let row = |text: &mut String, cells: &[String]| {
         let cells: Vec<String> = cells.iter().map(|cell| escape(cell)).collect();
@@ -75,7 +75,7 @@ fn warnings<'a>(text: &mut String, warnings: impl Iterator<Item = &'a Warning>) 
 }
 
 /// Keeps names from being read as marks.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

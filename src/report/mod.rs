@@ -3,14 +3,18 @@
 //! [`table`] turns a point's figures into tables of text, which [`text`] draws for a terminal and [`markdown`] for
 //! a document. [`csv`] has one row per figure. [`files`] puts a record and its tables into a folder.
 
+pub mod blocks;
 #[cfg(feature = "chart")]
 pub mod chart;
+pub mod check;
 pub mod csv;
 pub mod figure;
 pub mod files;
 #[cfg(feature = "chart")]
 pub mod html;
 pub mod markdown;
+#[cfg(feature = "live")]
+pub mod requests;
 pub mod spark;
 pub mod study;
 pub mod table;

@@ -1,5 +1,6 @@
 //! A record for a terminal: the answer first, then what it rests on, then how to repeat it.
 
+use super::blocks;
 use super::figure;
 use super::spark;
 use super::study;
@@ -28,11 +29,11 @@ impl Look {
     pub const PLAIN: Look = Look { color: false, width: 100, unicode: true };
 }
 
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default().bold();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const UNSURE: Style = AnsiColor::Yellow.on_default().bold();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const UNSURE: Style = AnsiColor::Yellow.on_default().bold();
 
 /// The whole page.
 pub fn page(record: &Record, look: Look) -> String {
@@ -63,17 +64,18 @@ const fn style_of(judgement: Judgement) -> Style {
     }
 }
 
-struct Page {
-    look: Look,
+/// What draws parts of a page.
+pub(super) struct Page {
+    pub(super) look: Look,
 }
 
 impl Page {
-    fn paint(&self, style: Style, text: &str) -> String {
+    pub(super) fn paint(&self, style: Style, text: &str) -> String {
         if self.look.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 
     /// The text in characters that the terminal can show.
-    fn spell(&self, text: &str) -> String {
+    pub(super) fn spell(&self, text: &str) -> String {
         if self.look.unicode { text.to_owned() } else { ascii(text) }
     }
 
@@ -94,6 +96,10 @@ impl Page {
             for sentence in study::sentences(answer) {
                 let _ = writeln!(text, "{sentence}");
             }
+        }
+        if let Some((title, lines)) = blocks::map(record, self.look) {
+            let _ = writeln!(text, "\n{}", self.paint(BOLD, &title));
+            lines.iter().for_each(|line| text.extend([line.as_str(), "\n"]));
         }
         let tables = study::tables(record);
         if tables.is_empty() {
@@ -125,7 +131,7 @@ impl Page {
         }
     }
 
-    fn table(&self, text: &mut String, table: &Table) {
+    pub(super) fn table(&self, text: &mut String, table: &Table) {
         let _ = writeln!(text, "\n{}", self.paint(BOLD, &table.title));
         let mut drawn = comfy_table::Table::new();
         drawn.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);

@@ -7,6 +7,7 @@ pub mod equivalence;
 pub mod estimate;
 pub mod histogram;
 pub mod interval;
+pub mod level;
 pub mod little;
 pub mod multiple;
 pub mod observation;

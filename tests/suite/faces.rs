@@ -8,7 +8,7 @@ use poolsim::report::{csv, markdown};
 use std::path::Path;
 
 #[track_caller]
-fn check(name: &str, found: &str) {
+pub(crate) fn check(name: &str, found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/faces").join(name);
     if std::env::var_os("POOLSIM_BLESS").is_some_and(|value| value == "1") {
         std::fs::write(&path, found).expect("the folder of expected texts can be written");
@@ -80,4 +80,36 @@ fn several_points_are_one_row_each() {
     check("points.txt", &page(&record, Look::PLAIN));
     let rows = csv::metrics(&record);
     assert!(rows.starts_with("point,pool.workers.slots,metric,class,"), "{rows}");
+}
+
+/// A sweep with its axes, as an experiment makes it; one cell is not there.
+#[cfg(feature = "chart")]
+fn grid() -> poolsim::experiment::Record {
+    use poolsim::experiment::study::AxisShown;
+    let (slots, timeouts) = ([2, 4, 5, 6, 8, 10], [30, 60, 120, 300]);
+    let mut record = super::pictures::sweep(&slots, &timeouts, None);
+    let axis = |name: &str, labels: Vec<String>| AxisShown { name: name.into(), key: name.into(), labels };
+    record.study.axes = vec![
+        axis("pool size", slots.iter().map(u32::to_string).collect()),
+        axis("time-out", timeouts.iter().map(|timeout| format!("{timeout}s")).collect()),
+    ];
+    record.points[23].metrics.clear();
+    record
+}
+
+#[cfg(feature = "chart")]
+#[test]
+fn a_sweep_has_a_heat_map_of_blocks_where_the_terminal_can() {
+    let record = grid();
+    let wide = page(&record, Look::PLAIN);
+    check("sweep.txt", &wide);
+    let narrow = page(&record, Look { width: 44, ..Look::PLAIN });
+    let map = |text: &str| text.lines().skip(2).take(9).map(|line| format!("{line}\n")).collect::<String>();
+    check("sweep-narrow-map.txt", &map(&narrow));
+    let colored = page(&record, Look { color: true, ..Look::PLAIN });
+    assert!(map(&colored).contains("\u{1b}[38;5;148m"));
+    assert_eq!(anstream::adapter::strip_str(&colored).to_string(), wide);
+    // Neither where blocks cannot be shown, nor where the grid does not fit.
+    assert!(page(&record, Look { unicode: false, ..Look::PLAIN }).is_ascii());
+    assert!(!page(&record, Look { width: 20, ..Look::PLAIN }).contains('█'));
 }

@@ -2,10 +2,13 @@
 
 #[cfg(feature = "chart")]
 mod charts;
+mod checks;
 mod coverage;
+mod decisions;
 mod diagnostics;
 mod exact;
 mod faces;
+mod following;
 mod front_door;
 mod house;
 #[cfg(feature = "chart")]
@@ -18,6 +21,8 @@ mod records;
 mod reports;
 mod sample;
 mod semantics;
+#[cfg(feature = "chart")]
+mod shipped;
 mod sizing;
 mod sweeps;
 mod verdicts;

@@ -103,7 +103,7 @@ fn stretch() -> Stretch {
         |activity, start, end| SlotSpan { activity, start, end, slot: None, outcome: None, ..wasted.clone() };
     spans.push(outside(Activity::Waiting, wasted.start - 2.5, wasted.start));
     spans.push(outside(Activity::Backoff, wasted.end, back));
-    Stretch { replication: 3, start: 0.0, end: 45.0, followed: wasted.request, spans }
+    Stretch { replication: 3, start: 0.0, end: 45.0, followed: wasted.request, left_out: 0, spans }
 }
 
 /// A run with everything that a single point can show; the class `batch` never finishes.

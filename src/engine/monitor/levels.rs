@@ -5,14 +5,14 @@ use super::*;
 /// How the slots of one pool are doing.
 #[derive(Clone, Debug, Default)]
 pub(in crate::engine) struct PoolLevels {
-    pub(in crate::engine) queue: Level,
-    pub(in crate::engine) busy: Level,
-    pub(super) zombie: Level,
-    pub(super) cancelling: Level,
-    pub(super) starting: Level,
-    pub(super) restarting: Level,
-    pub(super) lost: Level,
-    pub(super) slots: Level,
+    pub(in crate::engine) queue: Running,
+    pub(in crate::engine) busy: Running,
+    pub(super) zombie: Running,
+    pub(super) cancelling: Running,
+    pub(super) starting: Running,
+    pub(super) restarting: Running,
+    pub(super) lost: Running,
+    pub(super) slots: Running,
     pub(in crate::engine) tally: PoolTally,
 }
 
@@ -25,7 +25,7 @@ pub(in crate::engine) enum Use {
 }
 
 impl PoolLevels {
-    pub(super) fn of(&mut self, state: WorkerState) -> Option<&mut Level> {
+    pub(super) fn of(&mut self, state: WorkerState) -> Option<&mut Running> {
         match state {
             WorkerState::Busy => Some(&mut self.busy),
             WorkerState::Zombie => Some(&mut self.zombie),

@@ -40,6 +40,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
     }
 
     fn kill(&mut self, instance: u32, local: u32) {
+        self.note(instance, |_| Choice::Kill { slot: local });
         let number = self.slot_number(instance, local);
         let pool = self.pool_of(instance);
         self.monitor.pools[pool].tally.kills += 1;
@@ -50,6 +51,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
     }
 
     fn retire(&mut self, instance: u32, local: u32) {
+        self.note(instance, |_| Choice::Retire { slot: local });
         let number = self.slot_number(instance, local);
         if !self.slots[number as usize].doomed {
             let delay = self.life_draw(number, |pool| &pool.crash_exit);
@@ -57,7 +59,8 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         }
     }
 
-    fn withdraw(&mut self, instance: u32, local: u32, _job: JobId) {
+    fn withdraw(&mut self, instance: u32, local: u32, job: JobId) {
+        self.note(instance, |phys| Choice::Withdraw { job: phys.name_of(job), slot: local });
         let number = self.slot_number(instance, local);
         self.close_service(number, Use::Wasted);
         self.leave_host(number);
@@ -71,6 +74,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
     }
 
     fn respawn(&mut self, instance: u32, local: u32, first: bool) {
+        self.note(instance, |_| Choice::Respawn { slot: local });
         let number = self.slot_number(instance, local);
         let delay = if first { Span::ZERO } else { self.life_draw(number, |pool| &pool.restart_delay) };
         let pool = self.pool_of(instance);
@@ -84,6 +88,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
 
     #[inline(always)]
     fn queued(&mut self, instance: u32, job: JobId, again: bool) {
+        self.note(instance, |phys| Choice::Queue { job: phys.name_of(job), again });
         let pool = self.pool_of(instance);
         let now = self.now;
         self.monitor.pools[pool].queue_up(now);
@@ -93,6 +98,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
             entry.book_waiting(now);
         }
         let leave_by = entry.ticket.leave_by;
+        if C::FOLLOWED {
+            self.note_step(job, What::Queued(pool as u32));
+        }
         if leave_by != Time::NEVER {
             self.arm_wait(job, leave_by, again);
         }
@@ -116,13 +124,17 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         }
     }
 
-    fn retried(&mut self, _instance: u32, job: JobId, outcome: Outcome) {
+    fn retried(&mut self, instance: u32, job: JobId, outcome: Outcome) {
+        self.note(instance, |phys| Choice::Retry { job: phys.name_of(job), outcome });
         let now = self.now;
         let entry = self.jobs.get_mut(job);
         entry.failed += now.since(entry.booked);
         (entry.booked, entry.queued_at) = (now, now);
         let innocent = entry.is_innocent(outcome);
         let cell = entry.cell;
+        if C::FOLLOWED {
+            self.note_attempt_end(job, outcome, true);
+        }
         let tally = self.monitor.cell(cell);
         tally.pool_retries += 1;
         tally.attempts_timed_out += u64::from(outcome == Outcome::Timeout);
@@ -132,8 +144,12 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
 
     #[inline(always)]
     fn ended(&mut self, instance: u32, job: JobId, outcome: Outcome) {
+        self.note(instance, |phys| Choice::End { job: phys.name_of(job), outcome });
         let pool = self.pool_of(instance);
         self.monitor.pools[pool].tally.outcomes[outcome as usize] += 1;
+        if C::FOLLOWED {
+            self.note_attempt_end(job, outcome, false);
+        }
         let entry = self.jobs.get(job);
         if outcome == Outcome::Ok && entry.ends_at_once() {
             return self.finish_at_once(job);
@@ -143,6 +159,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
 
     #[inline(always)]
     fn moved(&mut self, instance: u32, local: u32, from: WorkerState, to: WorkerState) {
+        if C::FOLLOWED {
+            self.note_worker(instance, local, from, to);
+        }
         let pool = self.pool_of(instance);
         let now = self.now;
         self.monitor.moved(now, pool, from, to);
@@ -150,15 +169,49 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
             (WorkerState::Idle, WorkerState::Busy) | (WorkerState::Busy, WorkerState::Idle) => {}
             _ => self.moved_rarely(instance, local, from, to),
         }
+        if C::FOLLOWED {
+            self.note_move(instance, local, from, to);
+        }
     }
 }
 
 impl<C: SlotCalendar> Physics<'_, C> {
+    /// Takes a decision down, where that is wanted; pools that nobody wrote decide nothing.
+    #[inline(always)]
+    fn note(&mut self, instance: u32, choice: impl FnOnce(&Self) -> Choice) {
+        if C::FOLLOWED && self.log.is_some() && !self.plan.model.pools[self.pool_of(instance)].implicit {
+            let decision = Decision { at: self.now, pool: instance, choice: choice(self) };
+            if let Some(log) = &mut self.log {
+                log.push(decision);
+            }
+        }
+    }
+
+    fn name_of(&self, job: JobId) -> JobName {
+        let entry = self.jobs.get(job);
+        JobName { request: entry.key, attempt: entry.attempts.max(1) + u32::from(entry.hedge) * entry.hedges }
+    }
+
+    /// What the list of decisions says of a worker's life.
+    fn note_worker(&mut self, instance: u32, slot: u32, from: WorkerState, to: WorkerState) {
+        let choice = match (from, to) {
+            (_, WorkerState::Gone) => Choice::Gone { slot },
+            (_, WorkerState::Starting) => Choice::Spawned { slot },
+            (WorkerState::Starting, WorkerState::Idle) => Choice::Ready { slot },
+            _ => return,
+        };
+        self.note(instance, |_| choice);
+    }
+
     /// Hands a job to a worker. `waiting`: it comes straight from the queue, and leaves that here.
     #[inline(always)]
     pub(super) fn hand(&mut self, instance: u32, local: u32, job: JobId, dying: bool, waiting: bool) {
+        self.note(instance, |phys| Choice::Start { job: phys.name_of(job), slot: local, dying });
         let number = self.slot_number(instance, local);
         let now = self.now;
+        if C::FOLLOWED {
+            self.note_start(number, job, dying);
+        }
         let entry = self.jobs.get_mut(job);
         let slot = &mut self.slots[number as usize];
         entry.ticket.hand_over(now, local);

@@ -1,13 +1,19 @@
 //! The end of a replication: what is still alive is counted, and the books must balance.
 
 use super::*;
+use crate::policy::decision::Log;
 
 impl<C: SlotCalendar> World<'_, C> {
+    /// Plays the replication to its end and takes its decisions down.
+    pub(in crate::engine) fn run_logged(mut self, keep: usize) -> Result<(Replication, Log), Breach> {
+        self.phys.log = Some(Log::new(keep));
+        self.play()?;
+        let log = self.phys.log.take().unwrap_or_else(|| Log::new(0));
+        self.close().map(|(report, _)| (report, log))
+    }
+
     pub(super) fn close(mut self) -> Result<(Replication, Vec<RequestSeen>), Breach> {
-        let end = match self.phys.plan.requests {
-            u64::MAX => self.phys.now.max(self.phys.plan.horizon),
-            _ => self.phys.now,
-        };
+        let end = self.end();
         self.cross_borders(end)?;
         self.phys.now = end;
         self.count_unfinished();
@@ -16,7 +22,7 @@ impl<C: SlotCalendar> World<'_, C> {
         self.book_open_services(end);
         let hosts = self.phys.host_tallies(end);
         let report = self.phys.monitor.finish(end, self.index, self.fingerprint, self.events, &hosts);
-        Ok((report, self.phys.ends.unwrap_or_default()))
+        Ok((report, self.phys.ends.map_or_else(Vec::new, Ends::into_list)))
     }
 
     /// Requests still alive are counted as unfinished, each once.

@@ -79,11 +79,13 @@ fn band(name: &str, unit: Unit, seen: Seen, runs: &[Replication], bins: usize, w
     band
 }
 
-/// Nanoseconds of a bin that lie before the run's end: the last bin may be cut short.
+/// Nanoseconds of a bin that lie before the run's end: the last bin may be cut short, or hold what went on after the
+/// horizon until the last request had ended.
 fn covered(run: &Replication, index: usize) -> Option<f64> {
     let width = run.timeline.width.nanos();
     let begin = width.saturating_mul(index as u64);
-    let nanos = run.end.nanos().saturating_sub(begin).min(width);
+    let most = if index + 1 < run.timeline.bins.len() { width } else { u64::MAX };
+    let nanos = run.end.nanos().saturating_sub(begin).min(most);
     (nanos > 0).then_some(nanos as f64)
 }
 

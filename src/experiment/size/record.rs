@@ -2,7 +2,7 @@
 
 use super::super::outline::Outline;
 use super::super::record::{self, Kind, Record, SCHEMA};
-use super::super::run::{self, Progress, RunError, Task};
+use super::super::run::{self, Follow, Progress, RunError, Task};
 use super::super::study::Study;
 use super::{Question, SizeAnswer};
 use crate::model::{Model, Replications};
@@ -36,11 +36,13 @@ pub fn record(
             settings,
             timelines: true,
             curves: true,
+            follow: if Some(size) == row.smallest { Follow::Always } else { Follow::Never },
             sampled: &[],
             parallel: true,
         };
         points.push(run::finish(&model, task, progress)?.point);
     }
+    let chosen = row.smallest.and(points.last()).map(|point| point.index);
     let study = Study {
         experiment: Some(outline.experiment),
         axes: outline.axes,
@@ -62,7 +64,7 @@ pub fn record(
         settings: outline.settings,
         points,
         warnings: outline.warnings,
-        chosen: None,
+        chosen,
         differences: Vec::new(),
         study,
     })

@@ -9,6 +9,8 @@ use super::super::grammar::{AXIS, EXPERIMENT, OUTPUTS, SIZE, VARIANT};
 use super::super::nearest::suggestion;
 use super::faults::Faults;
 use super::range;
+use super::regression;
+pub use super::regression::{CheckSettings, FigureRule};
 use super::view::View;
 use super::walk;
 use crate::model::metrics;
@@ -116,6 +118,8 @@ pub struct Experiment {
     pub outputs: Outputs,
     /// What `poolsim size` looks for.
     pub size: Option<SizeSettings>,
+    /// What `poolsim check` calls a regression.
+    pub check: CheckSettings,
     /// The file.
     pub document: Document,
 }
@@ -209,6 +213,7 @@ impl Reader<'_, '_> {
             marks,
             outputs: self.outputs(root),
             size: self.size(root),
+            check: regression::read(self.faults, root),
             document: document.clone(),
         }
     }

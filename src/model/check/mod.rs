@@ -16,6 +16,7 @@ mod names;
 mod objective;
 mod pool;
 mod range;
+mod regression;
 mod route;
 mod run;
 mod trace;

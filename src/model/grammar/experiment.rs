@@ -79,8 +79,52 @@ pub(in crate::model) static EXPERIMENT: Table = Table {
             "What poolsim size looks for.",
             "{ capacity = \"pool.generation.slots\", from = 1, to = 16 }",
         ),
+        key("check", Kind::Table(&CHECK), "What poolsim check calls a regression.", "{ threshold = \"5%\" }"),
     ],
     forms: &[at_most_one_of(&[&["replications"], &["precision"]])],
+};
+
+const CERTAINTY: Kind = Kind::Number { min: 0.5, max: 0.9999, open: false };
+
+/// `[check]`.
+pub(in crate::model) static CHECK: Table = Table {
+    title: "a regression check",
+    doc: "What poolsim check calls a regression.",
+    keys: &[
+        key("confidence", CERTAINTY, "Confidence of all verdicts together.", "0.95").default("0.95"),
+        key("power", CERTAINTY, "Power at which the smallest visible regression is stated.", "0.95")
+            .default("0.95"),
+        key("threshold", Kind::Share, "A change of this share of the value does not matter.", "\"5%\"")
+            .default("\"5%\""),
+        key("decisions", COUNT, "Decisions of each point that a baseline keeps.", "1000").default("1000"),
+        key(
+            "metric",
+            Kind::Tables(&Kind::Table(&CHECK_METRIC)),
+            "Figures with a rule of their own; metrics that are not compared by themselves are added.",
+            "[{ name = \"latency_p99\", threshold = \"10%\" }]",
+        ),
+    ],
+    forms: &[],
+};
+
+/// An element of `check.metric`.
+pub(in crate::model) static CHECK_METRIC: Table = Table {
+    title: "a figure of a check",
+    doc: "When a change of a figure matters.",
+    keys: &[
+        key("name", Kind::Text, "A metric, or a behaviour such as restart_gap.", "\"latency_p95\"")
+            .required(),
+        key("class", Kind::Text, "Of this class only.", "\"generation\""),
+        key("threshold", Kind::Share, "A change of this share of the value does not matter.", "\"10%\""),
+        key("floor", NOT_NEGATIVE, "Nor does one of this size, in the unit (seconds) of the figure.", "0.05"),
+        key(
+            "worse",
+            Kind::Word(&[choice("higher", "upwards"), choice("lower", "downwards")]),
+            "Which way it gets worse. Default: as its name says.",
+            "\"lower\"",
+        ),
+    ],
+    forms: &[],
 };
 
 /// `[[axis]]`.

@@ -17,7 +17,7 @@ pub use schema::{experiment_schema, schema};
 
 pub(super) use client::{BREAKER, BUDGET, CLIENT, CLIENT_RETRY, HEDGE};
 pub(super) use distribution::{DIST, DISTRIBUTION, EMPIRICAL_COLUMN};
-pub(super) use experiment::{AXIS, EXPERIMENT, OUTPUTS, SIZE, VARIANT};
+pub(super) use experiment::{AXIS, CHECK, CHECK_METRIC, EXPERIMENT, OUTPUTS, SIZE, VARIANT};
 pub(super) use fleet::{AUTOSCALER, HOST, ROUTE, ROUTING};
 pub(super) use load::{
     ARRIVALS, BATCH, CLASS, FATES, PROFILE, RATE_STAGE, SINUSOID, SOURCE, SPIKE, STAGE, TRACE, TRACE_CLASS,

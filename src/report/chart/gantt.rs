@@ -40,11 +40,11 @@ pub(super) fn gantt(record: &Record, style: &Style) -> Option<Chart> {
     }
     let title = format!(
         "Slot by slot, {} to {} of replication {}",
-        figure::plain(Unit::Seconds, stretch.start),
-        figure::plain(Unit::Seconds, stretch.end),
+        at(stretch, stretch.start),
+        at(stretch, stretch.end),
         stretch.replication
     );
-    let way = way(stretch);
+    let way = way(stretch) + &left_out(stretch);
     let (width, height) = style.size.points();
     let height = height.min(170.0 + rows.len() as f64 * ROW).max(130.0 + rows.len() as f64 * 12.0);
     let mut sheet = Sheet::new(record, (width, height), &title, &way);
@@ -54,17 +54,40 @@ pub(super) fn gantt(record: &Record, style: &Style) -> Option<Chart> {
     Some(Draft { file: String::from("slots"), title, alt, scene: sheet.scene }.done())
 }
 
+/// An instant in the unit of the axis.
+fn at(stretch: &Stretch, seconds: f64) -> String {
+    figure::plain_like(Unit::Seconds, seconds, (stretch.end - stretch.start) / 10.0)
+}
+
+/// What is not shown.
+fn left_out(stretch: &Stretch) -> String {
+    match stretch.left_out {
+        0 => String::new(),
+        1 => String::from(" One more slot is not shown."),
+        more => format!(" {} more slots are not shown.", figure::grouped(more)),
+    }
+}
+
 /// The followed request in a sentence.
 fn way(stretch: &Stretch) -> String {
     let Some(followed) = stretch.followed else { return String::new() };
-    let mut own: Vec<&SlotSpan> =
-        stretch.spans.iter().filter(|span| span.request == Some(followed)).collect();
+    let (mut own, zombies): (Vec<&SlotSpan>, Vec<&SlotSpan>) = stretch
+        .spans
+        .iter()
+        .filter(|span| span.request == Some(followed))
+        .partition(|span| span.activity != Activity::Zombie);
     own.sort_by(|a, b| a.start.total_cmp(&b.start));
+    let vain: f64 = zombies.iter().map(|span| span.end - span.start).sum();
+    let vain = match vain {
+        0.0 => String::new(),
+        vain => format!("; {} of work nobody waits for", figure::plain(Unit::Seconds, vain)),
+    };
     let step = |span: &&SlotSpan| {
         let how = span.outcome.as_ref().map_or_else(String::new, |outcome| format!(" ({outcome})"));
         format!("{} {}{how}", words(span.activity), figure::plain(Unit::Seconds, span.end - span.start))
     };
-    format!("Followed: request {followed}: {}.", own.iter().map(step).collect::<Vec<_>>().join(", then "))
+    let way: Vec<String> = own.iter().map(step).collect();
+    format!("Followed: request {followed}: {}{vain}.", way.join(", then "))
 }
 
 const fn words(activity: Activity) -> &'static str {
@@ -73,8 +96,10 @@ const fn words(activity: Activity) -> &'static str {
         Activity::Wasted => "served in vain",
         Activity::Zombie => "work nobody waits for",
         Activity::Starting => "worker starts",
+        Activity::Dying => "worker dies",
         Activity::Restarting => "worker is replaced",
         Activity::Lost => "slot lost",
+        Activity::Down => "slot down",
         Activity::Waiting => "waits",
         Activity::Backoff => "backs off",
     }
@@ -94,8 +119,9 @@ fn keys(point: &Point, spans: &[&SlotSpan], stretch: &Stretch) -> Vec<Key> {
         }
     };
     key(any(Activity::Wasted) || any(Activity::Zombie), Swatch::Hatch, "in vain");
-    let away = [Activity::Starting, Activity::Restarting, Activity::Lost].into_iter().any(any);
-    key(away, Swatch::Fill(Ink::Void, 1.0), "no worker");
+    key(any(Activity::Dying), Swatch::Fill(Ink::Bad, 0.35), "worker dies");
+    let away = [Activity::Starting, Activity::Restarting, Activity::Lost, Activity::Down];
+    key(away.into_iter().any(any), Swatch::Fill(Ink::Void, 1.0), "no worker");
     key(any(Activity::Waiting), Swatch::Dashes(Ink::Text), "waits or backs off");
     key(stretch.followed.is_some(), Swatch::Outline(Ink::Chosen), "followed request");
     keys
@@ -144,12 +170,12 @@ fn draw(sheet: &mut Sheet, point: &Point, stretch: &Stretch, rows: &[Row], spans
     for span in spans {
         block(&mut sheet.scene, place(span), span);
         let (from, to) = place(span);
-        sheet.scene.say(from, to, say(point, span), None);
+        sheet.scene.say(from, to, say(point, stretch, span), None);
     }
     follow(&mut sheet.scene, stretch, spans, place);
 }
 
-fn say(point: &Point, span: &SlotSpan) -> String {
+fn say(point: &Point, stretch: &Stretch, span: &SlotSpan) -> String {
     let class = span.class.and_then(|class| point.parts.classes.get(class as usize));
     let whose = span.request.map_or_else(String::new, |request| format!("request {request} "));
     let class = class.map_or_else(String::new, |class| format!("of {class} "));
@@ -157,8 +183,8 @@ fn say(point: &Point, span: &SlotSpan) -> String {
     format!(
         "{whose}{class}{}\n{} to {} ({}{outcome})",
         words(span.activity),
-        figure::plain(Unit::Seconds, span.start),
-        figure::plain(Unit::Seconds, span.end),
+        at(stretch, span.start),
+        at(stretch, span.end),
         figure::plain(Unit::Seconds, span.end - span.start)
     )
 }
@@ -172,7 +198,10 @@ fn block(scene: &mut Scene, (from, to): (Xy, Xy), span: &SlotSpan) {
             scene.rect(from, to, ink, 0.45);
             scene.hatch(from, to, 6.0, Ink::Text, 1.0);
         }
-        Activity::Starting | Activity::Restarting | Activity::Lost => scene.rect(from, to, Ink::Void, 1.0),
+        Activity::Dying => scene.rect(from, to, Ink::Bad, 0.35),
+        Activity::Starting | Activity::Restarting | Activity::Lost | Activity::Down => {
+            scene.rect(from, to, Ink::Void, 1.0)
+        }
         Activity::Waiting | Activity::Backoff => {
             scene.dashed(&[(from.0, middle), (to.0, middle)], Ink::Text, 1.75, (6.0, 4.0));
         }
@@ -188,7 +217,8 @@ fn follow(scene: &mut Scene, stretch: &Stretch, spans: &[&SlotSpan], place: impl
     let Some(followed) = stretch.followed else { return };
     let mut own: Vec<&&SlotSpan> = spans.iter().filter(|span| span.request == Some(followed)).collect();
     own.sort_by(|a, b| a.start.total_cmp(&b.start));
-    for pair in own.windows(2) {
+    let way: Vec<&&&SlotSpan> = own.iter().filter(|span| span.activity != Activity::Zombie).collect();
+    for pair in way.windows(2) {
         let ((from, below), (next, under)) = (place(pair[0]), place(pair[1]));
         let start = (below.0, f64::midpoint(from.1, below.1));
         scene.dashed(&[start, (next.0, f64::midpoint(next.1, under.1))], Ink::Chosen, 1.25, (3.0, 3.0));

@@ -63,7 +63,7 @@ fn label(path: &str) -> String {
 
 /// The simulated points of a record.
 pub(super) fn simulated(record: &Record) -> impl Iterator<Item = &Point> {
-    record.points.iter().filter(|point| point.world != World::Real)
+    record.points.iter().filter(|point| point.world == World::Simulated)
 }
 
 impl<'a> Grid<'a> {

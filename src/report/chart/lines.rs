@@ -1,7 +1,7 @@
 //! Lines with interval bands: the drawing that most charts share.
 
 use super::palette::Ink;
-use super::scene::{Scene, Xy};
+use super::scene::{Hit, Scene, Xy};
 use super::sheet::{Key, Panel, Swatch};
 use crate::stats::Estimate;
 
@@ -88,15 +88,16 @@ pub(super) fn draw(scene: &mut Scene, panel: &Panel, lines: &[Line]) {
         }
     }
     let (left, right) = (panel.x.from.min(panel.x.to), panel.x.from.max(panel.x.to));
+    let first = scene.hits.len();
     for (index, line) in lines.iter().enumerate() {
         // Crosses of several lines at one place stand beside each other.
         let aside = (index as f64 - (lines.len() as f64 - 1.0) / 2.0) * 10.0;
         for spot in line.spots.iter().filter(|spot| spot.unstable) {
             let at = ((panel.x.at(spot.x) + aside).clamp(left + 4.0, right - 4.0), panel.y.to + 7.0);
             scene.cross(at, 4.5, line.ink, 2.0);
-            hit(scene, at, spot);
+            hit(scene, first, at, spot);
         }
-        markers(scene, panel, line);
+        markers(scene, panel, first, line);
     }
 }
 
@@ -112,7 +113,7 @@ fn band(scene: &mut Scene, panel: &Panel, run: &[Spot], ink: Ink, alpha: f64) {
     scene.area(upper.chain(lower).collect(), ink, alpha);
 }
 
-fn markers(scene: &mut Scene, panel: &Panel, line: &Line) {
+fn markers(scene: &mut Scene, panel: &Panel, first: usize, line: &Line) {
     // A value without neighbours on a line without markers would be invisible.
     let lonely = line.spots.iter().filter(|spot| spot.y.is_some()).count() == 1;
     for spot in &line.spots {
@@ -125,13 +126,28 @@ fn markers(scene: &mut Scene, panel: &Panel, line: &Line) {
             scene.marker(at, shape, 4.0, line.ink);
         }
         if !spot.say.is_empty() {
-            hit(scene, at, spot);
+            hit(scene, first, at, spot);
         }
     }
 }
 
-fn hit(scene: &mut Scene, (x, y): Xy, spot: &Spot) {
-    scene.say((x - 8.0, y - 8.0), (x + 8.0, y + 8.0), spot.say.clone(), spot.point);
+/// Half the side of the square that says what a spot stands for.
+const REACH: f64 = 8.0;
+
+/// Lets a spot say something. Where another spot's square covers it, the reader could reach only one of the two: both
+/// say both then.
+fn hit(scene: &mut Scene, first: usize, (x, y): Xy, spot: &Spot) {
+    let near = |hit: &Hit| {
+        let (dx, dy) = (hit.from.0 + REACH - x, hit.from.1 + REACH - y);
+        dx.abs() < REACH && dy.abs() < REACH
+    };
+    let mut text = spot.say.clone();
+    for other in scene.hits[first..].iter_mut().filter(|hit| near(hit)) {
+        let own = other.text.split("\n\n").next().unwrap_or_default().to_owned();
+        text = format!("{text}\n\n{own}");
+        other.text = format!("{}\n\n{}", other.text, spot.say);
+    }
+    scene.say((x - REACH, y - REACH), (x + REACH, y + REACH), text, spot.point);
 }
 
 fn whisker(scene: &mut Scene, panel: &Panel, (x, low, high): (f64, f64, f64), ink: Ink) {

@@ -5,38 +5,41 @@ use crate::time::Time;
 /// A level with an exact integral: going up at `t` takes `t` from the account and going down adds it, so the
 /// integral up to `T` is the account plus the level times `T`, and a step costs one addition.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Level {
+pub struct Running {
     level: u32,
     account: u128,
-    /// The integral at the last [`Level::cut`].
+    /// The integral at the last [`Running::cut`].
     cut_at: u128,
 }
 
-impl Level {
+impl Running {
+    /// One more from now on.
     #[inline(always)]
-    pub(super) fn up(&mut self, now: Time) {
+    pub fn up(&mut self, now: Time) {
         self.level += 1;
         self.account = self.account.wrapping_sub(u128::from(now.nanos()));
     }
 
+    /// One less from now on.
     #[inline(always)]
-    pub(super) fn down(&mut self, now: Time) {
+    pub fn down(&mut self, now: Time) {
         self.level -= 1;
         self.account = self.account.wrapping_add(u128::from(now.nanos()));
     }
 
+    /// How many there are.
     #[inline(always)]
-    pub(super) fn level(&self) -> u32 {
+    pub fn level(&self) -> u32 {
         self.level
     }
 
     /// The integral from the start to `now`.
-    pub(super) fn integral(&self, now: Time) -> u128 {
+    pub fn integral(&self, now: Time) -> u128 {
         self.account.wrapping_add(u128::from(self.level) * u128::from(now.nanos()))
     }
 
     /// The integral since the last cut; cuts again.
-    pub(super) fn cut(&mut self, now: Time) -> u128 {
+    pub fn cut(&mut self, now: Time) -> u128 {
         let integral = self.integral(now);
         integral - std::mem::replace(&mut self.cut_at, integral)
     }
@@ -49,7 +52,7 @@ mod tests {
     #[test]
     fn the_integral_is_exact_and_cuts_add_up() {
         let at = Time::from_nanos;
-        let mut level = Level::default();
+        let mut level = Running::default();
         level.up(at(10));
         level.up(at(15));
         assert_eq!(level.cut(at(20)), 15);

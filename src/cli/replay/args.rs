@@ -1,0 +1,84 @@
+//! `poolsim replay` as written.
+
+use crate::cli::args::RawOut;
+use clap::{Args, ValueEnum};
+
+/// `poolsim replay`.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = HELP)]
+pub struct RawReplay {
+    /// Model or experiment file
+    #[arg(value_name = "MODEL|EXPERIMENT", required_unless_present = "redrive")]
+    pub model: Option<String>,
+
+    /// What is driven: pool (threads of this process) or process (worker processes)
+    #[arg(long, value_name = "TARGET", default_value = "pool", help_heading = "Target")]
+    #[arg(hide_possible_values = true)]
+    pub target: TargetName,
+    /// Command of a worker process, such as "python3 worker.py"
+    #[arg(long, value_name = "COMMAND", help_heading = "Target")]
+    pub worker: Option<String>,
+
+    /// Model seconds per real second
+    #[arg(long, value_name = "X", default_value_t = 1.0, help_heading = "Run")]
+    pub speed: f64,
+    /// Seed of all random numbers [default: the model's]
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub seed: Option<u64>,
+    /// Send the requests of this replication
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Run")]
+    pub replication: u64,
+    /// Point of an experiment, counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Run")]
+    pub point: usize,
+    /// End at this time, such as 30s
+    #[arg(long, value_name = "TIME", help_heading = "Run", conflicts_with = "requests")]
+    pub horizon: Option<String>,
+    /// End after N requests
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub requests: Option<u64>,
+    /// Change a value of the model (repeatable)
+    #[arg(long, value_name = "PATH=VALUE", help_heading = "Run")]
+    pub set: Vec<String>,
+    /// Give up when nothing has been heard for so long after the last send
+    #[arg(long, value_name = "TIME", default_value = "300s", help_heading = "Run")]
+    pub silence: String,
+    /// At the end, let the target finish what it has for so long
+    #[arg(long, value_name = "TIME", default_value = "0s", help_heading = "Run")]
+    pub grace: String,
+
+    /// Tell a journal to a fresh policy instead: are its decisions the same, bit for bit?
+    #[arg(long, value_name = "JOURNAL", help_heading = "Journal")]
+    #[arg(conflicts_with_all = ["model", "worker", "seed", "horizon", "requests", "set"])]
+    pub redrive: Option<String>,
+
+    /// How and where results are written.
+    #[command(flatten)]
+    pub out: RawOut,
+}
+
+/// What is driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TargetName {
+    /// poolsim's own pool on threads.
+    Pool,
+    /// poolsim's own pool over worker processes.
+    Process,
+}
+
+const HELP: &str = "\
+Examples:
+  poolsim replay models/mmc.toml --horizon 30s
+      the model's requests in real time against poolsim's own pool, beside their simulation
+  poolsim replay models/mmc.toml --horizon 5m --speed 10
+      five minutes in half a minute
+  poolsim replay models/mmc.toml --horizon 30s --target process --worker \"python3 examples/worker.py\"
+      the same against worker processes
+  poolsim replay --redrive output/mmc/journal.jsonl
+      tells the pool's inputs to a fresh policy; exit code 1 when a decision differs
+
+Files: output/NAME/record.json, metrics.csv, timeline.csv, requests.csv (one row for each request), journal.jsonl
+(every input and decision of an own pool), report.html, charts/*.svg.
+
+Exit codes: 0 done or all objectives met, 1 an objective is missed or a decision differs, 2 could not, 3 undecided,
+130 interrupted (what was recorded so far is written).";

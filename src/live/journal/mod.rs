@@ -1,0 +1,141 @@
+//! The journal of a live pool: what it was told and what it did, in order, as lines of JSON.
+//!
+//! The first line of a file says what the pools are: settings, seed, replication. Each later line is one input with
+//! its instant and effects. That is enough to tell a fresh policy the same again ([`redrive`]): its decisions must be
+//! the same, bit for bit. Lines are written by a thread of their own, so a slow disk delays no decision; a disk that
+//! fails ends the journal, not the pool, and what was written so far stays whole lines.
+
+pub mod redrive;
+
+use crate::policy::{Effect, Input, PoolSettings};
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::JoinHandle;
+
+/// The schema that this version writes: name and major.
+pub const SCHEMA: &str = "poolsim.journal/1";
+
+/// The first line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    /// [`SCHEMA`] of the writer.
+    pub schema: String,
+    /// Version of poolsim that wrote it.
+    pub poolsim: String,
+    /// Seed of the streams that pools draw their choices from.
+    pub seed: u64,
+    /// Replication of those streams.
+    pub replication: u64,
+    /// The pools, in order of their numbers.
+    pub pools: Vec<PoolHead>,
+}
+
+/// One pool of a journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PoolHead {
+    /// Its name.
+    pub name: String,
+    /// What its policy was told.
+    pub settings: PoolSettings,
+}
+
+/// Any later line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Nanoseconds since the start.
+    pub t: Time,
+    /// Number of the pool.
+    #[serde(default, rename = "p", skip_serializing_if = "is_zero")]
+    pub pool: u16,
+    /// What it was told.
+    #[serde(rename = "in")]
+    pub input: Input,
+    /// What it did.
+    #[serde(default, rename = "do", skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<Effect>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u16) -> bool {
+    *number == 0
+}
+
+/// Takes entries; clones write to the same file.
+#[derive(Clone, Debug)]
+pub struct Journal(Sender<Entry>);
+
+impl Journal {
+    /// Writes an entry down, soon.
+    pub(in crate::live) fn put(&self, pool: u16, t: Time, input: Input, effects: Vec<Effect>) {
+        // A journal whose disk failed takes nothing more; its writer says so at the end.
+        let _ = self.0.send(Entry { t, pool, input, effects });
+    }
+}
+
+/// The file behind journals.
+#[derive(Debug)]
+pub struct JournalFile {
+    path: PathBuf,
+    writer: JoinHandle<io::Result<u64>>,
+}
+
+impl JournalFile {
+    /// Begins a journal in a file.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn create(path: &Path, head: &Head) -> io::Result<(Journal, JournalFile)> {
+        let mut file = BufWriter::new(File::create(path)?);
+        serde_json::to_writer(&mut file, head)?;
+        file.write_all(b"\n")?;
+        file.flush()?;
+        let (sender, entries) = channel();
+        let builder = std::thread::Builder::new().name(String::from("journal"));
+        let writer = builder.spawn(move || write(file, &entries))?;
+        Ok((Journal(sender), JournalFile { path: path.to_owned(), writer }))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits until everything is written, once every [`Journal`] is gone: the number of entries.
+    ///
+    /// # Errors
+    /// The first error of the file system; entries after it are missing.
+    pub fn finish(self) -> io::Result<u64> {
+        self.writer.join().unwrap_or_else(|_| Err(io::Error::other("the journal's writer broke off")))
+    }
+}
+
+/// Writes entries until nobody sends any more. What has come is on its way to the disk before the next wait.
+fn write(mut file: BufWriter<File>, entries: &Receiver<Entry>) -> io::Result<u64> {
+    let mut count = 0;
+    let mut line = Vec::new();
+    loop {
+        let entry = match entries.try_recv() {
+            Ok(entry) => entry,
+            Err(TryRecvError::Disconnected) => break,
+            Err(TryRecvError::Empty) => {
+                file.flush()?;
+                match entries.recv() {
+                    Ok(entry) => entry,
+                    Err(_) => break,
+                }
+            }
+        };
+        line.clear();
+        serde_json::to_writer(&mut line, &entry)?;
+        line.push(b'\n');
+        file.write_all(&line)?;
+        count += 1;
+    }
+    file.flush()?;
+    file.get_ref().sync_all()?;
+    Ok(count)
+}

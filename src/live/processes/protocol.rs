@@ -1,0 +1,103 @@
+//! The lines that a pool and its worker processes exchange.
+
+use crate::live::desk::{Desk, Order};
+use crate::outcome::Outcome;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Lines of workers that were passed over.
+#[derive(Debug, Default)]
+pub(in crate::live) struct Strays {
+    /// No JSON, or no line of the protocol.
+    pub(in crate::live) garbage: AtomicU64,
+    /// Answers to requests that the worker does not have: a wrong number, a second answer, one that comes too late.
+    pub(in crate::live) answers: AtomicU64,
+}
+
+/// The line that hands a job over. The payload says what the model says of it; a worker that does real work has its
+/// own view of an action.
+pub(super) fn request(order: &Order, action: &str, speed: f64) -> String {
+    let job = &order.job;
+    let line = json!({
+        "type": "request",
+        "id": format!("task-{}", order.serial),
+        "action": action,
+        "payload": {
+            "request": job.request,
+            "attempt": job.attempt,
+            "demand_ms": job.demand.secs() * 1000.0 / speed,
+            "cpu_share": job.cpu_share,
+            "fate": fate_now(order),
+        },
+    });
+    format!("{line}\n")
+}
+
+/// What the present execution is to come to: a crash that comes once is over after the first.
+fn fate_now(order: &Order) -> &'static str {
+    use crate::live::desk::End;
+    match order.course.end {
+        End::Answer(Outcome::Ok) => "ok",
+        End::Answer(Outcome::Crash) | End::Exit => "crash",
+        End::Answer(_) => "error",
+        End::Hang => "hang",
+        End::Freeze => "freeze",
+    }
+}
+
+#[derive(Deserialize)]
+struct Spoken {
+    #[serde(rename = "type")]
+    what: String,
+    #[serde(default)]
+    id: Value,
+    #[serde(default)]
+    status: Value,
+    #[serde(default)]
+    error: Value,
+    #[serde(default)]
+    code: Value,
+}
+
+/// Passes on what a line says.
+pub(super) fn hear(line: &[u8], desk: &Desk, slot: u32, generation: u64, strays: &Strays) {
+    let Ok(spoken) = serde_json::from_slice::<Spoken>(line) else {
+        if !line.iter().all(u8::is_ascii_whitespace) {
+            strays.garbage.fetch_add(1, Ordering::Relaxed);
+        }
+        return;
+    };
+    match spoken.what.as_str() {
+        "ready" => desk.ready(slot, generation),
+        "heartbeat" => desk.beat(slot, generation),
+        "response" => {
+            let serial = spoken.id.as_str().and_then(|id| id.strip_prefix("task-")?.parse().ok());
+            let ok = spoken.status.as_str() == Some("ok");
+            let (outcome, detail) =
+                if ok { (Outcome::Ok, String::new()) } else { (Outcome::Error, complaint(&spoken)) };
+            let wanted =
+                serial.is_some_and(|serial| desk.answered(slot, generation, serial, outcome, detail));
+            if !wanted {
+                strays.answers.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        _ => {
+            strays.garbage.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What an answer says that went wrong.
+fn complaint(spoken: &Spoken) -> String {
+    let text = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let (code, error) = (text(&spoken.code), text(&spoken.error));
+    match (code.is_empty(), error.is_empty()) {
+        (false, false) => format!("{code}: {error}"),
+        _ => code + &error,
+    }
+}

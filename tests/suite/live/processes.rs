@@ -1,0 +1,192 @@
+//! Worker processes: the shipped worker, and workers that do everything wrong. Needs python3; says so and skips without.
+
+use super::told_again;
+use crate::records::Folder;
+use poolsim::live::journal::redrive::Redriven;
+use poolsim::live::own::OwnPools;
+use poolsim::live::replay::{Replayed, Settings, replay};
+use poolsim::model::{self, Model, NoFiles};
+use poolsim::outcome::Outcome;
+use poolsim::time::Span;
+use std::path::Path;
+use std::process::Command;
+
+fn has_python() -> bool {
+    let found = Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !found {
+        eprintln!("skipped: there is no python3");
+    }
+    found
+}
+
+fn model(text: &str) -> Model {
+    model::load("test.toml", text, &NoFiles, &[])
+        .unwrap_or_else(|faults| panic!("{}", faults.render(false)))
+        .model
+}
+
+/// Twenty requests, one every 20 ms.
+fn twenty(pool: &str) -> Model {
+    model(&format!(
+        "name = \"twenty\"\nrun = {{ requests = 20 }}\nclass.job = {{ demand = \"10ms\" }}\n\
+         source.web = {{ pool = \"main\", class = \"job\", arrivals = {{ process = \"deterministic\", rate = \"50/s\" }} }}\n\
+         [pool.main]\n{pool}\n"
+    ))
+}
+
+fn play(model: &Model, command: &[&str], journal: Option<&Path>) -> Replayed {
+    let command = command.iter().map(|word| (*word).to_owned()).collect();
+    let mut pools = OwnPools::processes(model, 0, command);
+    if let Some(journal) = journal {
+        pools = pools.with_journal(journal.to_owned());
+    }
+    let settings = Settings { silence: Span::from_whole_secs(20), ..Settings::default() };
+    replay(model, &mut pools, &settings, &|| false).expect("the pool was started")
+}
+
+fn count(replayed: &Replayed, outcome: Outcome) -> usize {
+    replayed.requests.iter().filter(|one| one.seen.outcome == outcome).count()
+}
+
+/// Threads of this process and its children that are alive.
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// A worker written in one go: `body` is what it does with each request `r`.
+fn worker(folder: &Folder, body: &str) -> String {
+    let path = folder.0.join("worker.py");
+    let text = format!(
+        "import json, os, signal, sys, time\n\
+         def say(m):\n    sys.stdout.write(json.dumps(m) + '\\n')\n    sys.stdout.flush()\n\
+         def ok(r):\n    say({{'type': 'response', 'id': r['id'], 'status': 'ok', 'result': 1}})\n\
+         say({{'type': 'ready'}})\n\
+         n = 0\n\
+         for line in sys.stdin:\n    r = json.loads(line)\n    n += 1\n{}\n",
+        body.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+    );
+    std::fs::write(&path, text).unwrap();
+    path.to_string_lossy().into_owned()
+}
+
+#[test]
+fn the_shipped_worker_serves_fails_crashes_and_is_replaced() {
+    if !has_python() {
+        return;
+    }
+    let folder = Folder::new("shipped");
+    let journal = folder.0.join("journal.jsonl");
+    let model = model(
+        "name = \"fates\"\nrun = { requests = 60 }\n\
+         class.job = { demand = \"5ms\", fates = { error = 0.2, crash = 0.2, sticky = true } }\n\
+         source.web = { pool = \"main\", class = \"job\", arrivals = { rate = \"40/s\" } }\n\
+         pool.main = { slots = 3, retry = { max = 1 }, worker = { restart_delay = \"10ms\" } }\n",
+    );
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/worker.py");
+    let replayed = play(&model, &["python3", &script.to_string_lossy()], Some(&journal));
+    assert_eq!(replayed.requests.len(), 60);
+    for one in &replayed.requests {
+        let expected = match one.fate.name() {
+            "crash" => Outcome::Crash,
+            "error" => Outcome::Error,
+            _ => Outcome::Ok,
+        };
+        // A crash may take the next request's first try along, never its result.
+        assert_eq!(one.seen.outcome, expected, "{one:?}");
+        let tries = if expected == Outcome::Crash { 2 } else { 1 };
+        assert!(one.seen.hand_overs >= tries, "{one:?}");
+        match expected {
+            Outcome::Error => assert_eq!(one.detail, "ASKED_FOR: the payload asked for an error"),
+            Outcome::Crash => assert_eq!(one.detail, "exit code 13"),
+            _ => assert_eq!(one.detail, ""),
+        }
+    }
+    assert!(matches!(told_again(&journal, |_, _| {}), Redriven::Same { cut_off: false, .. }));
+}
+
+#[test]
+fn workers_that_do_everything_wrong_cost_no_request_its_outcome() {
+    if !has_python() {
+        return;
+    }
+    let plain = "slots = 2\nservice_timeout = \"300ms\"\nworker = { restart_delay = \"5ms\" }";
+    let retries =
+        "slots = 2\nservice_timeout = \"1s\"\nretry = { max = 3 }\nworker = { restart_delay = \"5ms\" }";
+    // (what it does, pool, how many of twenty end well at least, a note that is left)
+    let rows: [(&str, &str, &str, usize, &str); 8] = [
+        ("garbage", "print('{{]', flush=True); print('\"x\"'); ok(r)", plain, 20, "garbage"),
+        ("twice", "ok(r); ok(r)", plain, 20, "stray_answers"),
+        (
+            "wrong id",
+            "say({'type': 'response', 'id': 'task-999999', 'status': 'ok'}); ok(r)",
+            plain,
+            20,
+            "stray_answers",
+        ),
+        ("floods", "sys.stderr.write('x' * 300000 + '\\n'); sys.stderr.flush(); ok(r)", plain, 20, ""),
+        ("closes", "ok(r)\nif n == 5: os.close(1); time.sleep(60)", retries, 17, ""),
+        ("killed", "if n == 5: os.kill(os.getpid(), signal.SIGKILL)\nok(r)", retries, 17, ""),
+        ("freezes", "if n == 8: os.kill(os.getpid(), signal.SIGSTOP)\nok(r)", plain, 14, ""),
+        (
+            "splits",
+            "t = json.dumps({'type': 'response', 'id': r['id'], 'status': 'ok'})\nfor c in t: sys.stdout.write(c); sys.stdout.flush()\nprint(flush=True)",
+            plain,
+            20,
+            "",
+        ),
+    ];
+    for (name, body, pool, least, note) in rows {
+        let folder = Folder::new("wrong");
+        let script = worker(&folder, body);
+        let journal = folder.0.join("journal.jsonl");
+        let replayed = play(&twenty(pool), &["python3", &script], Some(&journal));
+        assert_eq!(replayed.requests.len(), 20, "{name}");
+        assert_eq!(count(&replayed, Outcome::Unfinished), 0, "{name}: {:?}", replayed.notes);
+        let ok = count(&replayed, Outcome::Ok);
+        let notes: Vec<&str> = replayed.notes.iter().map(|note| note.code).collect();
+        // On a busy machine an honest answer may come after the time-out.
+        assert!(ok >= least || notes.contains(&"generator_late"), "{name}: {ok} of 20, {notes:?}");
+        assert!(note.is_empty() || notes.contains(&note), "{name}: {notes:?}");
+        assert!(matches!(told_again(&journal, |_, _| {}), Redriven::Same { .. }), "{name}");
+    }
+}
+
+#[test]
+fn workers_that_cannot_start_are_named() {
+    let refused = |command: &[&str], start_timeout: &str| {
+        let model = twenty(&format!("slots = 2\nworker = {{ start_timeout = \"{start_timeout}\" }}"));
+        let command = command.iter().map(|word| (*word).to_owned()).collect();
+        let mut pools = OwnPools::processes(&model, 0, command);
+        replay(&model, &mut pools, &Settings::default(), &|| false).unwrap_err().text
+    };
+    let text = refused(&["/no/such/worker"], "2s");
+    assert!(text.contains("could not start `/no/such/worker`"), "{text}");
+    let text = refused(&["sh", "-c", "echo no good >&2; exit 7"], "20s");
+    assert!(text.contains("exit code 7: no good"), "{text}");
+    let text = refused(&["sleep", "100"], "300ms");
+    assert!(text.contains("2 workers were not ready"), "{text}");
+}
+
+#[test]
+fn ten_thousand_jobs_through_64_processes_leave_nothing_behind() {
+    // A shell's loop answers as fast as any worker needs to, and starts at once.
+    const WORKER: &str = "echo '{\"type\":\"ready\"}'; while IFS= read -r l; do i=${l#*task-}; \
+        echo \"{\\\"type\\\":\\\"response\\\",\\\"id\\\":\\\"task-${i%%\\\"*}\\\",\\\"status\\\":\\\"ok\\\"}\"; done";
+    let model = model(
+        "name = \"many\"\nrun = { requests = 10000 }\nclass.job = { demand = \"1ms\" }\n\
+         source.web = { pool = \"main\", class = \"job\", arrivals = { rate = \"2500/s\" } }\n\
+         pool.main = { slots = 64, idle_order = \"longest_idle\" }\n",
+    );
+    // Other tests hold descriptors too, some hundreds at most; a leak would be tens of thousands.
+    let before = descriptors();
+    let replayed = play(&model, &["sh", "-c", WORKER], None);
+    assert_eq!(count(&replayed, Outcome::Ok), 10_000, "{:?}", replayed.notes);
+    let workers: std::collections::BTreeSet<_> =
+        replayed.requests.iter().filter_map(|one| one.worker).collect();
+    assert_eq!(workers.len(), 64);
+    assert!(descriptors() < before + 600, "{} descriptors, {before} before", descriptors());
+    let left = Command::new("pgrep").args(["-f", "i=.{l#.task-}"]).output();
+    if let Ok(left) = left {
+        assert!(left.stdout.is_empty(), "left behind: {}", String::from_utf8_lossy(&left.stdout));
+    }
+}
