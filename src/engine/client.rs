@@ -114,7 +114,7 @@ impl<C: SlotCalendar> World<'_, C> {
         self.attempt_stamp = self.attempt_stamp.wrapping_add(1);
         let entry = self.phys.jobs.get_mut(job);
         entry.stamp = self.attempt_stamp;
-        let (cell, kind) = (entry.cell, entry.kind());
+        let kind = entry.kind();
         let client = &mut self.clients[source];
         entry.simple = client.is_stateless() && client.settings().hedge.is_none();
         if !entry.simple {
@@ -126,12 +126,50 @@ impl<C: SlotCalendar> World<'_, C> {
                 }
                 return self.phys.tell(job, Outcome::Rejected);
             }
+            let wait = client.hold(now, kind);
+            if wait > Span::ZERO {
+                return self.hold_back(job, source, wait);
+            }
             client.sent(now, kind);
         }
+        self.transmit(job, source);
+    }
+
+    /// The client waits before it sends; a request whose deadline is nearer ends with that.
+    fn hold_back(&mut self, job: JobId, source: usize, wait: Span) {
+        let now = self.phys.now;
+        let total = self.clients[source].settings().total_deadline;
+        let entry = self.phys.jobs.get_mut(job);
+        let at = (now + wait).min(entry.first_sent + total);
+        entry.ticket.place = Place::Outside;
+        (entry.in_backoff, entry.held) = (true, true);
+        self.phys.monitor.in_backoff.up(now);
+        self.phys.job_timer(TimerKind::Retry, job, at);
+    }
+
+    /// The wait of a request that was held back is over.
+    fn let_go(&mut self, job: JobId) {
+        let now = self.phys.now;
+        let entry = self.phys.jobs.get_mut(job);
+        let source = usize::from(entry.source);
+        if now >= entry.first_sent + self.clients[source].settings().total_deadline {
+            return self.end_in_backoff(job, Outcome::Timeout);
+        }
+        entry.held = false;
+        entry.leave_backoff(now);
+        let kind = entry.kind();
+        self.phys.monitor.in_backoff.down(now);
+        self.clients[source].sent(now, kind);
+        self.transmit(job, source);
+    }
+
+    /// Sends an attempt that the client lets go.
+    fn transmit(&mut self, job: JobId, source: usize) {
+        let now = self.phys.now;
         self.arm_deadlines(job, source);
         let Some(instance) = self.route(job, source) else {
-            let tally = self.phys.monitor.cell(cell);
-            tally.attempts_rejected += 1;
+            let cell = self.phys.jobs.get(job).cell;
+            self.phys.monitor.cell(cell).attempts_rejected += 1;
             return self.phys.tell(job, Outcome::Rejected);
         };
         let pool = self.phys.plan.instances[instance as usize].0;
@@ -299,6 +337,9 @@ impl<C: SlotCalendar> World<'_, C> {
         let entry = self.phys.jobs.get_mut(timer.id);
         if entry.stamp != timer.generation || !entry.in_backoff {
             return;
+        }
+        if entry.held {
+            return self.let_go(timer.id);
         }
         entry.leave_backoff(now);
         // A hedge that outlived its first attempt is an ordinary attempt from now on.

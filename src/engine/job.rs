@@ -61,6 +61,8 @@ pub(super) struct Job {
     pub(super) given_up: Option<Outcome>,
     /// Waiting to be tried again.
     pub(super) in_backoff: bool,
+    /// Held back by its client before it is sent.
+    pub(super) held: bool,
     /// Names the present client attempt: timers of earlier ones are stale.
     pub(super) stamp: u32,
     /// Next attempt of the same request (a circle), or itself.
@@ -103,6 +105,7 @@ impl Job {
             unsent: false,
             given_up: None,
             in_backoff: false,
+            held: false,
             stamp: 0,
             sibling: NO_JOB,
             hedges: 0,
@@ -120,7 +123,7 @@ impl Job {
         (self.attempts, self.executions, self.hedges) = (0, 0, 0);
         (self.user, self.sibling) = (NO_USER, job);
         (self.orphan, self.hedge, self.is_retry) = (false, false, false);
-        (self.unsent, self.in_backoff, self.given_up) = (false, false, None);
+        (self.unsent, self.in_backoff, self.held, self.given_up) = (false, false, false, None);
     }
 
     /// Books the time since the last booking as waiting.

@@ -451,9 +451,8 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             }
             Act::Freeze => {
                 self.phys.slots[number as usize].silent = true;
-                if let Some(last) = self.phys.last_beat(number) {
-                    pool.beat(last, local, &mut self.phys);
-                }
+                let ago = self.phys.since_last_beat(number);
+                pool.beat(now, local, ago, &mut self.phys);
             }
             Act::Spawn => {
                 if self.phys.start_worker(number) {

@@ -77,7 +77,7 @@ pub const QUANTILES: [(&str, f64); 6] =
     [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999), ("p9999", 0.9999)];
 
 /// The single figures.
-const FIGURES: [(&str, Unit, Of, &str); 56] = [
+const FIGURES: [(&str, Unit, Of, &str); 57] = [
     ("prob_ok", Unit::Ratio, Of::Requests, "share of requests that end with a result"),
     ("prob_fail", Unit::Ratio, Of::Requests, "share of requests that end without a result"),
     ("prob_timeout", Unit::Ratio, Of::Requests, "share of requests that end with a time-out"),
@@ -148,6 +148,7 @@ const FIGURES: [(&str, Unit, Of, &str); 56] = [
     ("count_exits", Unit::Count, Of::Pool, "exits of workers noticed"),
     ("count_spawns", Unit::Count, Of::Pool, "workers spawned"),
     ("count_starts_on_dying", Unit::Count, Of::Pool, "hand-overs to dying workers"),
+    ("prob_cold", Unit::Ratio, Of::Pool, "share of jobs that had to start a worker of a cold pool"),
     ("core_utilization", Unit::Ratio, Of::Host, "share of core time in use"),
 ];
 

@@ -5,6 +5,7 @@
 //! standard mode; Envoy retry budgets; Finagle `RetryBudget`; back-off and jitter after Brooker, "Exponential
 //! backoff and jitter" (AWS architecture blog, 2015).
 
+use super::pace::Pace;
 use super::settings::{Backoff, CircuitBreaker, ClientRetry, ClientSettings, Jitter, RetryBudget};
 use crate::outcome::Outcome;
 use crate::random::Stream;
@@ -48,6 +49,8 @@ pub struct Client {
     settings: ClientSettings,
     budget: Budget,
     circuit: Option<Circuit>,
+    /// The rate of sending of a client that heeds refusals.
+    pace: Option<Pace>,
     /// Attempts that have not ended.
     active: u32,
     /// Retries among them, and those that wait for their back-off; only where the budget asks.
@@ -105,7 +108,8 @@ impl Client {
             failures: 0,
             state: CircuitState::Closed,
         });
-        Client { settings, budget, circuit, active: 0, active_retries: 0 }
+        let adaptive = settings.retry.as_ref().is_some_and(|retry| retry.adaptive);
+        Client { budget, circuit, pace: adaptive.then(Pace::new), active: 0, active_retries: 0, settings }
     }
 
     /// What the client is told.
@@ -116,7 +120,7 @@ impl Client {
 
     /// Whether the client keeps any state at all: if not, `sent` and `ended` need not be called.
     pub fn is_stateless(&self) -> bool {
-        self.circuit.is_none() && matches!(self.budget, Budget::None)
+        self.circuit.is_none() && self.pace.is_none() && matches!(self.budget, Budget::None)
     }
 
     /// Whether an attempt may be sent now: false while the circuit is open.
@@ -134,6 +138,14 @@ impl Client {
                 *sent += 1;
                 *sent <= circuit.rule.probes
             }
+        }
+    }
+
+    /// How long an attempt must wait before it is sent, because the client has been refused too often.
+    pub fn hold(&mut self, now: Time, attempt: Attempt) -> Span {
+        match &mut self.pace {
+            Some(pace) if attempt != Attempt::Hedge => pace.wait(now),
+            _ => Span::ZERO,
         }
     }
 
@@ -169,7 +181,11 @@ impl Client {
         {
             match budget {
                 RetryBudget::Grpc { max_tokens, ratio } => {
-                    *tokens = (*tokens + if ok { ratio } else { -1.0 }).clamp(0.0, max_tokens);
+                    // Failures that are not retried say nothing of the server's health.
+                    let retried = |retry: &ClientRetry| retry.on.contains(outcome);
+                    let failed = !ok && self.settings.retry.as_ref().is_some_and(retried);
+                    let change = if failed { -1.0 } else { f64::from(u8::from(ok)) * ratio };
+                    *tokens = (*tokens + change).clamp(0.0, max_tokens);
                 }
                 RetryBudget::AwsStandard { capacity, cost, timeout_cost, refill } if ok => {
                     let given = match attempt {
@@ -185,6 +201,9 @@ impl Client {
         if let Some(circuit) = &mut self.circuit {
             circuit.ended(now, ok);
         }
+        if let Some(pace) = &mut self.pace {
+            pace.answered(now, outcome == Outcome::Rejected);
+        }
     }
 
     /// Whether, and after how long, a request whose attempt ended with `outcome` is tried again. `drawn` is the
@@ -199,6 +218,9 @@ impl Client {
     ) -> Option<Span> {
         let retry = self.settings.retry.as_ref()?;
         if !retry.on.contains(outcome) || (retry.max != u32::MAX && history.attempts > retry.max) {
+            return None;
+        }
+        if retry.persistence < 1.0 && chance.unit() >= retry.persistence {
             return None;
         }
         let delay = match drawn {
@@ -322,6 +344,8 @@ mod tests {
                 jitter: Jitter::None,
                 drawn: false,
                 budget,
+                persistence: 1.0,
+                adaptive: false,
             }),
             hedge: None,
             breaker: None,

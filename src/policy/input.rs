@@ -164,7 +164,7 @@ impl Pool {
             Input::Spawned { slot } => self.spawned(now, slot, driver),
             Input::SpawnFailed { slot } => self.spawn_failed(slot, driver),
             Input::Ready { slot } => self.ready(now, slot, driver),
-            Input::Beat { slot } => self.beat(now, slot, driver),
+            Input::Beat { slot } => self.beat(now, slot, Span::ZERO, driver),
             Input::Timer { slot, timer } => self.timer(now, slot, timer, driver),
             Input::PoolTimer { timer } => self.pool_timer(now, timer, driver),
             Input::Pause { paused } => self.pause(now, paused, driver),

@@ -22,6 +22,7 @@ pub mod decision;
 pub mod driver;
 pub mod idle;
 pub mod input;
+mod pace;
 pub mod pool;
 pub mod queue;
 pub mod route;

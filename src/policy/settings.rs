@@ -101,7 +101,7 @@ pub enum OnTimeout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct ServiceTimeout {
-    /// How long.
+    /// How long; `NEVER` where only clients end a service early.
     pub span: Span,
     /// From when.
     pub origin: TimeoutOrigin,
@@ -384,6 +384,8 @@ pub struct ClientRetry {
     pub max: u32,
     /// After which outcomes.
     pub on: OutcomeSet,
+    /// Probability that a failed attempt that may be retried is.
+    pub persistence: f64,
     /// Length of the back-off before jitter.
     pub backoff: Backoff,
     /// Its unit.
@@ -396,6 +398,8 @@ pub struct ClientRetry {
     pub drawn: bool,
     /// Budget.
     pub budget: Option<RetryBudget>,
+    /// Whether the client slows its sending down when attempts are refused (AWS SDK, adaptive mode).
+    pub adaptive: bool,
 }
 
 /// A second attempt sent before the first has failed.

@@ -104,6 +104,8 @@ pub struct PoolTally {
     pub spawns: u64,
     /// Hand-overs to a dying worker.
     pub starts_on_dying: u64,
+    /// Workers of a cold pool started because a job found none.
+    pub cold_starts: u64,
     /// Integral of the queue length, job-nanoseconds.
     pub queue: u128,
     /// Integral of jobs in service, job-nanoseconds.

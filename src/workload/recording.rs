@@ -11,7 +11,7 @@ mod read;
 use super::UserPlan;
 use super::trace::{Fate, Trace, TraceRow};
 use crate::time::{Span, Time};
-use read::{fate, flag};
+use read::{fate, flag, well};
 pub use read::{millis, read_constants, read_noise, read_scenario};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -55,8 +55,9 @@ pub enum LoopMode {
     Closed,
 }
 
-/// `[pool]`: settings of the scheduler; times in milliseconds.
+/// `[pool]`: settings of the scheduler; times in milliseconds. What is left out has the scheduler's own default.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(default)]
 pub struct RecordedPool {
     /// Worker processes.
     pub pool_size: u32,
@@ -72,6 +73,39 @@ pub struct RecordedPool {
     pub heartbeat_timeout_ms: f64,
     /// A worker not ready by then is killed.
     pub worker_start_timeout_ms: f64,
+}
+
+impl Default for RecordedPool {
+    fn default() -> RecordedPool {
+        RecordedPool {
+            pool_size: 2,
+            request_timeout_ms: 120_000.0,
+            max_task_retries: 1,
+            restart_delay_ms: 250.0,
+            heartbeat_interval_ms: 5_000.0,
+            heartbeat_timeout_ms: 15_000.0,
+            worker_start_timeout_ms: 30_000.0,
+        }
+    }
+}
+
+impl RecordedPool {
+    /// The settings as the scheduler takes them: 0 and less mean its defaults, but for the start time-out, which
+    /// they switch off (infinite here); a timer past 2^31 - 1 ms overflows to 1 ms.
+    pub fn meant(self) -> RecordedPool {
+        let own = RecordedPool::default();
+        let timer = |ms: f64| if ms > 2_147_483_647.0 { 1.0 } else { ms };
+        let or = |ms: f64, own: f64| if ms > 0.0 { timer(ms) } else { own };
+        RecordedPool {
+            pool_size: if self.pool_size == 0 { own.pool_size } else { self.pool_size },
+            request_timeout_ms: or(self.request_timeout_ms, own.request_timeout_ms),
+            max_task_retries: self.max_task_retries,
+            restart_delay_ms: or(self.restart_delay_ms, own.restart_delay_ms),
+            heartbeat_interval_ms: or(self.heartbeat_interval_ms, own.heartbeat_interval_ms).max(1000.0),
+            heartbeat_timeout_ms: or(self.heartbeat_timeout_ms, own.heartbeat_timeout_ms),
+            worker_start_timeout_ms: or(self.worker_start_timeout_ms, f64::INFINITY),
+        }
+    }
 }
 
 /// `[run]`.
@@ -212,33 +246,44 @@ pub struct RecordedResult {
     /// Name of the task.
     pub id: String,
     /// Its class.
+    #[serde(default)]
     pub class: String,
     /// Its fate.
-    #[serde(deserialize_with = "fate")]
+    #[serde(default = "well", deserialize_with = "fate")]
     pub fate: Fate,
     /// Arrival: planned in an open loop, actual in a closed one.
+    #[serde(default)]
     pub arrival_ms: f64,
     /// Planned duration.
+    #[serde(default)]
     pub duration_ms: f64,
     /// When it was sent.
+    #[serde(default)]
     pub submit_ms: f64,
     /// First dispatch, if any.
+    #[serde(default)]
     pub first_start_ms: Option<f64>,
     /// Last dispatch, if any.
+    #[serde(default)]
     pub last_start_ms: Option<f64>,
     /// When the caller knew the end.
+    #[serde(default)]
     pub end_ms: Option<f64>,
     /// From sending to the first dispatch.
+    #[serde(default)]
     pub queue_ms: Option<f64>,
     /// From sending to the end.
+    #[serde(default)]
     pub latency_ms: Option<f64>,
     /// Dispatches.
     pub attempts: u32,
     /// `ok`, `timeout`, `error`, `crash` or `other` (a failed write to a worker that was gone).
     pub outcome: String,
     /// The error code behind it; empty for none.
+    #[serde(default)]
     pub code: String,
     /// The worker that had it last.
+    #[serde(default)]
     pub last_worker: Option<u32>,
 }
 
@@ -250,19 +295,24 @@ pub struct RecordedAttempt {
     /// Number of the dispatch, from 1.
     pub attempt: u32,
     /// Worker that it went to.
+    #[serde(default)]
     pub worker: u32,
     /// Dispatch.
+    #[serde(default)]
     pub start_ms: f64,
     /// When the worker read it; `None` for never.
+    #[serde(default)]
     pub recv_ms: Option<f64>,
     /// When the worker had finished; `None` for never.
+    #[serde(default)]
     pub done_ms: Option<f64>,
     /// When the pool knew.
+    #[serde(default)]
     pub end_ms: Option<f64>,
     /// `ok` or an error code.
     pub result: String,
     /// Whether the worker had been sent SIGKILL before.
-    #[serde(deserialize_with = "flag")]
+    #[serde(default, deserialize_with = "flag")]
     pub dispatched_to_dying: bool,
 }
 
@@ -276,6 +326,7 @@ pub struct RecordedEvent {
     /// Slot.
     pub worker: u32,
     /// Number of the spawn in the run, from 0.
+    #[serde(default)]
     pub process: u32,
     /// Signal, exit code, or how long the spawn call took.
     #[serde(default)]

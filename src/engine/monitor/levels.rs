@@ -79,5 +79,6 @@ pub(super) fn absorb_counts(pool: &mut PoolTally, tail: &PoolTally) {
     pool.exits += tail.exits;
     pool.spawns += tail.spawns;
     pool.starts_on_dying += tail.starts_on_dying;
+    pool.cold_starts += tail.cold_starts;
     pool.outcomes.iter_mut().zip(tail.outcomes).for_each(|(count, more)| *count += more);
 }

@@ -23,23 +23,16 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
     #[inline(always)]
     fn arm(&mut self, instance: u32, local: u32, timer: SlotTimer, at: Time) {
         let number = self.slot_number(instance, local);
-        let slot = &mut self.slots[number as usize];
         if timer == SlotTimer::Heartbeat {
             // A live worker beats in time; only a silent one, or one whose beats are too rare, is timed.
-            if slot.silent || self.beats_too_rarely(number) {
-                self.slots[number as usize].beat_at = at;
+            if self.slots[number as usize].silent || self.beats_too_rarely(number) {
+                self.slots[number as usize].beat_at = at + self.lateness(number, at, 1 << 62);
                 self.schedule(number);
             }
             return;
         }
-        let late = match slot.timer_delay {
-            Some(delay) => delay,
-            None => self.plan.pools[slot.pool as usize].timer_late.draw(&mut self.streams.keyed(
-                Purpose::Transport,
-                u64::from(number) << 32 | 1 << 63,
-                at.nanos(),
-            )),
-        };
+        let late = self.lateness(number, at, 1 << 63);
+        let slot = &mut self.slots[number as usize];
         (slot.timer, slot.timer_at) = (timer, at + late);
         if slot.timer_at < slot.key {
             self.schedule(number);
@@ -84,6 +77,10 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         self.note(instance, |_| Choice::Respawn { slot: local });
         let number = self.slot_number(instance, local);
         let delay = if first { Span::ZERO } else { self.life_draw(number, |pool| &pool.restart_delay) };
+        let pool = self.pool_of(instance);
+        if first && !self.plan.model.pools[pool].settings.worker.idle_shutdown.is_never() {
+            self.monitor.pools[pool].tally.cold_starts += 1;
+        }
         let slot = &mut self.slots[number as usize];
         (slot.timer_at, slot.beat_at, slot.job) = (Time::NEVER, Time::NEVER, NO_JOB);
         self.plan_act(number, Act::Spawn, self.now + delay);
@@ -325,6 +322,17 @@ impl<C: SlotCalendar> Physics<'_, C> {
             let stride = unlimited.len() as u32;
             self.slots.push(Slot::new(self.plan, unlimited[(beyond % stride) as usize], beyond / stride));
         }
+    }
+
+    /// How late a timer of a slot fires that is due at `at`; `mark` keeps the draws of its two timers apart.
+    #[inline(always)]
+    fn lateness(&self, number: u32, at: Time, mark: u64) -> Span {
+        let slot = &self.slots[number as usize];
+        slot.timer_delay.unwrap_or_else(|| {
+            let key = u64::from(number) << 32 | mark;
+            let mut chance = self.streams.keyed(Purpose::Transport, key, at.nanos());
+            self.plan.pools[slot.pool as usize].timer_late.draw(&mut chance)
+        })
     }
 
     pub(super) fn beats_too_rarely(&self, number: u32) -> bool {

@@ -80,13 +80,12 @@ impl<C: SlotCalendar> Physics<'_, C> {
         true
     }
 
-    /// The last heartbeat that a worker gave before it fell silent now.
-    pub(in crate::engine) fn last_beat(&self, number: u32) -> Option<Time> {
+    /// How long ago a worker that falls silent now gave its last heartbeat: a warm one perhaps before the start.
+    pub(in crate::engine) fn since_last_beat(&self, number: u32) -> Span {
         let slot = &self.slots[number as usize];
         let life = &self.plan.model.pools[self.pool_of(slot.instance)].life;
         let interval = i128::from(life.heartbeat_interval.nanos().max(1));
         let alive = i128::from(self.now.nanos()) - slot.ready_at;
-        let beat = slot.ready_at + alive.div_euclid(interval) * interval;
-        u64::try_from(beat.max(slot.ready_at)).ok().map(Time::from_nanos)
+        Span::from_nanos(u64::try_from(alive.rem_euclid(interval)).unwrap_or(u64::MAX))
     }
 }

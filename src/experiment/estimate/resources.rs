@@ -75,6 +75,9 @@ pub(super) fn pools(
         let seen = groups.iter().filter(|g| g.seconds > 0.0);
         out.mean("max_queue_length", Unit::Count, seen.map(|g| f64::from(g.tally.queue_max)));
     }
+    if model.pools.iter().any(|pool| !pool.settings.worker.idle_shutdown.is_never()) {
+        out.probability("prob_cold", groups.iter().map(|g| (g.tally.cold_starts, g.tally.arrivals)));
+    }
     out.ratio("count_starts", Unit::Count, groups.iter().map(|g| (g.tally.starts as f64, 1.0)));
     let mut rate = |name: &str, of: fn(&PoolTally) -> u64| {
         let row = |g: &PoolSum| Events { events: of(&g.tally), trials: g.tally.starts, per: g.seconds };

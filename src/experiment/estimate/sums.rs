@@ -218,6 +218,7 @@ pub(super) fn add_pool(into: &mut PoolTally, from: &PoolTally) {
     into.exits += from.exits;
     into.spawns += from.spawns;
     into.starts_on_dying += from.starts_on_dying;
+    into.cold_starts += from.cold_starts;
     into.queue += from.queue;
     into.busy += from.busy;
     into.queue_max = into.queue_max.max(from.queue_max);

@@ -186,6 +186,7 @@ impl Writer<'_> {
                 Some(Value::Integer(max)) => max.to_string(),
                 _ => String::from("\"unlimited\""),
             };
+            let persistence = number(retry.get("persistence")).unwrap_or(1.0);
             let delays = match retry.get("delays").and_then(Value::as_array) {
                 Some(delays) => {
                     delays.iter().map(distribution).collect::<Result<Vec<_>, _>>().map_err(Failure::Case)?
@@ -194,7 +195,7 @@ impl Writer<'_> {
             };
             let on: Vec<String> = on.iter().map(|outcome| format!("{outcome:?}")).collect();
             parts.push(format!(
-                "retry = {{ max = {max}, on = [{}], delays = [{}] }}",
+                "retry = {{ max = {max}, persistence = {persistence}, on = [{}], delays = [{}] }}",
                 on.join(", "),
                 delays.join(", ")
             ));
@@ -232,7 +233,7 @@ impl Writer<'_> {
             text += "host = \"host\"\n";
         }
         text += &self.service_timeout()?;
-        text += &self.pool_retry_text();
+        text += &self.pool_retry_text()?;
         text += &self.routing();
         text += &self.breakdown()?;
         text += &self.setup()?;
@@ -259,11 +260,20 @@ impl Writer<'_> {
         Ok(text)
     }
 
-    fn pool_retry_text(&self) -> String {
-        let Some(retry) = self.get("retry").filter(|_| self.pool_retries()) else { return String::new() };
+    fn pool_retry_text(&self) -> Result<String, Failure> {
+        let Some(retry) = self.get("retry").filter(|_| self.pool_retries()) else { return Ok(String::new()) };
         let on: Vec<String> = outcomes(retry).iter().map(|outcome| format!("{outcome:?}")).collect();
-        let max = retry.get("max_retries").and_then(Value::as_integer).unwrap_or(1);
-        format!("retry = {{ max = {max}, on = [{}], place = \"head\" }}\n", on.join(", "))
+        let Some(max) = retry.get("max_retries").and_then(Value::as_integer) else {
+            return self.fail("retries at the queue head need a whole number of `max_retries`");
+        };
+        let delay = match retry.get("delay") {
+            Some(delay) => distribution_value(Some(delay)).map_err(Failure::Case)?,
+            None => span(0.0),
+        };
+        Ok(format!(
+            "retry = {{ max = {max}, on = [{}], place = \"head\", delay = {delay} }}\n",
+            on.join(", ")
+        ))
     }
 
     fn routing(&self) -> String {

@@ -240,10 +240,17 @@ fn check_curve(case: &Case, effort: f64, seed: u64) -> Result<Vec<Check>, Failur
     let bin = model.run.bin.map_or(1.0, |bin| bin.secs());
     let prepared = engine::prepare(&model);
     let replications = (20_000.0 * effort) as u64;
-    let servers = match case.table.get("pool").and_then(|pool| pool.get("servers")) {
-        Some(servers) => number(Some(servers)).unwrap_or(f64::INFINITY),
-        None => f64::INFINITY,
-    };
+    let of_pool = |key: &str| number(case.table.get("pool").and_then(|pool| pool.get(key)));
+    let servers = of_pool("servers").unwrap_or(f64::INFINITY);
+    let places = servers + of_pool("queue_capacity").unwrap_or(f64::INFINITY);
+    // Where service is exponential, what is busy tells the rate of completions.
+    let service = case.table.get("service");
+    let memoryless = service.and_then(|s| s.get("dist")).and_then(Value::as_str) == Some("exponential");
+    let pace = number(service.and_then(|s| s.get("mean"))).filter(|_| memoryless).map(f64::recip);
+    if curve.contains_key("throughput_rate") && pace.is_none() {
+        let why = format!("{}: `throughput_rate` needs exponential service", case.id);
+        return Err(Failure::Case(why));
+    }
     let states: Result<Vec<Vec<(f64, f64)>>, Breach> = (0..replications)
         .into_par_iter()
         .map(|index| {
@@ -259,10 +266,12 @@ fn check_curve(case: &Case, effort: f64, seed: u64) -> Result<Vec<Check>, Failur
     let mut checks = Vec::new();
     for (name, values) in curve.iter().filter(|(name, _)| !matches!(name.as_str(), "times" | "digits")) {
         for (at, exact) in numbers(Some(values)).into_iter().enumerate() {
-            let observed: Vec<f64> = states.iter().map(|run| observe(name, run[at], servers)).collect();
+            let scale = if name == "throughput_rate" { pace.unwrap_or(f64::NAN) } else { 1.0 };
+            let observed: Vec<f64> =
+                states.iter().map(|run| scale * observe(name, run[at], servers, places)).collect();
             let estimate = match name.as_str() {
                 "var_in_system" => variance(&observed),
-                "prob_all_busy" => share(&observed),
+                "prob_all_busy" | "prob_full" => share(&observed),
                 _ => mean(&observed),
             };
             let metric = format!("{name} at {} s", times[at]);
@@ -272,11 +281,12 @@ fn check_curve(case: &Case, effort: f64, seed: u64) -> Result<Vec<Check>, Failur
     Ok(checks)
 }
 
-fn observe(name: &str, (queue, busy): (f64, f64), servers: f64) -> f64 {
+fn observe(name: &str, (queue, busy): (f64, f64), servers: f64, places: f64) -> f64 {
     match name {
         "mean_queue_length" => queue,
-        "mean_busy" => busy,
+        "mean_busy" | "throughput_rate" => busy,
         "prob_all_busy" => f64::from(u8::from(busy >= servers)),
+        "prob_full" => f64::from(u8::from(queue + busy >= places)),
         _ => queue + busy,
     }
 }

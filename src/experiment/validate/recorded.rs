@@ -232,6 +232,9 @@ fn simulate(model: &Model, index: u64, races: Option<&Races>) -> Result<Tasks, B
 pub(in crate::experiment) fn keys(scenario: &RecordedScenario) -> BTreeMap<String, u64> {
     match &scenario.workload {
         RecordedWorkload::Open(rows) => {
+            // A trace is in order of time, and of the file within an instant.
+            let mut rows: Vec<_> = rows.iter().collect();
+            rows.sort_by_key(|row| row.at);
             rows.iter().enumerate().map(|(number, row)| (row.id.clone(), number as u64)).collect()
         }
         RecordedWorkload::Closed(users) => users
@@ -324,7 +327,7 @@ pub fn model_with(
     life.warm_start = scenario.settings.run.warm_start;
     life.first_start_up = first_start_ups(scenario, constants);
     if let Some(run) = run.filter(|_| life.warm_start) {
-        life.ready_before = ready_before(run, scenario.settings.pool.pool_size);
+        life.ready_before = ready_before(run, scenario.settings.pool.meant().pool_size);
     }
     Ok(model)
 }
@@ -350,11 +353,12 @@ fn model_text(
 ) -> String {
     let constant = |name: &str| constants.constants.get(name).copied().unwrap_or(0.0);
     let settings = &scenario.settings;
-    let pool = &settings.pool;
+    let pool = settings.pool.meant();
     let class_text: String =
         classes.iter().map(|class| format!("[class.{class:?}]\ndemand = \"1s\"\n")).collect();
     let start_up = settings.worker.start_delay_ms + constant("start_ms");
-    let beat = pool.heartbeat_interval_ms.max(1000.0);
+    // A year for "never".
+    let start_timeout = pool.worker_start_timeout_ms.min(31_536e6);
     format!(
         r#"name = {name:?}
 [run]
@@ -397,7 +401,7 @@ timer_late = "{timer_late}ms"
         timeout = pool.request_timeout_ms,
         retries = pool.max_task_retries,
         turn = constant("retry_turn_ms"),
-        start_timeout = pool.worker_start_timeout_ms,
+        beat = pool.heartbeat_interval_ms,
         restart = pool.restart_delay_ms,
         kill_exit = constant("kill_exit_ms"),
         crash_exit = constant("crash_exit_ms"),
@@ -413,7 +417,7 @@ timer_late = "{timer_late}ms"
 /// Start-ups that differ from later ones: those of workers that start together slow each other down, and some
 /// scenarios prescribe delays by order of spawn. A warm pool has its first spawns behind it.
 fn first_start_ups(scenario: &RecordedScenario, constants: &RecordedConstants) -> Vec<Span> {
-    let size = scenario.settings.pool.pool_size as usize;
+    let size = scenario.settings.pool.meant().pool_size as usize;
     let worker = &scenario.settings.worker;
     let alone = constants.constants.get("start_ms").copied().unwrap_or(0.0);
     let together = start_together(constants, size as f64).unwrap_or(alone);

@@ -52,11 +52,12 @@ impl Checker<'_> {
             let hint = "give `retry` too, such as retry = { max = 3 }";
             self.faults.add(view.place("budget"), "a retry budget without retries", "nothing to limit", hint);
         }
+        let adaptive = view.tagged("budget", &BUDGET).is_some_and(|(kind, _)| kind == "aws_adaptive");
         let settings = ClientSettings {
             attempt_deadline: view.limit("attempt_deadline"),
             total_deadline: view.limit("deadline"),
             cancels: view.flag("cancels").unwrap_or(false),
-            retry: retry.map(|retry| self.client_retry(retry, budget)),
+            retry: retry.map(|retry| ClientRetry { adaptive, ..self.client_retry(retry, budget) }),
             hedge: view.table("hedge", &HEDGE).and_then(hedge),
             breaker: view.table("breaker", &BREAKER).and_then(breaker),
         };
@@ -111,6 +112,8 @@ impl Checker<'_> {
             jitter,
             drawn: view.has("delays"),
             budget,
+            persistence: view.share("persistence").unwrap_or(1.0),
+            adaptive: false,
         }
     }
 
@@ -120,7 +123,7 @@ impl Checker<'_> {
             "grpc" => {
                 RetryBudget::Grpc { max_tokens: view.number("max_tokens")?, ratio: view.number("ratio")? }
             }
-            "aws_standard" => RetryBudget::AwsStandard {
+            "aws_standard" | "aws_adaptive" => RetryBudget::AwsStandard {
                 capacity: view.number("capacity")?,
                 cost: view.number("cost")?,
                 timeout_cost: view.number("timeout_cost")?,

@@ -152,7 +152,12 @@ impl Checker<'_> {
                 hint,
             );
         }
-        let span = view.span("service_timeout")?;
+        // Without a time-out the word still says what becomes of a worker whose client cancels.
+        let span = match view.span("service_timeout") {
+            Some(span) => span,
+            None if view.has("on_timeout") => Span::NEVER,
+            None => return None,
+        };
         let origin = match view.word("timeout_from") {
             Some("arrival") => TimeoutOrigin::Arrival,
             Some("total_service") => TimeoutOrigin::TotalService,

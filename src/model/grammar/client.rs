@@ -63,6 +63,7 @@ pub(in crate::model) static CLIENT_RETRY: Table = Table {
     doc: "Retries made by the client, with back-off.",
     keys: &[
         key("max", Kind::Either(&[UNLIMITED, COUNT]), "How many retries a request may have.", "3").required(),
+        key("persistence", Kind::Share, "Share of failed attempts that are tried again.", "0.8").default("1"),
         key("on", Kind::List { of: &OUTCOMES, least: 1 }, "After which outcomes of an attempt.", "[\"timeout\", \"rejected\"]")
             .default("[\"error\", \"timeout\", \"crash\", \"write_error\", \"rejected\", \"reneged\", \"abandoned\", \"cancelled\"]"),
         key(
@@ -108,6 +109,12 @@ pub(in crate::model) static CLIENT_RETRY: Table = Table {
     ],
 };
 
+const CAPACITY: Key = key("capacity", POSITIVE, "Size of the bucket.", "500").default("500");
+const COST: Key = key("cost", NOT_NEGATIVE, "Cost of a retry.", "5").default("5");
+const TIMEOUT_COST: Key =
+    key("timeout_cost", NOT_NEGATIVE, "Cost of a retry after a time-out.", "10").default("10");
+const REFILL: Key = key("refill", NOT_NEGATIVE, "Given by a success without retry.", "1").default("1");
+
 /// `client.budget`.
 pub(in crate::model) static BUDGET: Tagged = Tagged {
     title: "a retry budget",
@@ -133,12 +140,12 @@ pub(in crate::model) static BUDGET: Tagged = Tagged {
         variant(
             "aws_standard",
             "AWS SDK standard mode: a quota that retries draw on and successes fill.",
-            &[
-                key("capacity", POSITIVE, "Size of the bucket.", "500").default("500"),
-                key("cost", NOT_NEGATIVE, "Cost of a retry.", "5").default("5"),
-                key("timeout_cost", NOT_NEGATIVE, "Cost of a retry after a time-out.", "10").default("10"),
-                key("refill", NOT_NEGATIVE, "Given by a success without retry.", "1").default("1"),
-            ],
+            &[CAPACITY, COST, TIMEOUT_COST, REFILL],
+        ),
+        variant(
+            "aws_adaptive",
+            "AWS SDK adaptive mode: the same quota, and a rate of sending that falls with refusals.",
+            &[CAPACITY, COST, TIMEOUT_COST, REFILL],
         ),
         variant(
             "envoy",

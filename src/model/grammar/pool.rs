@@ -92,7 +92,7 @@ pub(in crate::model) static POOL: Table = Table {
                 choice("cancel", "the worker is asked to stop and is free after `cancel_grace`"),
                 choice("abandon", "the work goes on and its result is thrown away"),
             ]),
-            "What the time-out does with the worker; the job has ended in each case.",
+            "What the time-out, or a client that cancels, does with the worker; the job has ended in each case.",
             "\"cancel\"",
         )
         .default("\"kill\""),

@@ -29,17 +29,18 @@ impl Pool {
         self.starting -= 1;
         self.workers[slot as usize].ready = true;
         self.workers[slot as usize].answered = 0;
-        self.beat(now, slot, driver);
+        self.beat(now, slot, Span::ZERO, driver);
         self.free(now, slot, driver);
         self.dispatch(now, driver);
     }
 
-    /// The worker of `slot` gave a sign of life at `now`.
-    pub fn beat<D: Driver>(&mut self, now: Time, slot: u32, driver: &mut D) {
+    /// The worker of `slot` gave its last sign of life so long `ago`, which may be before the start of time.
+    pub fn beat<D: Driver>(&mut self, now: Time, slot: u32, ago: Span, driver: &mut D) {
         let limit = self.settings.worker.heartbeat_timeout;
         if !limit.is_never() && self.workers[slot as usize].ready {
-            self.workers[slot as usize].beat_due = now + limit;
-            driver.arm(self.number, slot, SlotTimer::Heartbeat, now + limit);
+            let due = now + (limit - ago);
+            self.workers[slot as usize].beat_due = due;
+            driver.arm(self.number, slot, SlotTimer::Heartbeat, due);
         }
     }
 

@@ -137,7 +137,9 @@ impl Pool {
     /// Arms the service time-out of a job that starts now.
     #[inline(always)]
     pub(super) fn set_timeout<D: Driver>(&mut self, now: Time, slot: u32, job: JobId, driver: &mut D) {
-        if let Some(timeout) = self.settings.service_timeout {
+        if let Some(timeout) = self.settings.service_timeout
+            && !timeout.span.is_never()
+        {
             let at = match timeout.origin {
                 TimeoutOrigin::Dispatch => now + timeout.span,
                 TimeoutOrigin::Arrival => (driver.ticket(job).arrived + timeout.span).max(now),

@@ -99,10 +99,11 @@ fn run(
 #[derive(Deserialize)]
 struct ArrivalLine {
     id: String,
+    #[serde(default = "task")]
     class: String,
     arrival_ms: f64,
     duration_ms: f64,
-    #[serde(deserialize_with = "fate")]
+    #[serde(default = "well", deserialize_with = "fate")]
     fate: Fate,
 }
 
@@ -111,9 +112,10 @@ struct TurnLine {
     id: String,
     vu: u32,
     seq: u64,
+    #[serde(default = "task")]
     class: String,
     duration_ms: f64,
-    #[serde(deserialize_with = "fate")]
+    #[serde(default = "well", deserialize_with = "fate")]
     fate: Fate,
     think_ms: f64,
 }
@@ -123,6 +125,11 @@ struct UserLine {
     vu: u32,
     start_ms: f64,
     stop_ms: f64,
+}
+
+/// The class where there is but one.
+fn task() -> String {
+    String::from("task")
 }
 
 fn arrivals(bytes: &[u8]) -> Result<Vec<RecordedArrival>, RecordingError> {
@@ -192,6 +199,11 @@ fn csv_file<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<Vec<T>, Rec
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
     let rows = reader.deserialize().collect::<Result<Vec<T>, _>>();
     rows.map_err(|error| fault(file, error.to_string()))
+}
+
+/// The fate of a task of which none is told.
+pub(super) fn well() -> Fate {
+    Fate::Ok
 }
 
 pub(super) fn fate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fate, D::Error> {

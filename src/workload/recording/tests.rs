@@ -124,3 +124,28 @@ fn faulty_recordings_name_the_file() {
     let message = read(&[("settings.toml", &closed), ("workload.csv", turns), users]);
     assert_eq!(message, "workload.csv: request v7_0 belongs to user 7, who is not in vus.csv");
 }
+
+#[test]
+fn columns_and_settings_that_say_nothing_may_be_missing() {
+    let files = |name: &str| {
+        let text = match name {
+            "settings.toml" => {
+                "name = \"x\"\nmode = \"open\"\nnote = 1\n[pool]\npool_size = 3\nrestart_delay_ms = 0\nnew = 2"
+            }
+            "workload.csv" => "id,arrival_ms,duration_ms\nb,5,10\na,1,10",
+            "results_r1.csv" => "id,outcome,latency_ms,attempts,extra\na,ok,10.5,1,z\nb,ok,10.5,1,z",
+            "attempts_r1.csv" => "id,attempt,result\na,1,ok\nb,1,ok",
+            "processes_r1.csv" => "t_ms,event,worker\n-3.5,ready_sent,0",
+            _ => return None,
+        };
+        Some(text.as_bytes().to_vec())
+    };
+    let scenario = read_scenario(files).unwrap();
+    assert_eq!(scenario.workload.classes(), ["task"]);
+    assert_eq!(scenario.runs[0].results[1].fate, Fate::Ok);
+    assert!(!scenario.runs[0].attempts[0].dispatched_to_dying);
+    let meant = scenario.settings.pool.meant();
+    assert_eq!((meant.restart_delay_ms, meant.request_timeout_ms), (250.0, 120_000.0));
+    let off = RecordedPool { worker_start_timeout_ms: 0.0, request_timeout_ms: 3e9, ..meant }.meant();
+    assert_eq!((off.worker_start_timeout_ms, off.request_timeout_ms), (f64::INFINITY, 1.0));
+}

@@ -74,6 +74,36 @@ fn aws_pays_for_retries_from_a_quota() {
 }
 
 #[test]
+fn aws_adaptive_slows_down_after_a_refusal() {
+    let pool = "slots = 1\nqueue_capacity = 0";
+    let more = "[client.c]\nretry = { max = 1, on = [\"error\"] }\nbudget = \"aws_adaptive\"";
+    // Refused at 1: 0.8 answers a second were measured (one in the first second, smoothed by 0.8), so the rate is
+    // cut to 0.56 and one token is there. It lets the next go, which is refused too: 0.5 a second, the least. What
+    // came in since is 0.05 tokens; the missing 0.95 take 1.9 s.
+    let requests = "0 a 3; 1 a 0.1; 1.1 a 0.1; 1.2 a 0.1";
+    check(pool, more, requests, "ok 3, rejected 1, rejected 1.1, ok 3.2");
+    let standard = more.replace("adaptive", "standard");
+    check(pool, &standard, requests, "ok 3, rejected 1, rejected 1.1, rejected 1.2");
+    // A request whose deadline is nearer than its token ends with that.
+    let hasty = format!("{more}\ndeadline = \"1.5s\"");
+    let requests = "0 a 1.2; 1 a 0.1; 1.1 a 0.1; 1.2 a 0.1";
+    check(pool, &hasty, requests, "ok 1.2, rejected 1, rejected 1.1, timeout 2.7");
+}
+
+#[test]
+fn persistence_is_the_chance_of_another_try() {
+    let with =
+        |share: &str| format!("[client.c]\nretry = {{ max = 5, base = \"0s\", persistence = {share} }}");
+    check("slots = 1", &with("0"), "0 a 1 error", "error 1");
+    check("slots = 1", &with("1"), "0 a 1 error", "error 6");
+    let many: Vec<String> = (0..400).map(|at| format!("{} a 0.01 error", 2 * at)).collect();
+    let played = play("slots = 1", &with("0.5"), &many.join(";"));
+    // A geometric number of tries with mean 2 but for the cap: 2 - 1/32 each, standard deviation 1.3.
+    let tries = played.sum(|class| class.attempts) as f64 / 400.0;
+    assert!((1.7..2.25).contains(&tries), "{tries}");
+}
+
+#[test]
 fn envoy_keeps_retries_below_a_share_of_what_is_in_flight() {
     // Five fail at once; of the four left in flight a half may be retries, the back-off counted.
     let more = "[client.c]\nretry = { max = 1, on = [\"error\"], base = \"1s\" }\nbudget = { kind = \"envoy\", share = \"50%\", min = 2 }";

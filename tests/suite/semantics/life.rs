@@ -45,6 +45,15 @@ fn a_cold_pool_starts_workers_for_jobs_and_lets_them_go() {
 }
 
 #[test]
+fn arrivals_that_find_a_slot_switched_off_are_counted() {
+    let pool = "slots = 1\nworker = { start_up = \"1s\", idle_shutdown = \"2s\", warm_start = false }";
+    let played = play(pool, "", "0 a 1; 0.5 a 1; 7 a 1; 7.5 a 1; 11 a 1");
+    assert_eq!(played.story(), "ok 2, ok 3, ok 9, ok 10, ok 12");
+    // At 0 and at 7 it is off; at 0.5 and 7.5 it is being started, at 11 it idles.
+    assert_eq!(played.of_pool(|pool| u128::from(pool.cold_starts)), 2);
+}
+
+#[test]
 fn a_worker_is_replaced_after_so_many_jobs() {
     let pool = "slots = 1\nworker = { recycle_after = 2, restart_delay = \"1s\", start_up = \"2s\" }";
     let played = play(pool, "", "0 a 1; 0 a 1; 0 a 1");
@@ -98,6 +107,8 @@ fn warm_workers_were_ready_before_and_beat_accordingly() {
     let pool = "slots = 1\nworker = { heartbeat_interval = \"4s\", heartbeat_timeout = \"5s\", ready_before = [\"1s\"] }";
     // Beats at 3 and 7; frozen at 4, killed at 8.
     check(pool, "", "0 a 4 freeze", "crash 8");
+    // Frozen at 1, before its first beat of this run: the last sign was its word that it is ready, at -1.
+    check(pool, "", "0 a 1 freeze", "crash 4");
 }
 
 #[test]

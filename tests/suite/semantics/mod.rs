@@ -8,6 +8,7 @@ mod disciplines;
 mod faults;
 mod fleet;
 mod life;
+mod presets;
 mod retries;
 mod timeouts;
 
