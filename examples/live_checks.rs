@@ -85,7 +85,7 @@ fn compare(set: Option<(&str, &str)>, seed: u64, blocks: u64) -> Result<Checked,
 fn main() -> Result<(), String> {
     let number =
         |n: usize, usual: u64| std::env::args().nth(n).and_then(|text| text.parse().ok()).unwrap_or(usual);
-    let (comparisons, blocks, first) = (number(1, 100), number(2, 5), number(3, 1000));
+    let (comparisons, blocks, first) = (number(1, 100), number(2, 10), number(3, 1000));
     let only = std::env::args().nth(4).unwrap_or_default();
     for (what, set) in PLANTED.into_iter().filter(|(what, _)| what.contains(&only)) {
         let (mut worse, mut open) = (0, 0);

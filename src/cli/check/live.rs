@@ -33,7 +33,7 @@ pub(super) struct Live {
 type Made = Result<Box<dyn Target>, TargetError>;
 
 fn maker(model: &Model, worker: Option<&String>) -> Result<impl Fn(u64) -> Made + use<>, Failure> {
-    let (model, command) = (model.clone(), worker.map(|text| words(text)).transpose()?);
+    let (model, command) = (model.clone(), worker.map(|text| words("--worker", text)).transpose()?);
     Ok(move |run: u64| -> Made {
         Ok(Box::new(match &command {
             None => OwnPools::threads(&model, run),
