@@ -1,6 +1,6 @@
 //! How often does a live check cry wolf, and how often does it find what was planted? Real pools on real threads.
 //!
-//! `cargo run --release --example live_checks [COMPARISONS] [BLOCKS] [FIRST]` compares a pool with itself and with five
+//! `cargo run --release --example live_checks [COMPARISONS] [BLOCKS] [FIRST] [ONLY]` compares a pool with itself and five
 //! planted regressions, so many times each (100), each time over so many blocks of an old and a new run (5), and prints a JSON
 //! line for each with how often it was called worse. Service times of 20 ms and more keep the timer's grain below
 //! the threshold; whatever else runs on the machine is part of the trial.
@@ -85,8 +85,9 @@ fn compare(set: Option<(&str, &str)>, seed: u64, blocks: u64) -> Result<Checked,
 fn main() -> Result<(), String> {
     let number =
         |n: usize, usual: u64| std::env::args().nth(n).and_then(|text| text.parse().ok()).unwrap_or(usual);
-    let (comparisons, blocks, first) = (number(1, 100), number(2, 5), number(3, 1000));
-    for (what, set) in PLANTED {
+    let (comparisons, blocks, first) = (number(1, 100), number(2, 10), number(3, 1000));
+    let only = std::env::args().nth(4).unwrap_or_default();
+    for (what, set) in PLANTED.into_iter().filter(|(what, _)| what.contains(&only)) {
         let (mut worse, mut open) = (0, 0);
         let mut figures: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
         for number in 0..comparisons {

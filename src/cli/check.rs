@@ -1,5 +1,8 @@
 //! `poolsim check`: a scheduler held against its baseline.
 
+#[cfg(feature = "live")]
+mod live;
+
 use super::args::{CheckFormat, RawCheck};
 use super::checked::{self, Out, Repeat, Study};
 use super::exit::{Answer, Failure};
@@ -33,6 +36,9 @@ pub struct Check {
     pub threshold: Option<f64>,
     /// How the result is written.
     pub format: CheckFormat,
+    /// The real scheduler, if one is checked.
+    #[cfg(feature = "live")]
+    live: Option<live::Live>,
 }
 
 /// Checks the arguments.
@@ -60,12 +66,47 @@ pub fn checked(raw: RawCheck) -> Result<Check, Failure> {
     )?;
     Ok(Check {
         study,
-        baseline: PathBuf::from(raw.baseline),
+        #[cfg(feature = "live")]
+        live: real(&raw)?,
+        baseline: PathBuf::from(raw.baseline.unwrap_or_default()),
         save: raw.save,
         power,
         threshold,
         format: raw.format,
     })
+}
+
+/// What is said of a real scheduler.
+#[cfg(feature = "live")]
+fn real(raw: &RawCheck) -> Result<Option<live::Live>, Failure> {
+    use super::replay::args::TargetName;
+    if let Some(refused) = live::refuse(raw.target.is_some(), raw.against.is_some(), raw.worker.is_some()) {
+        return Err(refused);
+    }
+    if !(raw.speed.is_finite() && raw.speed > 0.0 && raw.speed <= 1e6) {
+        return Err(Failure::new(format!("--speed {}: not a positive number", raw.speed), "write 1 or 10"));
+    }
+    match (raw.target, &raw.worker) {
+        (None, _) => Ok(None),
+        (Some(TargetName::Pool), Some(_)) => {
+            Err(Failure::new("target pool has no worker command", "write --target process"))
+        }
+        (Some(TargetName::Process), None) => Err(Failure::new(
+            "target process needs a worker",
+            "give the command of a worker: --worker \"python3 examples/worker.py\"",
+        )),
+        (Some(TargetName::Pool | TargetName::Process), worker) => Ok(Some(live::Live {
+            worker: worker.clone(),
+            against: raw.against.clone(),
+            repeats: raw.repeats,
+            speed: raw.speed,
+        })),
+        #[allow(unreachable_patterns, reason = "targets that are not poolsim's own come to be")]
+        _ => Err(Failure::new(
+            "this target cannot be checked",
+            "poolsim check runs --target pool and --target process",
+        )),
+    }
 }
 
 /// Writes a baseline, or compares with it.
@@ -75,7 +116,8 @@ pub fn checked(raw: RawCheck) -> Result<Check, Failure> {
 pub fn check(args: &Check) -> Result<Answer, Failure> {
     interrupt::listen_gently();
     // A baseline that cannot be used is said before any work.
-    let then = if args.save { None } else { Some(Baseline::read(&args.baseline).map_err(unusable)?) };
+    let needed = !args.save && !args.takes_turns();
+    let then = needed.then(|| Baseline::read(&args.baseline).map_err(unusable)).transpose()?;
     let mut loaded = match is_model(&args.study.experiment)? {
         true => experiments::of_model(&args.study)?,
         false => experiments::load(&args.study)?,
@@ -86,6 +128,12 @@ pub fn check(args: &Check) -> Result<Answer, Failure> {
         fits(then, &plan, &args.baseline)?;
     }
     let asked = asked(args, &plan)?;
+    #[cfg(feature = "live")]
+    let asked = args.live.as_ref().map_or_else(|| asked.clone(), |live| live.asked(asked.clone()));
+    #[cfg(feature = "live")]
+    if let Some(live) = args.live.as_ref().filter(|_| args.takes_turns()) {
+        return say(&live.compare(args, &plan, &asked)?, args);
+    }
     let command = command(args);
     let measured =
         super::run::in_pool(args.study.threads, || simulate(args, &plan, &asked, then.as_ref(), command))??;
@@ -93,9 +141,24 @@ pub fn check(args: &Check) -> Result<Answer, Failure> {
         None => save(args, &measured.baseline),
         Some(then) => {
             let found = check::judge(&then, &measured.baseline, &asked, measured.differences);
-            printer::put(&write(&found, args), &args.study.out.sink)?;
-            Ok(Answer::Checked(found.verdict))
+            say(&found, args)
         }
+    }
+}
+
+/// Prints what was found.
+fn say(found: &Checked, args: &Check) -> Result<Answer, Failure> {
+    printer::put(&write(found, args), &args.study.out.sink)?;
+    Ok(Answer::Checked(found.verdict))
+}
+
+impl Check {
+    /// Whether old and new run in turn, and no baseline is read.
+    fn takes_turns(&self) -> bool {
+        #[cfg(feature = "live")]
+        return self.live.as_ref().is_some_and(|live| live.against.is_some());
+        #[cfg(not(feature = "live"))]
+        false
     }
 }
 
@@ -106,6 +169,10 @@ fn simulate(
     then: Option<&Baseline>,
     command: String,
 ) -> Result<Measured, Failure> {
+    #[cfg(feature = "live")]
+    if let Some(live) = &args.live {
+        return live.measure(plan, asked, then, command);
+    }
     let bar = Bar { bar: PointBar::new(args.study.out.quiet) };
     let runs = check::simulate(plan, &bar)?;
     bar.bar.clear();

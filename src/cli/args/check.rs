@@ -27,7 +27,9 @@ pub struct RawCheck {
 
     /// The baseline to compare with, or to write with --save
     #[arg(long, value_name = "FILE", help_heading = "Check")]
-    pub baseline: String,
+    #[cfg_attr(feature = "live", arg(required_unless_present = "against"))]
+    #[cfg_attr(not(feature = "live"), arg(required = true))]
+    pub baseline: Option<String>,
     /// Write the baseline instead of comparing with it
     #[arg(long, help_heading = "Check")]
     pub save: bool,
@@ -51,6 +53,27 @@ pub struct RawCheck {
     #[arg(long, value_name = "N", help_heading = "Run")]
     pub threads: Option<usize>,
 
+    /// Run a real scheduler instead of the simulator: pool (threads) or process
+    #[cfg(feature = "live")]
+    #[arg(long, value_name = "NAME", help_heading = "Live")]
+    pub target: Option<crate::cli::replay::args::TargetName>,
+    /// Command of a worker process
+    #[cfg(feature = "live")]
+    #[arg(long, value_name = "CMD", help_heading = "Live")]
+    pub worker: Option<String>,
+    /// Command of the old worker: old and new run in turn, no baseline is needed
+    #[cfg(feature = "live")]
+    #[arg(long, value_name = "CMD", help_heading = "Live", conflicts_with_all = ["baseline", "save"])]
+    pub against: Option<String>,
+    /// Make exactly N runs of each side [default: by their spread and the power]
+    #[cfg(feature = "live")]
+    #[arg(long, value_name = "N", help_heading = "Live")]
+    pub repeats: Option<u64>,
+    /// Model seconds per real second
+    #[cfg(feature = "live")]
+    #[arg(long, value_name = "X", help_heading = "Live", default_value_t = 1.0)]
+    pub speed: f64,
+
     /// How the result is written: text, json, markdown, junit or github
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     #[arg(hide_default_value = true, hide_possible_values = true)]
@@ -71,6 +94,8 @@ Examples:
       compare: exit code 0 unchanged or better, 1 worse, 3 undecided, 2 could not
   poolsim check experiments/regression.toml --baseline baselines/orchestrator.json --format markdown -o comment.md
       the same as a comment for a pull request; junit and github are for CI servers
+  poolsim check models/small.toml --target process --worker \"python3 new.py\" --against \"python3 old.py\"
+      two real workers in turn under the same requests, as often as their spread asks for
 
 Runs share their random numbers with the baseline's, so a change is seen pair by pair; where every decision is the
 same, the verdict is exact. \"Unchanged\" is said only where the change is shown to lie within the threshold.";

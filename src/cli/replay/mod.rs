@@ -235,7 +235,7 @@ fn target(raw: &RawReplay, model: &Model, folder: Option<&Path>) -> Result<Box<d
 }
 
 /// A command split into words: at blanks outside quotes.
-fn words(flag: &str, text: &str) -> Result<Vec<String>, Failure> {
+pub(in crate::cli) fn words(flag: &str, text: &str) -> Result<Vec<String>, Failure> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     for c in text.chars() {
         match (quote, c) {
