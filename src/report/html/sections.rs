@@ -5,7 +5,7 @@ use crate::experiment::record::{Kind, Point, Record, Warning};
 use crate::experiment::{RegimeFound, Unit};
 use crate::report::chart::{Chart, PaintError, escape};
 use crate::report::table::{self, Table};
-use crate::report::{figure, words};
+use crate::report::{figure, study, words};
 use std::fmt::Write;
 
 /// A section of the page.
@@ -23,6 +23,7 @@ pub(super) fn all(record: &Record, charts: &[Chart]) -> Result<Vec<Section>, Pai
     let sections = [
         ("question", "The question", question(record)),
         ("verdicts", "Verdicts", verdicts(record)),
+        ("reasons", "Why this size", reasons(record)),
         ("warnings", "Warnings", warnings(record)),
         ("charts", "Charts", pictures(charts)?),
         ("tables", "Figures", tables(record)),
@@ -103,6 +104,14 @@ fn verdicts(record: &Record) -> String {
     text
 }
 
+/// What a search says: its answers, why the next smaller size fails, and what is near.
+fn reasons(record: &Record) -> String {
+    let Some(answer) = &record.study.size else { return String::new() };
+    let sentences = study::sentences(answer);
+    let items: String = sentences.iter().map(|line| format!("<li>{}</li>\n", escape(line))).collect();
+    format!("<ul>\n{items}</ul>\n")
+}
+
 fn warnings(record: &Record) -> String {
     let own = spoken(record).map_or(&[][..], |point| &point.warnings);
     let one = |warning: &Warning| {
@@ -128,7 +137,7 @@ fn pictures(charts: &[Chart]) -> Result<String, PaintError> {
 }
 
 fn tables(record: &Record) -> String {
-    let mut text = String::new();
+    let mut text: String = study::tables(record).iter().map(html).collect();
     if record.points.len() > 1 {
         text.push_str(&html(&Table { title: String::from("All points"), ..table::points(record) }));
     }
