@@ -1,15 +1,15 @@
 //! The command line as written: every flag with its help, nothing checked against anything else.
 
 mod check;
-mod worlds;
 mod hunt;
+mod worlds;
 
 pub use check::{CheckFormat, RawCheck};
 
 use super::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-pub use worlds::{RawCompare, RawFit};
 pub use hunt::RawHunt;
+pub use worlds::{RawCompare, RawFit};
 
 const ABOUT: &str = "Simulate worker pools under load, and say what they can carry";
 

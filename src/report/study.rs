@@ -6,9 +6,9 @@ use super::table::Table;
 use super::words;
 use crate::experiment::metric::{Metric, Scope, Unit};
 use crate::experiment::record::{Point, Record};
-use crate::experiment::size::SizeAnswer;
+use crate::experiment::size::{Candidate, SizeAnswer};
 use crate::experiment::study::{AxisShown, Comparison};
-use crate::experiment::verdict::overall;
+use crate::experiment::verdict::{Verdict, overall};
 use crate::experiment::{Judgement, RegimeFound};
 
 /// Most rows of a table that is meant to be read.
@@ -232,6 +232,7 @@ fn sizes(answer: &SizeAnswer) -> Vec<Table> {
         rows: answer.rows.iter().map(row).collect(),
         labels: 1,
     }];
+    tables.extend(proof(answer));
     if !answer.loads.is_empty() {
         let factor = |factor: Option<f64>| factor.map_or_else(|| String::from("–"), |x| format!("{x:.2}"));
         let rows = answer.loads.iter().map(|one| {
@@ -257,4 +258,25 @@ fn sizes(answer: &SizeAnswer) -> Vec<Table> {
         });
     }
     tables
+}
+
+/// Every candidate that was looked at for the answer, with what decided it.
+fn proof(answer: &SizeAnswer) -> Option<Table> {
+    let row = answer.rows.get(answer.chosen).filter(|row| !row.candidates.is_empty())?;
+    let line = |one: &Candidate| {
+        // A candidate that fails does so by what it misses; one that passes does so by all.
+        let decisive = |verdict: &&Verdict| verdict.judgement == one.judgement;
+        let said = |verdict: &Verdict| format!("{}: {}", words::objective(verdict), words::found(verdict));
+        let reasons: Vec<String> = one.verdicts.iter().filter(decisive).map(said).collect();
+        let reasons = if one.unstable { String::from("unstable: no limit") } else { reasons.join("; ") };
+        let answer = words::judgement(one.judgement).to_owned();
+        vec![one.size.to_string(), answer, reasons, one.replications.to_string()]
+    };
+    let of = if answer.rows.len() > 1 { format!(" at {}", row.label) } else { String::new() };
+    Some(Table {
+        title: format!("The proof{of}: every candidate that was looked at"),
+        header: [answer.capacity.as_str(), "objectives", "by", "replications"].map(str::to_owned).to_vec(),
+        rows: row.candidates.iter().map(line).collect(),
+        labels: 3,
+    })
 }

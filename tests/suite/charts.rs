@@ -14,7 +14,15 @@ fn records() -> Vec<(&'static str, Record)> {
         ("load", pictures::load_sweep()),
         ("check", pictures::check()),
         ("replay", pictures::replay()),
+        ("size", pictures::sizing()),
     ]
+}
+
+/// A run whose second class never finishes.
+fn silent() -> Record {
+    let mut record = pictures::run();
+    record.points[0].curves.retain(|curve| curve.scope.class.as_deref() != Some("validators"));
+    record
 }
 
 /// The picture without the font, which is the same in all.
@@ -35,7 +43,11 @@ fn every_picture_is_as_looked_at() {
     for (name, record) in records() {
         // The run's pictures come again in the comparison: they are kept once.
         let mut charts = chart::all(&record, &Style::default());
-        charts.retain(|one| name != "check" || one.file == "differences");
+        charts.retain(|one| match name {
+            "check" => one.file == "differences",
+            "size" => one.file == "capacity",
+            _ => true,
+        });
         for chart in charts {
             let path = folder().join(format!("{name}-{}.svg", chart.file));
             let found = golden(&chart);
@@ -59,6 +71,8 @@ fn pictures_are_written_where_asked() {
             "twelve",
             pictures::sweep(&[2, 4, 6, 8, 10], &[10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120], None),
         ),
+        ("unstable", pictures::sweep(&[2, 3, 4], &[30, 60], None)),
+        ("silent", silent()),
         ("tall", pictures::sweep(&[4, 6, 8], &[60], None)),
     ];
     for (name, record) in records().into_iter().chain(edges) {
@@ -67,6 +81,11 @@ fn pictures_are_written_where_asked() {
                 let path = Path::new(&folder).join(format!("{name}-{}-{word}.png", chart.file));
                 std::fs::write(path, chart.png(theme).unwrap()).unwrap();
             }
+        }
+        let half = Style { size: Size { width: 480, height: 280 }, ..Style::default() };
+        for chart in chart::all(&record, &half) {
+            let path = Path::new(&folder).join(format!("{name}-{}-half.png", chart.file));
+            std::fs::write(path, chart.png(Theme::Light).unwrap()).unwrap();
         }
     }
 }
@@ -189,6 +208,8 @@ fn a_record_draws_what_it_has_data_for() {
         replay.contains(&String::from("real-distribution"))
             && replay.contains(&String::from("real-timeline"))
     );
+    assert!(replay.contains(&String::from("real-differences")));
+    assert!(files(&pictures::sizing()).contains(&String::from("capacity")));
     let mut quiet = pictures::run();
     quiet.points[0].timelines = Vec::<Band>::new();
     assert!(!files(&quiet).contains(&String::from("timeline")));

@@ -57,6 +57,21 @@ fn a_page_says_everything() {
     }
 }
 
+#[test]
+fn a_page_of_a_search_has_its_proof_and_its_reasons() {
+    let text = page(&pictures::sizing());
+    for word in [
+        "Why this size",
+        "3 slots fail by latency_p95 &lt;of&gt;",
+        "The proof",
+        "unstable: no limit",
+        "chart-capacity",
+    ] {
+        assert!(text.contains(word), "{word}");
+    }
+    assert!(!page(&sweep()).contains("Why this size"));
+}
+
 /// Tags that open close in the right order.
 #[track_caller]
 fn balanced(text: &str) {

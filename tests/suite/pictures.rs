@@ -2,6 +2,7 @@
 
 use super::sample::{class, estimate, metric, record};
 use poolsim::experiment::record::{Kind, Parts, PhaseSpan};
+use poolsim::experiment::size::{Candidate, LoadBound, SizeAnswer, SizeRow};
 use poolsim::experiment::verdict::Side;
 use poolsim::experiment::{
     Activity, Band, Curve, Difference, Judgement, Metric, Point, Record, RegimeFound, Scope, SlotSpan,
@@ -261,10 +262,20 @@ pub(crate) fn replay() -> Record {
         curve("latency", class("validators"), 2_720, 0.24, 0.4),
     ];
     record.points.push(real);
-    record.differences = check().differences;
-    for one in &mut record.differences {
-        one.label = String::from("real against simulated");
-    }
+    let difference = |metric: &str, unit, value: f64, half: f64, bound: f64| Difference {
+        label: String::from("real against simulated"),
+        metric: metric.into(),
+        scope: class("generation"),
+        unit,
+        estimate: estimate(value, half),
+        bound: Some(bound),
+    };
+    record.differences = vec![
+        difference("latency_p50", Unit::Seconds, 0.3, 0.5, 1.2),
+        difference("latency_p95", Unit::Seconds, 1.9, 2.4, 3.5),
+        difference("latency_p99", Unit::Seconds, 9.0, 2.0, 5.0),
+        difference("prob_timeout", Unit::Ratio, -0.002, 0.004, 0.01),
+    ];
     record
 }
 
@@ -276,5 +287,50 @@ pub(crate) fn empty() -> Record {
     point.timelines.clear();
     point.verdicts.clear();
     point.parts = Parts::default();
+    record
+}
+
+/// A search for a size: three slots carry too little, four pass; the load of two was never shown to pass.
+pub(crate) fn sizing() -> Record {
+    let mut record = sweep(&[3, 4], &[60], None);
+    record.kind = Kind::Size;
+    let candidate = |size: u32, judgement| Candidate {
+        size,
+        judgement,
+        unstable: size < 3,
+        replications: 40,
+        verdicts: swept(0, 4, 60).verdicts,
+    };
+    let load = |size: u32, carries, fails| LoadBound { size, carries, fails };
+    record.study.size = Some(Box::new(SizeAnswer {
+        capacity: String::from("pool.generation.slots"),
+        confidence: 0.95,
+        indifference: 0.1,
+        rows: vec![SizeRow {
+            label: String::from("time-out 60s"),
+            settings: Vec::new(),
+            smallest: Some(4),
+            judgement: Judgement::Met,
+            sentence: String::from("4 slots are enough, and 3 are not."),
+            replications_needed: None,
+            more_is_worse: false,
+            candidates: vec![
+                candidate(2, Judgement::Missed),
+                candidate(3, Judgement::Missed),
+                candidate(4, Judgement::Met),
+            ],
+        }],
+        chosen: 0,
+        why: vec![String::from("3 slots fail by latency_p95 <of> generation.")],
+        changes: Vec::new(),
+        cliffs: Vec::new(),
+        loads: vec![
+            load(2, None, Some(0.6)),
+            load(3, Some(0.85), Some(0.95)),
+            load(4, Some(1.15), Some(1.3)),
+            load(5, Some(1.5), None),
+        ],
+        probes: Vec::new(),
+    }));
     record
 }

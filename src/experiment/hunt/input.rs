@@ -92,7 +92,7 @@ impl Input {
             Input::Spawned(slot) => pool.spawned(now, slot, driver),
             Input::SpawnFailed(slot) => pool.spawn_failed(slot, driver),
             Input::Ready(slot) => pool.ready(now, slot, driver),
-            Input::Beat { slot, at } => pool.beat(at, slot, driver),
+            Input::Beat { slot, at } => pool.beat(at, slot, Span::ZERO, driver),
             Input::Timer { slot, timer } => pool.timer(now, slot, timer, driver),
             Input::PoolTimer(timer) => pool.pool_timer(now, timer, driver),
             Input::BreakDown { slot, resume } => pool.break_down(now, slot, resume, driver),

@@ -148,6 +148,8 @@ fn x_axis(values: Vec<f64>) -> AxisSpec {
         Some((low, high)) if high / low > 20.0 => {
             // Four decades below the largest value are enough: what is faster is at the left edge.
             let low = low.max(high * 1e-4);
+            // Curves end inside of the panel, so that the end of the slowest can be seen.
+            let high = high * libm::pow(high / low, 0.04);
             let spec = AxisSpec::log(Unit::Seconds, vec![low, high], "latency (log)");
             AxisSpec { exact: true, ..spec }
         }

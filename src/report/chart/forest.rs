@@ -2,11 +2,10 @@
 
 use super::paint::text_width;
 use super::palette::Ink;
-use super::scale::range;
 use super::scene::Anchor;
 use super::sheet::{AxisSpec, Key, Panel, Room, SMALL, Sheet, Swatch, fit};
 use super::{Chart, Draft, Style, name};
-use crate::experiment::record::{Difference, Point, Record};
+use crate::experiment::record::{Difference, Point, Record, World};
 use crate::experiment::{Metric, Scope, Unit};
 use crate::report::figure;
 use crate::stats::Estimate;
@@ -27,14 +26,27 @@ struct Row {
 pub(super) fn differences(record: &Record, style: &Style) -> Option<Chart> {
     let known: Vec<&Difference> =
         record.differences.iter().filter(|one| one.estimate.value.is_finite()).collect();
+    let mirrored = record.points.iter().any(|point| point.world == World::Real);
     let row = |one: &&Difference| Row {
         words: format!("{}: {}", one.label, name::of(&one.metric, &one.scope)),
         estimate: one.estimate,
         unit: one.unit,
-        ink: verdict_ink(one),
+        ink: if mirrored { agreement_ink(one) } else { verdict_ink(one) },
         bound: one.bound,
     };
     let rows: Vec<Row> = known.iter().map(row).collect();
+    if mirrored {
+        let keys = [
+            Key(Swatch::Line(Ink::Good, Some(1)), String::from("within its bound")),
+            Key(Swatch::Line(Ink::Bad, Some(1)), String::from("beyond its bound")),
+            Key(Swatch::Line(Ink::Axis, Some(1)), String::from("undecided")),
+            Key(Swatch::Fill(Ink::Shade, 1.0), String::from("the bound")),
+        ];
+        let title = "Simulated against real: differences and their bounds";
+        let subtitle =
+            "An interval inside its bound shows agreement; one that reaches over it decides nothing.";
+        return draw(record, style, ("real-differences", title, subtitle), &keys, &rows);
+    }
     let bounded = rows.iter().any(|row| row.bound.is_some());
     let keys = [
         Key(Swatch::Line(Ink::Bad, Some(1)), String::from("higher")),
@@ -57,6 +69,16 @@ fn verdict_ink(one: &Difference) -> Ink {
         Ink::Good
     } else {
         Ink::Axis
+    }
+}
+
+/// Green where the whole interval is within the bound, red where it is beyond for sure, grey where neither is shown.
+fn agreement_ink(one: &Difference) -> Ink {
+    let Difference { estimate, bound, .. } = one;
+    match *bound {
+        Some(bound) if estimate.low >= -bound && estimate.high <= bound => Ink::Good,
+        Some(bound) if estimate.low > bound || estimate.high < -bound => Ink::Bad,
+        _ => Ink::Axis,
     }
 }
 
@@ -149,16 +171,21 @@ fn panel(sheet: &mut Sheet, room: Room, unit: Unit, rows: &[&Row]) {
     };
     let (left, right) = (widest(&words), widest(&figures));
     let ends = rows.iter().flat_map(|row| [row.estimate.value, row.estimate.low, row.estimate.high]);
-    let values = ends.chain(rows.iter().filter_map(|row| row.bound)).chain([0.0]).collect();
+    let values = ends
+        .chain(rows.iter().filter_map(|row| row.bound).flat_map(|bound| [-bound, bound]))
+        .chain([0.0])
+        .collect();
     let x = AxisSpec::linear(unit, values, "");
     let y = AxisSpec { ticks: Some(Vec::new()), ..AxisSpec::span(Unit::Number, 0.0, rows.len() as f64, "") };
     let inner = Room { right: room.right - right - 14.0, ..room };
     let panel = Panel::draw(&mut sheet.scene, inner, &x, &y, left + 12.0);
     let scene = &mut sheet.scene;
-    let bound = range(rows.iter().filter_map(|row| row.bound));
-    if let Some((_, bound)) = bound.filter(|(low, high)| low == high) {
-        let low = panel.x.at((-bound).max(panel.x.low));
-        scene.rect((low, panel.y.to), (panel.x.at(bound), panel.y.from), Ink::Shade, 1.0);
+    // Each row has a bound of its own.
+    for (index, row) in rows.iter().enumerate() {
+        let Some(bound) = row.bound else { continue };
+        let (above, below) = (rows.len() - index, rows.len() - index - 1);
+        let from = (panel.x.at(-bound), panel.y.at(above as f64));
+        scene.rect(from, (panel.x.at(bound), panel.y.at(below as f64)), Ink::Shade, 1.0);
     }
     for tick in panel.x.ticks() {
         let at = panel.x.at(tick.value);

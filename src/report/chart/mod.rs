@@ -4,6 +4,7 @@
 //! [`Chart::png`], light or dark. [`all`] draws whatever a record has data for. Titles say what is shown, axes have
 //! units, legends stand above the data, and the small print names model, seed, replications and fingerprint.
 
+mod capacity;
 mod cost;
 mod distribution;
 mod forest;
@@ -136,6 +137,7 @@ const HEATMAPS_MAX: usize = 8;
 /// Every chart that the record has data for, in the order of a page; none is drawn twice.
 pub fn all(record: &Record, style: &Style) -> Vec<Chart> {
     let mut charts: Vec<Chart> = Vec::new();
+    charts.extend(capacity::capacity(record, style));
     let several = record.points.iter().filter(|point| point.world == World::Simulated).count() > 1;
     if several {
         let wanted = sweep::main_metric(record);

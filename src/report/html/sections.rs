@@ -5,7 +5,7 @@ use crate::experiment::record::{Kind, Point, Record, Warning};
 use crate::experiment::{RegimeFound, Unit};
 use crate::report::chart::{Chart, PaintError, escape};
 use crate::report::table::{self, Table};
-use crate::report::{figure, words};
+use crate::report::{figure, study, words};
 use std::fmt::Write;
 
 /// A section of the page.
@@ -24,6 +24,7 @@ pub(super) fn all(record: &Record, charts: &[Chart]) -> Result<Vec<Section>, Pai
         ("question", "The question", question(record)),
         ("verdicts", "Verdicts", verdicts(record)),
         ("agreement", "What agrees, and what does not", agreement(record)),
+        ("reasons", "Why this size", reasons(record)),
         ("warnings", "Warnings", warnings(record)),
         ("charts", "Charts", pictures(charts)?),
         ("tables", "Figures", tables(record)),
@@ -108,6 +109,16 @@ fn agreement(record: &Record) -> String {
     crate::report::agreement::tables(record).iter().map(html).collect()
 }
 
+/// What a search says: its answers, why the next smaller size fails, and what is near.
+fn reasons(record: &Record) -> String {
+    if record.study.size.is_none() {
+        return String::new();
+    }
+    let sentences = crate::report::summary::sentences(record);
+    let items: String = sentences.iter().map(|line| format!("<li>{}</li>\n", escape(line))).collect();
+    format!("<ul>\n{items}</ul>\n")
+}
+
 fn warnings(record: &Record) -> String {
     let own = spoken(record).map_or(&[][..], |point| &point.warnings);
     let one = |warning: &Warning| {
@@ -133,7 +144,7 @@ fn pictures(charts: &[Chart]) -> Result<String, PaintError> {
 }
 
 fn tables(record: &Record) -> String {
-    let mut text = String::new();
+    let mut text: String = study::tables(record).iter().map(html).collect();
     if record.points.len() > 1 {
         text.push_str(&html(&Table { title: String::from("All points"), ..table::points(record) }));
     }
