@@ -1,6 +1,7 @@
 //! Ten small workloads in real time on poolsim's own pool, beside their simulation: a table of p50, p95 and p99.
 //!
-//! `cargo run --release --example replays [NAME]` takes some forty seconds on an otherwise idle machine.
+//! `cargo run --release --example replays [NAME]` takes some forty seconds on an otherwise idle machine; on a busy one the
+//! built example may be run under `chrt -f 5`, which lets its threads go first.
 
 #![allow(
     clippy::print_stdout,

@@ -1,11 +1,13 @@
 //! The command line as written: every flag with its help, nothing checked against anything else.
 
 mod check;
+mod worlds;
 
 pub use check::{CheckFormat, RawCheck};
 
 use super::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use worlds::{RawCompare, RawFit};
 
 const ABOUT: &str = "Simulate worker pools under load, and say what they can carry";
 
@@ -67,6 +69,10 @@ pub enum RawCommand {
     Replay(Box<super::replay::args::RawReplay>),
     /// Put the results of shards together
     Merge(RawMerge),
+    /// Write a model that fits a recording: a trace, results of k6, a recorded scenario
+    Fit(Box<RawFit>),
+    /// Hold two records against each other, or a recording of a real scheduler against its simulation
+    Compare(Box<RawCompare>),
     /// Hold a scheduler against its baseline: unchanged, better, worse or undecided
     Check(Box<RawCheck>),
     /// Compare the simulator with exact queueing results or recorded runs

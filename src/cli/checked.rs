@@ -358,6 +358,14 @@ fn at_least_one(flag: &str) -> Failure {
     Failure::new(format!("{flag} must be at least 1"), "")
 }
 
+/// A share in (0, 1), as `2%` or `0.02`.
+pub(super) fn share(flag: &str, text: &str) -> Result<f64, Failure> {
+    let share = if text.contains('%') { quantity::parse_percent(text).ok() } else { text.parse().ok() };
+    share.filter(|share: &f64| *share > 0.0 && *share < 1.0).ok_or_else(|| {
+        Failure::new(format!("{flag} {text}: not a share between 0 and 1"), "write 5% or 0.05")
+    })
+}
+
 fn precision(text: &str) -> Result<f64, Failure> {
     let share = if text.contains('%') { quantity::parse_percent(text).ok() } else { text.parse().ok() };
     share.filter(|share: &f64| *share > 0.0 && *share < 1.0).ok_or_else(|| {
@@ -416,7 +424,7 @@ pub fn study(path: &str, seed: Option<u64>, set: &[String], raw: &RawOut) -> Res
     })
 }
 
-fn setting(text: &str) -> Result<(String, String), Failure> {
+pub(super) fn setting(text: &str) -> Result<(String, String), Failure> {
     let hint =
         "write a path of the model, `=`, and a value: --set pool.main.slots=8 or --set pool.main.timeout=60s";
     match text.split_once('=') {

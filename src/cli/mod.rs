@@ -6,9 +6,11 @@
 pub mod args;
 pub mod check;
 pub mod checked;
+pub mod compare;
 pub mod exit;
 pub mod experiments;
 pub mod files;
+pub mod fit;
 pub mod interrupt;
 pub mod merge;
 pub mod overrides;
@@ -58,6 +60,8 @@ fn answer(args: Vec<OsString>) -> u8 {
         #[cfg(feature = "live")]
         RawCommand::Replay(raw) => replay::run(&raw),
         RawCommand::Merge(raw) => merge::merge(&raw),
+        RawCommand::Fit(raw) => fit::fit(&raw),
+        RawCommand::Compare(raw) => compare::compare(&raw),
         RawCommand::Check(raw) => check::checked(*raw).and_then(|args| check::check(&args)),
         RawCommand::Validate(args) => validate::run(&args),
         #[cfg(feature = "chart")]

@@ -37,7 +37,7 @@ pub fn run(args: &Run) -> Result<Answer, Failure> {
 }
 
 /// Loads the model, applies the command line to it, and says the loader's warnings.
-fn load(args: &Run) -> Result<(Model, Given), Failure> {
+pub(super) fn load(args: &Run) -> Result<(Model, Given), Failure> {
     let text = files::read_model(&args.model)?;
     let name = files::named(&args.model);
     let overrides = overrides::of(args, &text)?;

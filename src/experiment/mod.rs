@@ -1,8 +1,10 @@
 //! Which runs answer a question, and what their numbers say.
 
+pub mod agreement;
 pub mod check;
 pub mod compare;
 pub mod estimate;
+pub mod fit;
 pub mod follow;
 pub mod metric;
 pub mod outline;

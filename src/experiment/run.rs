@@ -527,6 +527,7 @@ mod tests {
             faults: Vec::new(),
             objectives: Vec::new(),
             prices: Prices::default(),
+            targets: crate::model::target::Targets::default(),
         }
     }
 

@@ -2,6 +2,9 @@
 //!
 //! All fields are optional in the document, and absent from the record of a single run.
 
+use super::agreement::Agreement;
+use super::agreement::explain::Explained;
+use super::agreement::records::InputChange;
 use super::metric::{Scope, Unit};
 use super::record::GivenModel;
 use super::size::SizeAnswer;
@@ -121,4 +124,13 @@ pub struct Study {
     /// The answer of a search for a size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<Box<SizeAnswer>>,
+    /// How two worlds or two records agree.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agreements: Vec<Agreement>,
+    /// What would close the gap between two worlds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explained: Option<Explained>,
+    /// What differs in the inputs of two records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<InputChange>,
 }

@@ -144,7 +144,7 @@ pub fn record(outline: Outline, finished: Vec<Finished>) -> Record {
         experiment: Some(outline.experiment),
         axes: outline.axes,
         marks: outline.marks,
-        size: None,
+        ..Study::default()
     };
     let chosen = chosen(&study);
     let mut points: Vec<_> = finished.into_iter().map(|one| one.point).collect();

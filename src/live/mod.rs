@@ -13,7 +13,9 @@
 #![allow(clippy::disallowed_methods, reason = "the one room that reads a clock and waits")]
 
 pub mod clock;
+pub mod command;
 mod desk;
+pub mod http;
 pub mod journal;
 mod needs;
 pub mod own;

@@ -13,6 +13,7 @@ mod offered;
 pub mod presets;
 pub mod requests;
 pub mod stretches;
+pub mod target;
 
 pub use check::{Files, Loaded, NoFiles, check, experiment, load};
 pub use diagnostic::{Diagnostic, Diagnostics};
@@ -53,6 +54,8 @@ pub struct Model {
     pub objectives: Vec<Objective>,
     /// Prices for cost figures; all zero where the file gives none.
     pub prices: Prices,
+    /// Real schedulers that the same load can be sent to.
+    pub targets: target::Targets,
 }
 
 /// When a run ends.

@@ -3,6 +3,7 @@
 //! [`table`] turns a point's figures into tables of text, which [`text`] draws for a terminal and [`markdown`] for
 //! a document. [`csv`] has one row per figure. [`files`] puts a record and its tables into a folder.
 
+pub mod agreement;
 pub mod blocks;
 #[cfg(feature = "chart")]
 pub mod chart;

@@ -24,6 +24,7 @@ pub fn tables(record: &Record) -> Vec<Table> {
     tables.extend(comparisons(record));
     tables.extend(sensitivity(record));
     tables.extend(frontier(record));
+    tables.extend(super::agreement::tables(record));
     tables
 }
 

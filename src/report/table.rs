@@ -223,6 +223,8 @@ pub fn points(record: &Record) -> Table {
             paths.push(path);
         }
     }
+    // Points without settings (the worlds of a replay) are told apart by their labels.
+    let by_label = paths.is_empty();
     let row = |point: &Point| {
         let setting = |path: &&str| {
             let found = point.settings.iter().find(|(name, _)| name == path);
@@ -237,13 +239,19 @@ pub fn points(record: &Record) -> Table {
         };
         let verdict = overall(&point.verdicts).map_or_else(blank, |one| words::judgement(one).to_owned());
         let figures = ["mean_latency", "latency_p95", "throughput"].map(cell);
-        paths.iter().map(setting).chain(figures).chain([verdict]).collect()
+        let label = by_label.then(|| point.label.clone());
+        label.into_iter().chain(paths.iter().map(setting)).chain(figures).chain([verdict]).collect()
     };
     let heads = ["latency mean", "latency p95", "throughput", "objectives"].map(str::to_owned);
     Table {
         title: String::from("Points"),
-        header: paths.iter().map(|&path| path.to_owned()).chain(heads).collect(),
+        header: by_label
+            .then(|| String::from("point"))
+            .into_iter()
+            .chain(paths.iter().map(|&path| path.to_owned()))
+            .chain(heads)
+            .collect(),
         rows: record.points.iter().map(row).collect(),
-        labels: paths.len(),
+        labels: paths.len().max(1),
     }
 }

@@ -47,6 +47,9 @@ pub fn found(verdict: &Verdict) -> String {
 
 /// The answer in one sentence.
 pub fn answer(record: &Record) -> String {
+    if let Some(answer) = super::agreement::answer(record) {
+        return answer;
+    }
     if let Some(answer) = &record.study.size {
         let row = &answer.rows[answer.chosen];
         let size = row

@@ -16,7 +16,7 @@
 //! approximation; Scholz & Stephens (1987) for k samples with ties; Marsaglia & Marsaglia (2004) for the limit law of
 //! Anderson and Darling; Massart (1990).
 
-use super::equivalence::{Contrast, Equivalence, student_quantile, student_tail};
+use super::equivalence::{Contrast, Equivalence, student_quantile};
 use super::estimate::Estimate;
 use super::interval::mean_and_variance;
 use super::ranks::Ranks;
@@ -26,7 +26,9 @@ mod grid;
 mod rank_tests;
 
 use grid::Grid;
-pub use rank_tests::{ShapeTest, anderson_darling, kolmogorov_smirnov, kolmogorov_smirnov_of_ranks};
+pub use rank_tests::{
+    ShapeTest, anderson_darling, kolmogorov_of_one, kolmogorov_smirnov, kolmogorov_smirnov_of_ranks,
+};
 
 /// A distance between two distributions held against a margin.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +43,8 @@ pub struct ShapeJudged {
     pub noise: f64,
     /// Probability of such a distance if nothing differed.
     pub p_value: f64,
+    /// Probability of such a distance if the truth were at the margin: small speaks for a difference that matters.
+    pub p_beyond: f64,
 }
 
 /// The largest distance between the distribution functions behind two samples, held against a margin in (0, 1).
@@ -71,6 +75,8 @@ pub fn within(
     } else {
         Equivalence::Undecided
     };
+    // The risk at which the bound would touch the margin.
+    let risk_of = |reach: f64| (4.0 * libm::exp(-reach * reach)).min(1.0);
     let independent = n >= one.len() as f64 && m >= two.len() as f64;
     let p_value =
         if independent { test.p_value } else { rank_tests::kolmogorov_approximation(test.distance, n, m) };
@@ -81,6 +87,7 @@ pub fn within(
         // The mean of Kolmogorov's law is 0.8687.
         noise: 0.868_731 * (1.0 / n + 1.0 / m).sqrt(),
         p_value,
+        p_beyond: risk_of((test.distance - margin).max(0.0) / ((0.5 / n).sqrt() + (0.5 / m).sqrt())),
     })
 }
 
@@ -130,17 +137,49 @@ pub fn of_runs(first: &[Vec<f64>], second: &[Vec<f64>], margin: f64, confidence:
     let level = 1.0 - confidence;
     // One-sided: the distance can only be too large by chance.
     let upper = distance.value + (distance.high - distance.value) * one_sided(&away, &noise, confidence);
+    let excess = excess.filter(|excess| excess.difference > 0.0);
+    let p_beyond = excess.map_or(1.0, |excess| excess.judge(margin, confidence).p_beyond);
     let verdict = if upper <= margin {
         Equivalence::Equivalent
-    } else if excess
-        .is_some_and(|excess| excess.judge(margin, confidence).p_beyond <= level && excess.difference > 0.0)
-    {
+    } else if p_beyond <= level {
         Equivalence::Different
     } else {
         Equivalence::Undecided
     };
     let noise = noise.iter().sum::<f64>() / noise.len() as f64;
-    Some(ShapeJudged { verdict, distance, margin, noise, p_value })
+    Some(ShapeJudged { verdict, distance, margin, noise, p_value, p_beyond })
+}
+
+/// The distance of runs that belong together two by two (the same arrivals and demands went in), against a margin in
+/// the unit of the values. Each pair has its own Wasserstein distance, which chance can only make larger, so an upper
+/// bound of their mean within the margin is a safe claim. `None` with fewer than two pairs or an empty run.
+pub fn of_pairs(
+    first: &[Vec<f64>],
+    second: &[Vec<f64>],
+    margin: f64,
+    confidence: f64,
+) -> Option<ShapeJudged> {
+    if first.len() != second.len() || first.len() < 2 {
+        return None;
+    }
+    let away: Option<Vec<f64>> = first.iter().zip(second).map(|(one, two)| wasserstein(one, two)).collect();
+    let away = away?;
+    let contrast = Contrast::paired(&vec![0.0; away.len()], &away)?;
+    let whole = contrast.interval(confidence);
+    let distance = Estimate { low: whole.low.max(0.0), ..whole };
+    let upper = contrast.interval(2.0 * confidence - 1.0).high;
+    let verdict = if upper <= margin {
+        Equivalence::Equivalent
+    } else if distance.low > margin {
+        Equivalence::Different
+    } else {
+        Equivalence::Undecided
+    };
+    // Under no difference the two runs of a pair could change places without notice: nothing but a distance of
+    // nought is then expected, and its probability is that of a positive mean.
+    let p_value = contrast.judge(0.0, confidence).p_any;
+    let p_beyond = contrast.judge(margin, confidence).p_beyond;
+    Some(ShapeJudged { verdict, distance, margin, noise: 0.0, p_value, p_beyond })
 }
 
 /// Mean distance with a t-interval; a single one borrows the spread of the noise.
@@ -235,11 +274,6 @@ pub fn within_ranks(
         ranks.values_of_ranks(&ranks_of)
     };
     within(&values(one), &values(two), effective, margin, confidence)
-}
-
-/// `P(Z > x)` doubled: the two-sided normal probability.
-pub fn two_sided(z: f64) -> f64 {
-    (2.0 * student_tail(z.abs(), f64::INFINITY)).min(1.0)
 }
 
 #[cfg(test)]

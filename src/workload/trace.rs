@@ -160,6 +160,14 @@ impl fmt::Display for TraceError {
 
 impl std::error::Error for TraceError {}
 
+/// A calendar time such as `2023-11-16T18:17:03.97Z` in nanoseconds since 1970.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn instant(text: &str) -> Result<i128, String> {
+    timestamp::parse(text)
+}
+
 /// Reads a trace. Rows that are not in order of time are sorted; rows of one instant keep their order.
 ///
 /// # Errors

@@ -1,16 +1,24 @@
 //! One binary for all integration tests, a module per theme.
 
+mod agreement;
 #[cfg(feature = "chart")]
 mod charts;
 mod checks;
+#[cfg(feature = "live")]
+mod command;
 mod coverage;
 mod decisions;
 mod diagnostics;
 mod exact;
 mod faces;
+mod fitting;
 mod following;
 mod front_door;
 mod house;
+#[cfg(feature = "live")]
+mod http;
+#[cfg(feature = "live")]
+mod live;
 #[cfg(feature = "chart")]
 mod pages;
 #[cfg(feature = "chart")]
@@ -21,8 +29,11 @@ mod records;
 mod reports;
 mod sample;
 mod semantics;
+#[cfg(feature = "live")]
+mod service;
 #[cfg(feature = "chart")]
 mod shipped;
 mod sizing;
 mod sweeps;
 mod verdicts;
+mod worlds;

@@ -11,13 +11,20 @@ pub struct RawReplay {
     #[arg(value_name = "MODEL|EXPERIMENT", required_unless_present = "redrive")]
     pub model: Option<String>,
 
-    /// What is driven: pool (threads of this process) or process (worker processes)
+    /// What is driven: pool (threads of this process), process (worker processes), http (a service, as [target.http]
+    /// says) or command (a scheduler behind an adapter, as [target.command] says)
     #[arg(long, value_name = "TARGET", default_value = "pool", help_heading = "Target")]
     #[arg(hide_possible_values = true)]
     pub target: TargetName,
     /// Command of a worker process, such as "python3 worker.py"
     #[arg(long, value_name = "COMMAND", help_heading = "Target")]
     pub worker: Option<String>,
+    /// Address of the service, in place of the model's target.http.url
+    #[arg(long, value_name = "URL", help_heading = "Target")]
+    pub url: Option<String>,
+    /// Command of the adapter, such as "python3 adapter.py", in place of the model's target.command.run
+    #[arg(long, value_name = "COMMAND", help_heading = "Target")]
+    pub adapter: Option<String>,
 
     /// Model seconds per real second
     #[arg(long, value_name = "X", default_value_t = 1.0, help_heading = "Run")]
@@ -64,6 +71,10 @@ pub enum TargetName {
     Pool,
     /// poolsim's own pool over worker processes.
     Process,
+    /// An HTTP service.
+    Http,
+    /// A scheduler behind an adapter.
+    Command,
 }
 
 const HELP: &str = "\
@@ -74,6 +85,10 @@ Examples:
       five minutes in half a minute
   poolsim replay models/mmc.toml --horizon 30s --target process --worker \"python3 examples/worker.py\"
       the same against worker processes
+  poolsim replay experiments/orchestrator-http.toml --target http --speed 20
+      against an HTTP service; examples/orchestrator_service.py is one to try
+  poolsim replay models/mmc.toml --horizon 30s --target command --adapter \"python3 examples/adapters/process_pool.py\"
+      against any scheduler behind an adapter (docs/adapter-protocol.md)
   poolsim replay --redrive output/mmc/journal.jsonl
       tells the pool's inputs to a fresh policy; exit code 1 when a decision differs
 

@@ -11,6 +11,8 @@ use crate::experiment::Given;
 use crate::experiment::record::{GivenModel, Record, Warning, write_whole};
 use crate::experiment::replay as beside;
 use crate::experiment::verdict::{Judgement, overall};
+use crate::live::command::CommandTarget;
+use crate::live::http::HttpTarget;
 use crate::live::journal::redrive::{Redriven, redrive};
 use crate::live::own::OwnPools;
 use crate::live::replay::{Replayed, Settings, replay};
@@ -105,7 +107,7 @@ fn load(raw: &RawReplay) -> Result<(Model, Given), Failure> {
         of_experiment(raw, path)?
     } else {
         let name = files::named(path);
-        let settings = checked::settings(&raw.set)?;
+        let settings = checked::settings(&target_settings(raw)?)?;
         let mut overrides: Vec<Override> =
             settings.iter().map(|(path, value)| Override::new(path.clone(), value.clone())).collect();
         if let Some(seed) = raw.seed {
@@ -132,7 +134,7 @@ fn warning(one: Diagnostic) -> Warning {
 }
 
 fn of_experiment(raw: &RawReplay, path: &str) -> Result<(Model, Given), Failure> {
-    let study = checked::study(path, raw.seed, &raw.set, &raw.out)?;
+    let study = checked::study(path, raw.seed, &target_settings(raw)?, &raw.out)?;
     let mut loaded = experiments::load(&study)?;
     let plan = experiments::plan(&study, &mut loaded)?;
     let count = plan.points.len();
@@ -152,9 +154,13 @@ fn command_of(raw: &RawReplay) -> String {
     let target = match raw.target {
         TargetName::Pool => "pool",
         TargetName::Process => "process",
+        TargetName::Http => "http",
+        TargetName::Command => "command",
     };
     flag("target", Some(target.to_owned()));
     flag("worker", raw.worker.clone());
+    flag("url", raw.url.clone());
+    flag("adapter", raw.adapter.clone());
     flag("speed", (raw.speed != 1.0).then(|| raw.speed.to_string()));
     flag("seed", raw.seed.map(|seed| seed.to_string()));
     flag("replication", (raw.replication > 0).then(|| raw.replication.to_string()));
@@ -167,15 +173,59 @@ fn command_of(raw: &RawReplay) -> String {
     words.iter().map(|word| checked::quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
+/// What the flags say of targets, as values of the model.
+fn target_settings(raw: &RawReplay) -> Result<Vec<String>, Failure> {
+    let flags = [
+        ("url", raw.url.is_some(), TargetName::Http),
+        ("adapter", raw.adapter.is_some(), TargetName::Command),
+        ("worker", raw.worker.is_some(), TargetName::Process),
+    ];
+    for (flag, given, wanted) in flags {
+        if given && raw.target != wanted {
+            let word = format!("{wanted:?}").to_lowercase();
+            return Err(Failure::new(
+                format!("--{flag} is for another target"),
+                format!("add --target {word}"),
+            ));
+        }
+    }
+    let mut settings = raw.set.clone();
+    settings.extend(raw.url.iter().map(|url| format!("target.http.url={}", toml_text(url))));
+    if let Some(adapter) = &raw.adapter {
+        let words: Vec<String> = words("--adapter", adapter)?.iter().map(|word| toml_text(word)).collect();
+        settings.push(format!("target.command.run=[{}]", words.join(", ")));
+    }
+    Ok(settings)
+}
+
+/// A text as TOML writes it.
+fn toml_text(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
 fn target(raw: &RawReplay, model: &Model, folder: Option<&Path>) -> Result<Box<dyn Target>, Failure> {
+    let missing = |table: &str, flag: &str| {
+        let hint = format!("write [target.{table}] into the model or the experiment, or give {flag}");
+        Failure::new(format!("the model does not say how target {table} is reached"), hint)
+    };
     let own = match raw.target {
+        TargetName::Http => {
+            let settings = model.targets.http.as_ref();
+            let settings = settings.ok_or_else(|| missing("http", "--url http://127.0.0.1:8080"))?;
+            return Ok(Box::new(HttpTarget::new(model, settings)));
+        }
+        TargetName::Command => {
+            let settings = model.targets.command.as_ref();
+            let settings = settings.ok_or_else(|| missing("command", "--adapter \"python3 adapter.py\""))?;
+            return Ok(Box::new(CommandTarget::start(model, settings, raw.speed)?));
+        }
         TargetName::Pool => OwnPools::threads(model, raw.replication),
         TargetName::Process => {
             let Some(worker) = &raw.worker else {
                 let hint = "give the command of a worker: --worker \"python3 examples/worker.py\"";
                 return Err(Failure::new("target process needs a worker", hint));
             };
-            OwnPools::processes(model, raw.replication, words(worker)?)
+            OwnPools::processes(model, raw.replication, words("--worker", worker)?)
         }
     };
     Ok(Box::new(match folder {
@@ -185,7 +235,7 @@ fn target(raw: &RawReplay, model: &Model, folder: Option<&Path>) -> Result<Box<d
 }
 
 /// A command split into words: at blanks outside quotes.
-fn words(text: &str) -> Result<Vec<String>, Failure> {
+fn words(flag: &str, text: &str) -> Result<Vec<String>, Failure> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     for c in text.chars() {
         match (quote, c) {
@@ -199,11 +249,11 @@ fn words(text: &str) -> Result<Vec<String>, Failure> {
         }
     }
     if quote.is_some() {
-        return Err(Failure::new(format!("--worker {text}: a quote is not closed"), ""));
+        return Err(Failure::new(format!("{flag} {text}: a quote is not closed"), ""));
     }
     words.extend(word);
     if words.is_empty() {
-        return Err(Failure::new("--worker is empty", "write \"python3 examples/worker.py\""));
+        return Err(Failure::new(format!("{flag} is empty"), "write \"python3 examples/worker.py\""));
     }
     Ok(words)
 }
@@ -222,6 +272,7 @@ fn make(folder: &Path) -> Result<(), Failure> {
     })
 }
 
+/// Prints the result and writes its files. A disk that is full keeps nobody from seeing the result.
 fn deliver(
     record: &Record,
     model: &Model,
@@ -229,27 +280,34 @@ fn deliver(
     out: &Out,
     folder: Option<&Path>,
 ) -> Result<(), Failure> {
-    if let Some(folder) = folder {
-        let paths: Vec<PathBuf> = {
-            let _guard = interrupt::hold();
-            let table = requests::table(model, &replayed.requests);
-            let path = folder.join(REQUESTS);
-            write_whole(&path, table.as_bytes())?;
-            let drawn = if out.report { super::run::draw(record, folder)? } else { Vec::new() };
-            let mut paths = report::files::write(record, folder)?;
-            paths.push(path);
-            paths.extend(drawn.into_iter().next_back());
-            paths
-        };
-        if !out.quiet {
-            let names: Vec<String> = paths
-                .iter()
-                .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
-                .collect();
-            terminal::say(&format!("wrote {}: {}", folder.display(), names.join(", ")));
-        }
+    let saved = folder.map_or(Ok(()), |folder| save(record, model, replayed, out, folder));
+    printer::print(record, out.format, &out.sink)?;
+    saved
+}
+
+fn save(
+    record: &Record,
+    model: &Model,
+    replayed: &Replayed,
+    out: &Out,
+    folder: &Path,
+) -> Result<(), Failure> {
+    let paths: Vec<PathBuf> = {
+        let _guard = interrupt::hold();
+        let path = folder.join(REQUESTS);
+        write_whole(&path, requests::table(model, &replayed.requests).as_bytes())?;
+        let drawn = if out.report { super::run::draw(record, folder)? } else { Vec::new() };
+        let mut paths = report::files::write(record, folder)?;
+        paths.push(path);
+        paths.extend(drawn.into_iter().next_back());
+        paths
+    };
+    if !out.quiet {
+        let names: Vec<String> =
+            paths.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+        terminal::say(&format!("wrote {}: {}", folder.display(), names.join(", ")));
     }
-    printer::print(record, out.format, &out.sink)
+    Ok(())
 }
 
 /// Tells a journal to a fresh policy.
@@ -279,11 +337,11 @@ mod tests {
     #[test]
     fn a_command_is_split_as_a_shell_would() {
         assert_eq!(
-            words("python3 'my worker.py' --a \"b c\"").ok().unwrap(),
+            words("--worker", "python3 'my worker.py' --a \"b c\"").ok().unwrap(),
             ["python3", "my worker.py", "--a", "b c"]
         );
-        assert!(words("a 'b").is_err() && words("  ").is_err());
-        assert_eq!(words("a ''").ok().unwrap(), ["a", ""]);
+        assert!(words("--worker", "a 'b").is_err() && words("--worker", "  ").is_err());
+        assert_eq!(words("--worker", "a ''").ok().unwrap(), ["a", ""]);
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod behaviour;
 mod corpus;
 mod decided;
 mod judge;
+#[cfg(feature = "live")]
+pub mod live;
 mod measure;
 mod text;
 mod tour;

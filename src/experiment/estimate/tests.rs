@@ -107,6 +107,7 @@ fn model(regime: Regime, classes: &[&str], phases: &[&str]) -> Model {
         faults: Vec::new(),
         objectives: Vec::new(),
         prices: Prices::default(),
+        targets: crate::model::target::Targets::default(),
     }
 }
 

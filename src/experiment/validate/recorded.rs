@@ -229,7 +229,7 @@ fn simulate(model: &Model, index: u64, races: Option<&Races>) -> Result<Tasks, B
 // ---- the recording ----------------------------------------------------------------------------------------------
 
 /// The keys of a workload's tasks, by id.
-fn keys(scenario: &RecordedScenario) -> BTreeMap<String, u64> {
+pub(in crate::experiment) fn keys(scenario: &RecordedScenario) -> BTreeMap<String, u64> {
     match &scenario.workload {
         RecordedWorkload::Open(rows) => {
             // A trace is in order of time, and of the file within an instant.
@@ -252,13 +252,7 @@ fn real_tasks(scenario: &RecordedScenario, run: &RecordedRun) -> Tasks {
     let keys = keys(scenario);
     let mut tasks = Tasks::default();
     for result in &run.results {
-        let outcome = match result.outcome.as_str() {
-            "ok" => Outcome::Ok,
-            "timeout" => Outcome::Timeout,
-            "crash" => Outcome::Crash,
-            "error" => Outcome::Error,
-            _ => Outcome::WriteError,
-        };
+        let outcome = outcome(&result.outcome);
         if let (Some(&key), Some(latency)) = (keys.get(&result.id), result.latency_ms) {
             tasks.ends.insert(key, (latency, outcome, result.attempts));
         }
@@ -267,8 +261,19 @@ fn real_tasks(scenario: &RecordedScenario, run: &RecordedRun) -> Tasks {
     tasks
 }
 
+/// The outcome that a recording names.
+pub(in crate::experiment) fn outcome(name: &str) -> Outcome {
+    match name {
+        "ok" => Outcome::Ok,
+        "timeout" => Outcome::Timeout,
+        "crash" => Outcome::Crash,
+        "error" => Outcome::Error,
+        _ => Outcome::WriteError,
+    }
+}
+
 /// The races of a run: how each write to a dying worker ended.
-fn races(scenario: &RecordedScenario, run: &RecordedRun) -> Races {
+pub(in crate::experiment) fn races(scenario: &RecordedScenario, run: &RecordedRun) -> Races {
     let keys = keys(scenario);
     let dying = run.attempts.iter().filter(|attempt| attempt.dispatched_to_dying);
     dying
@@ -290,9 +295,27 @@ pub fn model_of(
     run: Option<&RecordedRun>,
     seed: u64,
 ) -> Result<Model, String> {
+    model_with(scenario, constants, run, seed, (PRESET, &[]))
+}
+
+/// The preset that the recorded scheduler has.
+pub const PRESET: &str = "orchestrator-bridge";
+
+/// The model of a scenario under another preset and with other values: what someone might have believed of the
+/// scheduler.
+///
+/// # Errors
+/// Settings that have no model.
+pub fn model_with(
+    scenario: &RecordedScenario,
+    constants: &RecordedConstants,
+    run: Option<&RecordedRun>,
+    seed: u64,
+    (preset, overrides): (&str, &[model::Override]),
+) -> Result<Model, String> {
     let classes = scenario.workload.classes();
-    let text = model_text(scenario, constants, &classes, seed);
-    let loaded = model::load(&scenario.settings.name, &text, &NoFiles, &[]);
+    let text = model_text(scenario, constants, &classes, (seed, preset));
+    let loaded = model::load(&scenario.settings.name, &text, &NoFiles, overrides);
     let mut model = loaded.map_err(|faults| format!("{}\n{text}", faults.render(false)))?.model;
     model.sources[0].load = match &scenario.workload {
         RecordedWorkload::Closed(users) => Load::Script(script(users, &classes)),
@@ -309,6 +332,11 @@ pub fn model_of(
     Ok(model)
 }
 
+/// The model of a scenario as text, without its workload, which is that of the recording.
+pub fn text(scenario: &RecordedScenario, constants: &RecordedConstants, preset: &str) -> String {
+    model_text(scenario, constants, &scenario.workload.classes(), (1, preset))
+}
+
 struct NoFiles;
 
 impl model::Files for NoFiles {
@@ -321,7 +349,7 @@ fn model_text(
     scenario: &RecordedScenario,
     constants: &RecordedConstants,
     classes: &[String],
-    seed: u64,
+    (seed, preset): (u64, &str),
 ) -> String {
     let constant = |name: &str| constants.constants.get(name).copied().unwrap_or(0.0);
     let settings = &scenario.settings;
@@ -345,7 +373,7 @@ class = {first:?}
 arrivals = {{ rate = "1/s" }}
 
 [pool.workers]
-preset = "orchestrator-bridge"
+preset = {preset:?}
 slots = {slots}
 service_timeout = "{timeout}ms"
 retry = {{ max = {retries}, on = ["crash"], place = "head", turn = "{turn}ms" }}

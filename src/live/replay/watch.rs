@@ -295,7 +295,7 @@ impl Watch {
     }
 
     fn timeline(&self, end: Time) -> Timeline {
-        let mut width = self.bin.unwrap_or(Span::from_nanos((end.nanos() / BINS).max(1)));
+        let mut width = self.bin.unwrap_or(Span::from_nanos(end.nanos().div_ceil(BINS).max(1)));
         while end.nanos() / width.nanos() >= BINS_MOST {
             width = width + width;
         }

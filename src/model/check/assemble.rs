@@ -61,6 +61,7 @@ impl Checker<'_> {
         }
         let faults = self.scripted(root, &pools);
         let objectives = self.objectives(root, run.confidence);
+        let targets = self.targets(root);
         Model {
             name,
             description: root.word("description").unwrap_or("").into(),
@@ -74,6 +75,7 @@ impl Checker<'_> {
             faults,
             objectives,
             prices: prices(root),
+            targets,
         }
     }
 

@@ -226,6 +226,9 @@ impl Reader<'_, '_> {
                 set.push(Entry { key: format!("run.{key}"), ..entry.clone() });
             }
         }
+        for entry in root.table.table("target").map_or(&[][..], |target| &target.entries) {
+            set.push(Entry { key: format!("target.{}", entry.key), ..entry.clone() });
+        }
         for entry in root.table.table("prices").map_or(&[][..], |prices| &prices.entries) {
             set.push(Entry { key: format!("prices.{}", entry.key), ..entry.clone() });
         }

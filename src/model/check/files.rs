@@ -79,7 +79,7 @@ impl Checker<'_> {
         }
     }
 
-    fn bytes(&mut self, path: &str, place: Place) -> Option<Vec<u8>> {
+    pub(super) fn bytes(&mut self, path: &str, place: Place) -> Option<Vec<u8>> {
         let files: &dyn Files = self.files;
         match files.read(path) {
             Ok(bytes) => Some(bytes),

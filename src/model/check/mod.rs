@@ -19,6 +19,7 @@ mod range;
 mod regression;
 mod route;
 mod run;
+mod target;
 mod trace;
 mod unsupported;
 mod view;

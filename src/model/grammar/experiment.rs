@@ -1,6 +1,7 @@
 //! Experiment files: a model, what is changed in it, and what is asked of every point.
 
 use super::root::{OBJECTIVE, PRICES};
+use super::target::TARGET;
 use super::*;
 
 /// Any value; what it means is for the model to say.
@@ -66,6 +67,12 @@ pub(in crate::model) static EXPERIMENT: Table = Table {
             "[{ metric = \"latency_p95\", at_most = \"75s\" }]",
         ),
         key("prices", Kind::Table(&PRICES), "Prices in place of the model's.", "{ slot_hour = 0.05 }"),
+        key(
+            "target",
+            Kind::Table(&TARGET),
+            "Real schedulers for poolsim replay, each in place of the model's.",
+            "{ http = { url = \"http://127.0.0.1:8080\" } }",
+        ),
         key(
             "marks",
             Kind::Map { names: None, of: &SETTINGS },

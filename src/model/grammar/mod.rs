@@ -12,6 +12,7 @@ mod load;
 mod pool;
 mod root;
 mod schema;
+mod target;
 
 pub use schema::{experiment_schema, schema};
 
@@ -25,6 +26,7 @@ pub(super) use load::{
 };
 pub(super) use pool::{ADMISSION, BREAKDOWN, DISCIPLINE, POOL, POOL_RETRY, TRANSPORT, WORKER};
 pub(super) use root::{FAULT, OBJECTIVE, PHASE, PRICES, ROOT, RUN};
+pub(super) use target::{COMMAND, HTTP, HTTP_CLASS, TARGET};
 
 /// What names a text may refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,9 +294,10 @@ mod tests {
                 assert!(table.key(name).is_some(), "{}: {name}", table.title);
             }
         }
-        for table in
-            [&ROOT, &RUN, &PHASE, &OBJECTIVE, &CLASS, &SOURCE, &USERS, &POOL, &WORKER, &HOST, &CLIENT]
-        {
+        for table in [
+            &ROOT, &RUN, &PHASE, &OBJECTIVE, &CLASS, &SOURCE, &USERS, &POOL, &WORKER, &HOST, &CLIENT, &HTTP,
+            &COMMAND,
+        ] {
             check(table);
         }
         for tagged in [&DIST, &ARRIVALS, &BUDGET, &ADMISSION, &ROUTING, &DISCIPLINE, &FAULT] {

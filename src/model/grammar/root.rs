@@ -60,6 +60,12 @@ pub(in crate::model) static ROOT: Table = Table {
             "[{ metric = \"latency_p95\", at_most = \"90s\" }]",
         ),
         key("prices", Kind::Table(&PRICES), "Prices for cost figures.", "{ slot_hour = 0.05 }"),
+        key(
+            "target",
+            Kind::Table(&TARGET),
+            "Real schedulers for poolsim replay.",
+            "{ http = { url = \"http://127.0.0.1:8080\" } }",
+        ),
     ],
     forms: &[],
 };

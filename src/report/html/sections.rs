@@ -23,6 +23,7 @@ pub(super) fn all(record: &Record, charts: &[Chart]) -> Result<Vec<Section>, Pai
     let sections = [
         ("question", "The question", question(record)),
         ("verdicts", "Verdicts", verdicts(record)),
+        ("agreement", "What agrees, and what does not", agreement(record)),
         ("warnings", "Warnings", warnings(record)),
         ("charts", "Charts", pictures(charts)?),
         ("tables", "Figures", tables(record)),
@@ -101,6 +102,10 @@ fn verdicts(record: &Record) -> String {
     }
     text.push_str("</tbody></table></div>\n");
     text
+}
+
+fn agreement(record: &Record) -> String {
+    crate::report::agreement::tables(record).iter().map(html).collect()
 }
 
 fn warnings(record: &Record) -> String {

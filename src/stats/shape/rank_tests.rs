@@ -97,6 +97,13 @@ pub(super) fn kolmogorov_approximation(distance: f64, n: f64, m: f64) -> f64 {
     kolmogorov_tail((root + 0.12 + 0.11 / root) * distance)
 }
 
+/// Probability of so large a distance of a sample of `n` values from the law that it was drawn from, by the limit law with
+/// Stephens's correction.
+pub fn kolmogorov_of_one(distance: f64, n: f64) -> f64 {
+    let root = n.sqrt();
+    kolmogorov_tail((root + 0.12 + 0.11 / root) * distance)
+}
+
 /// `P(K > x)` of the Kolmogorov distribution: `2 sum (-1)^(k-1) exp(-2 k^2 x^2)`.
 pub(super) fn kolmogorov_tail(x: f64) -> f64 {
     // Below this the tail is 1 to fifteen digits and the series converges slowly.

@@ -1,0 +1,342 @@
+//! `poolsim compare`: two records, two models, or a recording and what simulates it, side by side.
+
+use super::args::{Format, RawCompare, RawRun};
+use super::checked::{self, Out};
+use super::exit::{Answer, Failure};
+use super::progress::Bar;
+use super::{interrupt, sweep, terminal};
+use crate::experiment::agreement::recording::{self, Believed, Made};
+use crate::experiment::agreement::{Agreement, Terms, explain, records};
+use crate::experiment::record::{GivenModel, Record, RecordError};
+use crate::experiment::validate::recorded;
+use crate::experiment::{self, Judgement};
+use crate::model::{Model, Override};
+use crate::report;
+use crate::stats::Equivalence;
+use crate::workload::recording::{self as recordings, RecordedConstants, RecordedScenario};
+use std::path::{Path, PathBuf};
+
+/// Compares, prints, writes files; answers with the verdict where one was asked for.
+///
+/// # Errors
+/// A [`Failure`].
+pub fn compare(args: &RawCompare) -> Result<Answer, Failure> {
+    interrupt::listen();
+    let asked = Asked::of(args)?;
+    let first = Input::of(&args.first, args)?;
+    let second = args.second.as_deref().map(|path| Input::of(path, args)).transpose()?;
+    let (record, judged) = match (first, second) {
+        (Input::Recordings(all), None) => (asked.recordings(args, &all)?, true),
+        (Input::Recordings(all), Some(Input::Model(model)))
+        | (Input::Model(model), Some(Input::Recordings(all))) => (asked.model(args, &all, &model)?, true),
+        (Input::Recordings(_), Some(_)) | (_, Some(Input::Recordings(_))) => {
+            let hint = "give the model file, or the recording alone";
+            return Err(Failure::new("a recording is compared with a model, not with a record", hint));
+        }
+        (_, None) => {
+            let hint = "name two records, two models, or one recorded scenario";
+            return Err(Failure::new(format!("{} has nothing to be compared with", args.first), hint));
+        }
+        (one, Some(two)) => {
+            (asked.records(args, one.record(args)?, two.record(args)?)?, args.margin.is_some())
+        }
+    };
+    let folder = sweep::folder_of(&asked.out, &format!("compare-{}", record.name));
+    sweep::deliver(&record, &asked.out, folder.as_deref())?;
+    let verdict = Equivalence::of_all(record.study.agreements.iter().map(|one| one.verdict));
+    Ok(match verdict.filter(|_| judged) {
+        None => Answer::Done,
+        Some(Equivalence::Equivalent) => Answer::Judged(Judgement::Met),
+        Some(Equivalence::Different) => Answer::Judged(Judgement::Missed),
+        Some(Equivalence::Undecided) => Answer::Judged(Judgement::Undecided),
+    })
+}
+
+/// What stands at a path.
+enum Input {
+    Record(Box<Record>, String),
+    Model(String),
+    Recordings(Vec<Recording>),
+}
+
+/// A recorded scenario with the delays measured beside it.
+struct Recording {
+    folder: PathBuf,
+    scenario: RecordedScenario,
+    constants: RecordedConstants,
+}
+
+impl Input {
+    fn of(path: &str, args: &RawCompare) -> Result<Input, Failure> {
+        let place = Path::new(path);
+        if !place.exists() {
+            return Err(Failure::new(
+                format!("could not read {path}: there is no such file or folder"),
+                "name a record.json, its folder, a model file, or a folder of recorded scenarios",
+            ));
+        }
+        if place.join("settings.toml").is_file() {
+            return Ok(Input::Recordings(vec![Recording::read(place, args)?]));
+        }
+        if place.join("scenarios").is_dir() {
+            return Recording::all(&place.join("scenarios"), args).map(Input::Recordings);
+        }
+        if place.extension().is_some_and(|ending| ending == "toml") {
+            return Ok(Input::Model(path.to_owned()));
+        }
+        let file = if place.is_dir() { place.join(report::files::RECORD) } else { place.to_owned() };
+        let record = Record::read(&file).map_err(|error| unreadable(&error, &file))?;
+        Ok(Input::Record(Box::new(record), path.to_owned()))
+    }
+
+    /// The record, made by a run where a model was named.
+    fn record(self, args: &RawCompare) -> Result<(Record, String), Failure> {
+        match self {
+            Input::Record(record, name) => Ok((*record, name)),
+            Input::Model(path) => {
+                let (model, given) = load(&path)?;
+                let bar = Bar::new(args.out.quiet);
+                Ok((experiment::run::run(&model, given, &bar)?, path))
+            }
+            Input::Recordings(_) => Err(Failure::new("a recording is no record", "")),
+        }
+    }
+}
+
+fn unreadable(error: &RecordError, file: &Path) -> Failure {
+    match error {
+        RecordError::Io { .. } => Failure::new(
+            format!("could not read {error}"),
+            "name a record.json, or the folder that `poolsim run` wrote",
+        ),
+        _ => Failure::new(format!("{}: {error}", file.display()), "is it a record of poolsim?"),
+    }
+}
+
+/// Loads a model as `poolsim run` does.
+fn load(path: &str) -> Result<(Model, experiment::Given), Failure> {
+    let raw = RawRun {
+        model: path.to_owned(),
+        seed: None,
+        replications: None,
+        precision: None,
+        horizon: None,
+        requests: None,
+        set: Vec::new(),
+        trace: None,
+        threads: None,
+        format: Format::Text,
+        out: None,
+        output: None,
+        no_report: true,
+        quiet: true,
+    };
+    super::run::load(&checked::run(raw)?)
+}
+
+impl Recording {
+    fn read(folder: &Path, args: &RawCompare) -> Result<Recording, Failure> {
+        let scenario =
+            recordings::read_scenario(|name| std::fs::read(folder.join(name)).ok()).map_err(|error| {
+                Failure::new(format!("{}: {error}", folder.display()), "is it a whole recording?")
+            })?;
+        Ok(Recording { constants: constants(folder, args)?, folder: folder.to_owned(), scenario })
+    }
+
+    fn all(folder: &Path, args: &RawCompare) -> Result<Vec<Recording>, Failure> {
+        let failed = |error: std::io::Error| {
+            Failure::new(format!("could not read {}: {error}", folder.display()), "is it a folder?")
+        };
+        let entries: Result<Vec<PathBuf>, _> =
+            std::fs::read_dir(folder).map_err(failed)?.map(|entry| entry.map(|entry| entry.path())).collect();
+        let mut folders = entries.map_err(failed)?;
+        folders.sort();
+        let name = |path: &Path| {
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        };
+        folders.retain(|path| {
+            path.is_dir() && args.only.as_ref().is_none_or(|only| name(path).contains(only.as_str()))
+        });
+        if folders.is_empty() {
+            let hint = "leave out --only to see all";
+            return Err(Failure::new(format!("no such scenario in {}", folder.display()), hint));
+        }
+        folders.iter().map(|folder| Recording::read(folder, args)).collect()
+    }
+}
+
+/// The delays measured with a recording: the file named, or the nearest above; none are nought.
+fn constants(folder: &Path, args: &RawCompare) -> Result<RecordedConstants, Failure> {
+    let near =
+        || folder.ancestors().take(3).map(|above| above.join("constants.toml")).find(|path| path.is_file());
+    let Some(path) = args.constants.as_ref().map(PathBuf::from).or_else(near) else {
+        if !args.out.quiet {
+            terminal::say(&format!("{}: no constants.toml; delays are taken for none", folder.display()));
+        }
+        let none = recordings::read_constants(b"[constants]\n");
+        return none.map_err(|error| Failure::new(error.to_string(), ""));
+    };
+    let bytes = std::fs::read(&path)
+        .map_err(|error| Failure::new(format!("could not read {}: {error}", path.display()), ""))?;
+    recordings::read_constants(&bytes).map_err(|error| {
+        Failure::new(format!("{}: {error}", path.display()), "see tests/data/orchestrator/constants.toml")
+    })
+}
+
+/// What was asked for.
+struct Asked {
+    terms: Terms,
+    seeds: u64,
+    preset: String,
+    overrides: Vec<Override>,
+    out: Out,
+    command: String,
+}
+
+impl Asked {
+    fn of(args: &RawCompare) -> Result<Asked, Failure> {
+        let share = |flag: &str, text: &Option<String>, usual: f64| {
+            text.as_ref().map_or(Ok(usual), |text| checked::share(flag, text))
+        };
+        let usual = Terms::default();
+        let terms = Terms {
+            margin: share("--margin", &args.margin, usual.margin)?,
+            floor_share: share("--margin-of-shares", &args.margin_of_shares, usual.floor_share)?,
+            confidence: share("--confidence", &args.confidence, usual.confidence)?,
+            ..usual
+        };
+        let seeds = args.seeds.unwrap_or(recording::SEEDS);
+        if seeds < 2 {
+            return Err(Failure::new("--seeds must be at least 2", "one run says nothing of chance"));
+        }
+        let set = |text: &String| checked::setting(text).map(|(path, value)| Override { path, value });
+        Ok(Asked {
+            terms,
+            seeds,
+            preset: args.preset.clone().unwrap_or_else(|| String::from(recorded::PRESET)),
+            overrides: args.set.iter().map(set).collect::<Result<_, _>>()?,
+            out: checked::out(&args.out),
+            command: command(args),
+        })
+    }
+
+    fn believed<'a>(&'a self, recording: &'a Recording) -> Believed<'a> {
+        Believed {
+            scenario: &recording.scenario,
+            constants: &recording.constants,
+            preset: &self.preset,
+            overrides: &self.overrides,
+        }
+    }
+
+    fn made(&self, name: String, folder: &Path) -> Made {
+        Made {
+            name,
+            model: GivenModel { file: folder.display().to_string(), text: String::new() },
+            seed: 1,
+            overrides: self.overrides.iter().map(|one| format!("{}={}", one.path, one.value)).collect(),
+            command: self.command.clone(),
+            ..Made::default()
+        }
+    }
+
+    /// Recordings against what simulates them.
+    fn recordings(&self, args: &RawCompare, all: &[Recording]) -> Result<Record, Failure> {
+        let failed = |error: String| {
+            Failure::new(error, "the settings of the scenario, or what is believed of it, have no model")
+        };
+        if let [one] = all {
+            let believed = self.believed(one);
+            let compared = recording::compare(&believed, &self.terms, self.seeds).map_err(failed)?;
+            let explained = args
+                .explain
+                .then(|| explain::explain(&believed, &self.terms, self.seeds))
+                .transpose()
+                .map_err(failed)?;
+            let text = recorded::text(&one.scenario, &one.constants, &self.preset);
+            let made = self.made(one.scenario.settings.name.clone(), &one.folder);
+            let model = GivenModel { text, ..made.model };
+            let made = Made { model, explained, parts: believed.parts(), ..made };
+            return Ok(recording::record(compared, &self.terms, made));
+        }
+        if args.explain {
+            let hint = "name one scenario's folder, or choose with --only";
+            return Err(Failure::new("--explain asks about one scenario", hint));
+        }
+        let mut agreements: Vec<Agreement> = Vec::new();
+        for one in all {
+            let compared =
+                recording::compare(&self.believed(one), &self.terms, self.seeds).map_err(failed)?;
+            let name = &one.scenario.settings.name;
+            let named = compared.agreements.into_iter();
+            agreements
+                .extend(named.map(|agreed| Agreement { how: format!("{name}, {}", agreed.how), ..agreed }));
+        }
+        let made = self.made(String::from("recordings"), Path::new(&args.first));
+        Ok(recording::record_of_all(agreements, &self.terms, made))
+    }
+
+    /// A model that someone wrote against a recording.
+    fn model(&self, args: &RawCompare, all: &[Recording], path: &str) -> Result<Record, Failure> {
+        let [one] = all else {
+            return Err(Failure::new(
+                "a model is compared with one scenario",
+                "name its folder, or use --only",
+            ));
+        };
+        if args.explain || args.preset.is_some() || !args.set.is_empty() {
+            let hint = "change the model file, or compare the recording alone";
+            return Err(Failure::new(
+                "--explain, --preset and --set are about the recording's own model",
+                hint,
+            ));
+        }
+        let (model, given) = load(path)?;
+        let compared = recording::against(&one.scenario, &model, &self.terms, self.seeds)
+            .map_err(|error| Failure::new(error, "give both the same classes"))?;
+        let made = self.made(format!("{} against {}", model.name, one.scenario.settings.name), &one.folder);
+        let classes = one.scenario.workload.classes();
+        let parts = experiment::record::Parts { classes, ..Default::default() };
+        let made = Made { model: given.model, seed: model.run.seed, parts, ..made };
+        Ok(recording::record(compared, &self.terms, made))
+    }
+
+    fn records(
+        &self,
+        args: &RawCompare,
+        (one, first): (Record, String),
+        (two, second): (Record, String),
+    ) -> Result<Record, Failure> {
+        if args.explain || args.preset.is_some() || !args.set.is_empty() || args.seeds.is_some() {
+            let hint = "name a recorded scenario, or leave them out";
+            return Err(Failure::new("--explain, --preset, --set and --seeds are about recordings", hint));
+        }
+        let (first, second) =
+            if first == second { (format!("{first} (1)"), format!("{second} (2)")) } else { (first, second) };
+        let pair = ((first.as_str(), &one), (second.as_str(), &two));
+        let agreements =
+            records::compare(pair.0, pair.1, &self.terms).map_err(|(text, hint)| Failure::new(text, hint))?;
+        Ok(records::record(pair.0, pair.1, agreements, &self.terms, self.command.clone()))
+    }
+}
+
+/// The command that repeats the comparison.
+fn command(args: &RawCompare) -> String {
+    let mut words = vec![String::from("poolsim"), String::from("compare"), args.first.clone()];
+    words.extend(args.second.clone());
+    let mut flag = |name: &str, value: Option<String>| {
+        words.extend(value.into_iter().flat_map(|value| [format!("--{name}"), value]));
+    };
+    flag("margin", args.margin.clone());
+    flag("margin-of-shares", args.margin_of_shares.clone());
+    flag("confidence", args.confidence.clone());
+    flag("seeds", args.seeds.map(|n| n.to_string()));
+    flag("preset", args.preset.clone());
+    args.set.iter().for_each(|one| flag("set", Some(one.clone())));
+    flag("constants", args.constants.clone());
+    flag("only", args.only.clone());
+    if args.explain {
+        words.push(String::from("--explain"));
+    }
+    words.iter().map(|word| checked::quoted(word)).collect::<Vec<_>>().join(" ")
+}

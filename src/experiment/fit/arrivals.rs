@@ -1,0 +1,228 @@
+//! Laws of arrivals: a constant rate, a rate that changes in steps, gaps of another law, or a rate that jumps.
+//!
+//! All are fitted by maximum likelihood of the same instants, so AIC compares them. Whether the best one fits at all is
+//! asked of its residuals: the integral of its rate from one arrival to the next is exponential of mean 1 and
+//! independent if the law is true (time rescaling, Brown et al. 2002).
+//!
+//! Sources: Cox & Lewis (1966); Rydén (1994) for the likelihood of the Markov-modulated process.
+
+use crate::stats::equivalence::student_tail;
+use crate::stats::shape;
+use crate::workload::Distribution;
+use libm::{exp, log};
+
+/// A process of arrivals.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Process {
+    /// Poisson at one rate, per second.
+    Poisson(f64),
+    /// Poisson at rates that hold from their instants on.
+    Steps(Vec<(f64, f64)>),
+    /// Independent gaps.
+    Renewal(Distribution),
+    /// Poisson at one of two rates, with mean stays in seconds.
+    Modulated([f64; 2], [f64; 2]),
+}
+
+/// A process fitted to instants.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Its name.
+    pub name: &'static str,
+    /// It.
+    pub process: Process,
+    /// Akaike's criterion.
+    pub aic: f64,
+}
+
+/// What was fitted to the arrivals.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArrivalFit {
+    /// Mean rate, per second.
+    pub rate: f64,
+    /// Coefficient of variation of the gaps: 1 for Poisson.
+    pub gap_cv: f64,
+    /// Processes by AIC, but Poisson first where nothing is better by more than 2.
+    pub candidates: Vec<Candidate>,
+    /// Probability of the residuals' distribution if the best were true (approximate: its parameters were fitted).
+    pub p_shape: f64,
+    /// Probability of their correlation from one to the next.
+    pub p_order: f64,
+}
+
+impl ArrivalFit {
+    /// The process to use.
+    pub fn best(&self) -> &Process {
+        &self.candidates[0].process
+    }
+}
+
+/// Shortest gap: recorders round.
+const GAP_MIN: f64 = 1e-6;
+
+/// Arrivals to which the dearest likelihood is fitted.
+const MODULATED_MAX: usize = 20_000;
+
+/// Fits every process to ascending instants, of which there are at least two.
+pub fn fit(times: &[f64]) -> ArrivalFit {
+    let gaps: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]).max(GAP_MIN)).collect();
+    let span: f64 = gaps.iter().sum::<f64>().max(GAP_MIN);
+    let n = gaps.len() as f64;
+    let rate = n / span;
+    let mean = span / n;
+    let variance = gaps.iter().map(|gap| (gap - mean) * (gap - mean)).sum::<f64>() / (n - 1.0).max(1.0);
+    let poisson = 2.0 - 2.0 * (n * log(rate) - n);
+    let mut candidates = vec![Candidate { name: "Poisson", process: Process::Poisson(rate), aic: poisson }];
+    candidates.extend(steps(times));
+    candidates.extend(renewal(&gaps));
+    candidates.extend(modulated(&gaps, rate));
+    candidates.sort_by(|a, b| a.aic.total_cmp(&b.aic));
+    // More parameters must be better by more than luck (2: Burnham & Anderson 2002).
+    let simplest = candidates.iter().position(|one| one.name == "Poisson").unwrap_or(0);
+    if candidates[simplest].aic <= candidates[0].aic + 2.0 {
+        candidates[..=simplest].rotate_right(1);
+    }
+    let residuals = residuals(&candidates[0].process, times, &gaps);
+    let mut sorted = residuals.clone();
+    sorted.sort_by(f64::total_cmp);
+    let count = sorted.len() as f64;
+    let gap = sorted.iter().enumerate().fold(0.0f64, |gap, (k, x)| {
+        let law = -libm::expm1(-x);
+        gap.max((law - k as f64 / count).abs()).max((law - (k as f64 + 1.0) / count).abs())
+    });
+    let p_shape = shape::kolmogorov_of_one(gap, count);
+    ArrivalFit { rate, gap_cv: variance.sqrt() / mean, candidates, p_shape, p_order: order(&residuals) }
+}
+
+/// Two-sided probability of the correlation of neighbours.
+fn order(residuals: &[f64]) -> f64 {
+    let n = residuals.len() as f64;
+    let mean = residuals.iter().sum::<f64>() / n;
+    let variance: f64 = residuals.iter().map(|x| (x - mean) * (x - mean)).sum();
+    let product: f64 = residuals.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
+    let z = if variance > 0.0 { product / variance * n.sqrt() } else { 0.0 };
+    (2.0 * student_tail(z.abs(), f64::INFINITY)).min(1.0)
+}
+
+/// Equal stretches, as many as AIC pays for.
+fn steps(times: &[f64]) -> Option<Candidate> {
+    let (start, end) = (times[0], times[times.len() - 1]);
+    let with = |count: usize| {
+        let width = (end - start) / count as f64;
+        let mut counts = vec![0.0f64; count];
+        for time in &times[1..] {
+            counts[(((time - start) / width) as usize).min(count - 1)] += 1.0;
+        }
+        let likelihood: f64 =
+            counts.iter().map(|n| if *n > 0.0 { n * log(n / width) - n } else { 0.0 }).sum();
+        let steps = counts.iter().enumerate().map(|(k, n)| (k as f64 * width, n / width)).collect();
+        Candidate {
+            name: "Poisson with a rate in steps",
+            process: Process::Steps(steps),
+            aic: 2.0 * count as f64 - 2.0 * likelihood,
+        }
+    };
+    let counts =
+        [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64].into_iter().filter(|count| times.len() >= 20 * count);
+    counts.filter(|_| end > start).map(with).min_by(|a, b| a.aic.total_cmp(&b.aic))
+}
+
+/// Gaps of the best family that is no exponential.
+fn renewal(gaps: &[f64]) -> Option<Candidate> {
+    let fitted = super::demand::families(gaps);
+    let best = fitted.into_iter().find(|one| one.family != "exponential")?;
+    Some(Candidate { name: "renewal", process: Process::Renewal(best.law), aic: best.aic })
+}
+
+/// Two rates and two stays.
+fn modulated(gaps: &[f64], rate: f64) -> Option<Candidate> {
+    if gaps.len() < 100 {
+        return None;
+    }
+    let used = &gaps[..gaps.len().min(MODULATED_MAX)];
+    // Logarithms of the two rates and the two stays, started where a window of ten arrivals looks slow or fast.
+    let mut best = [log(rate * 0.5), log(rate * 2.0), log(20.0 / rate), log(20.0 / rate)];
+    let score = |x: &[f64; 4]| filter(used, [exp(x[0]), exp(x[1])], [exp(x[2]), exp(x[3])], &mut |_| {});
+    let mut value = score(&best);
+    let mut step = 1.0;
+    while step > 0.02 {
+        let mut moved = false;
+        for place in 0..4 {
+            for sign in [step, -step] {
+                let mut next = best;
+                next[place] += sign;
+                let found = score(&next);
+                if found > value {
+                    (best, value, moved) = (next, found, true);
+                }
+            }
+        }
+        if !moved {
+            step /= 2.0;
+        }
+    }
+    // Fitted to a part, it counts for the whole by its mean.
+    let likelihood = value * gaps.len() as f64 / used.len() as f64;
+    let process = Process::Modulated([exp(best[0]), exp(best[1])], [exp(best[2]), exp(best[3])]);
+    likelihood.is_finite().then_some(Candidate {
+        name: "Markov-modulated",
+        process,
+        aic: 8.0 - 2.0 * likelihood,
+    })
+}
+
+/// The log-likelihood of a process with two states; `see` gets the probability of a longer gap each time.
+fn filter(gaps: &[f64], rates: [f64; 2], stays: [f64; 2], see: &mut dyn FnMut(f64)) -> f64 {
+    let (out, back) = (1.0 / stays[0], 1.0 / stays[1]);
+    let (first, last) = (-(out + rates[0]), -(back + rates[1]));
+    let (middle, half) = ((first + last) / 2.0, (first - last) / 2.0);
+    let root = (half * half + out * back).sqrt().max(1e-300);
+    // What an arrival finds: states in proportion to stay times rate.
+    let weight = [stays[0] * rates[0], stays[1] * rates[1]];
+    let mut state = [weight[0] / (weight[0] + weight[1]), weight[1] / (weight[0] + weight[1])];
+    let mut sum = 0.0;
+    for gap in gaps {
+        // exp of a two by two matrix in closed form.
+        let (up, down) = (exp((middle + root) * gap), exp((middle - root) * gap));
+        let (even, odd) = ((up + down) / 2.0, (up - down) / 2.0 / root);
+        let to = [
+            state[0] * (even + odd * half) + state[1] * odd * back,
+            state[0] * odd * out + state[1] * (even - odd * half),
+        ];
+        see(to[0] + to[1]);
+        let arrived = [to[0] * rates[0], to[1] * rates[1]];
+        let density = arrived[0] + arrived[1];
+        if density.is_nan() || density <= 0.0 {
+            return f64::NEG_INFINITY;
+        }
+        sum += log(density);
+        state = [arrived[0] / density, arrived[1] / density];
+    }
+    sum
+}
+
+/// The integrals of the rate between arrivals.
+fn residuals(process: &Process, times: &[f64], gaps: &[f64]) -> Vec<f64> {
+    let of_tail = |tail: f64| -log(tail.clamp(1e-300, 1.0));
+    match process {
+        Process::Poisson(rate) => gaps.iter().map(|gap| gap * rate).collect(),
+        Process::Renewal(law) => gaps.iter().map(|gap| of_tail(1.0 - law.cdf(*gap))).collect(),
+        Process::Steps(steps) => {
+            let total = |time: f64| {
+                let mut sum = 0.0;
+                for (index, (from, rate)) in steps.iter().enumerate() {
+                    let to = steps.get(index + 1).map_or(f64::INFINITY, |next| next.0);
+                    sum += rate * (time.min(to) - from).max(0.0);
+                }
+                sum
+            };
+            let totals: Vec<f64> = times.iter().map(|time| total(time - times[0])).collect();
+            totals.windows(2).map(|pair| pair[1] - pair[0]).collect()
+        }
+        Process::Modulated(rates, stays) => {
+            let mut list = Vec::with_capacity(gaps.len());
+            filter(gaps, *rates, *stays, &mut |tail| list.push(of_tail(tail)));
+            list
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Which jobs an adapter has, and what it said that cannot be: each job has one end whatever is said.
+
+use super::protocol::JobEvent;
+use crate::live::target::{AttemptId, Report, What};
+use crate::outcome::Outcome;
+use crate::time::{Span, Time};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::mpsc::Sender;
+
+/// The jobs under way, and the faults so far.
+pub(super) struct Book {
+    reports: Sender<Report>,
+    /// When each job was last heard of: what is said of it cannot be older.
+    jobs: BTreeMap<AttemptId, Time>,
+    /// Highest number of a job so far: a lower one that is not under way has ended.
+    highest: Option<AttemptId>,
+    faults: BTreeMap<Fault, (u64, String)>,
+}
+
+/// What an adapter can do wrong without spoiling the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fault {
+    /// A line that is none of the protocol's.
+    Line,
+    /// An event of a job that was never given to it.
+    Stranger,
+    /// An event of a job that has ended.
+    AfterEnd,
+    /// An instant before the job's last event, or in the future.
+    Instant,
+}
+
+impl Book {
+    pub(super) fn new(reports: Sender<Report>) -> Book {
+        Book { reports, jobs: BTreeMap::new(), highest: None, faults: BTreeMap::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    /// A job is given to the adapter.
+    pub(super) fn enter(&mut self, id: AttemptId, at: Time) {
+        self.jobs.insert(id, at);
+        self.highest = self.highest.max(Some(id));
+    }
+
+    /// Passes on what was said of a job. `said` is the adapter's instant, `heard` ours, and `slack` how well the
+    /// clocks are known to each other.
+    pub(super) fn event(
+        &mut self,
+        id: AttemptId,
+        event: JobEvent,
+        said: Option<Time>,
+        heard: Time,
+        slack: Span,
+    ) {
+        let Some(last) = self.jobs.get_mut(&id) else {
+            let fault = if Some(id) <= self.highest { Fault::AfterEnd } else { Fault::Stranger };
+            return self.fault(fault, format!("job {id}: {event:?}"));
+        };
+        let at = said.unwrap_or(heard).clamp(*last, heard.max(*last));
+        let wrong = said.is_none_or(|said| said.nanos().abs_diff(at.nanos()) > TOLERATED + slack.nanos());
+        *last = at;
+        if wrong {
+            self.fault(Fault::Instant, format!("job {id}: {event:?}"));
+        }
+        let what = match event {
+            JobEvent::Queued => What::Queued { id },
+            JobEvent::Started { worker, dying } => What::Started { id, worker, dying },
+            JobEvent::Retried(outcome) => What::Retried { id, outcome },
+            JobEvent::Ended { outcome, detail } => {
+                self.jobs.remove(&id);
+                What::Ended { id, outcome, detail }
+            }
+        };
+        self.report(at, what);
+    }
+
+    /// Ends everything that is under way.
+    pub(super) fn end_all(&mut self, outcome: Outcome, detail: &str, at: Time) {
+        for (id, last) in std::mem::take(&mut self.jobs) {
+            let what = What::Ended { id, outcome, detail: detail.to_owned() };
+            self.report(at.max(last), what);
+        }
+    }
+
+    /// Passes a report on.
+    pub(super) fn report(&self, at: Time, what: What) {
+        // Nobody listens any more when the replay was given up.
+        let _ = self.reports.send(Report { at, what });
+    }
+
+    /// Counts a fault; the first of each kind is kept to be shown.
+    pub(super) fn fault(&mut self, fault: Fault, example: String) {
+        self.faults.entry(fault).or_insert((0, example)).0 += 1;
+    }
+
+    /// What the adapter did wrong.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let remark = |(fault, (count, first)): (&Fault, &(u64, String))| {
+            format!("the adapter's fault, {count} times: {fault}; the first was {first}")
+        };
+        self.faults.iter().map(remark).collect()
+    }
+}
+
+/// An instant may be wrong by so many nanoseconds, beyond what the clocks allow, without a word.
+const TOLERATED: u64 = 2_000_000;
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fault::Line => "a line that is none of the protocol's",
+            Fault::Stranger => "an event of a job that it was never given",
+            Fault::AfterEnd => "an event of a job that had ended",
+            Fault::Instant => "an instant in the future or out of order",
+        })
+    }
+}

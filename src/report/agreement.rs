@@ -1,0 +1,193 @@
+//! Two worlds or two records side by side: the answer in a sentence, and tables of figures, requests, causes, inputs.
+
+use super::figure;
+use super::table::Table;
+use super::words;
+use crate::experiment::Unit;
+use crate::experiment::agreement::explain::Explained;
+use crate::experiment::agreement::records::{InputChange, effect};
+use crate::experiment::agreement::{Agreed, Agreement};
+use crate::experiment::record::Record;
+use crate::stats::{Equivalence, Estimate};
+
+/// Most figures of a table that is meant to be read.
+const ROWS_MAX: usize = 40;
+
+/// The answer of a comparison; `None` for other records.
+pub fn answer(record: &Record) -> Option<String> {
+    let all = &record.study.agreements;
+    let verdict = Equivalence::of_all(all.iter().map(|one| one.verdict))?;
+    let count = |wanted| all.iter().map(|one| one.count(wanted)).sum::<usize>();
+    let (same, other, open) =
+        (count(Equivalence::Equivalent), count(Equivalence::Different), count(Equivalence::Undecided));
+    let pair = all.first().map_or_else(String::new, |one| format!("{} and {}", one.first, one.second));
+    let total = same + other + open;
+    let head = if record.points.len() == 2 && record.points[0].fingerprint == record.points[1].fingerprint {
+        String::from("the same results to the last bit")
+    } else {
+        verdict.word().to_owned()
+    };
+    Some(format!(
+        "{}: {pair}: {head} ({same} of {total} figures equivalent, {other} different, {open} undecided)",
+        record.name
+    ))
+}
+
+/// Every table of a comparison.
+pub fn tables(record: &Record) -> Vec<Table> {
+    let study = &record.study;
+    let mut tables = Vec::new();
+    tables.extend(inputs(&study.inputs, study.agreements.first()));
+    tables.extend(study.explained.as_ref().map(explained));
+    if study.agreements.len() > 1 {
+        tables.push(summary(&study.agreements));
+    }
+    // Of many comparisons only what needs reading: the page has the rest.
+    let many = study.agreements.len() > 4;
+    for agreement in study.agreements.iter().filter(|one| !many || one.verdict != Equivalence::Equivalent) {
+        tables.extend(requests(agreement));
+        tables.push(figures(agreement));
+    }
+    tables
+}
+
+/// A figure with its interval; what did not scatter stands alone.
+fn interval(unit: Unit, estimate: &Estimate) -> String {
+    if estimate.half_width() <= 1e-9 * estimate.value.abs() {
+        return figure::plain(unit, estimate.value);
+    }
+    figure::with_interval(unit, estimate)
+}
+
+/// One row for each comparison.
+fn summary(agreements: &[Agreement]) -> Table {
+    let row = |one: &Agreement| {
+        let count = |wanted| one.count(wanted).to_string();
+        let outcomes = one.requests.as_ref();
+        vec![
+            one.how.clone(),
+            one.verdict.word().to_owned(),
+            count(Equivalence::Equivalent),
+            count(Equivalence::Different),
+            count(Equivalence::Undecided),
+            outcomes.map_or_else(String::new, |found| figure::plain(Unit::Ratio, found.same_outcome.value)),
+            outcomes.map_or_else(String::new, |found| figure::plain(Unit::Seconds, found.distance_p50)),
+        ]
+    };
+    Table {
+        title: String::from("In all"),
+        header: [
+            "comparison",
+            "verdict",
+            "equivalent",
+            "different",
+            "undecided",
+            "same outcome",
+            "distance of a request, median",
+        ]
+        .map(String::from)
+        .to_vec(),
+        rows: agreements.iter().map(row).collect(),
+        labels: 2,
+    }
+}
+
+fn inputs(changes: &[InputChange], agreement: Option<&Agreement>) -> Option<Table> {
+    let agreement = agreement.filter(|_| !changes.is_empty())?;
+    let value = |value: &Option<String>| value.clone().unwrap_or_else(|| String::from("(not set)"));
+    let row = |change: &InputChange| vec![change.path.clone(), value(&change.first), value(&change.second)];
+    Some(Table {
+        title: String::from("What changed in the input"),
+        header: vec![String::from("value"), agreement.first.clone(), agreement.second.clone()],
+        rows: changes.iter().map(row).collect(),
+        labels: 3,
+    })
+}
+
+fn explained(explained: &Explained) -> Table {
+    let row = |one: &crate::experiment::agreement::explain::Closing| {
+        vec![
+            one.semantic.clone(),
+            one.change.clone(),
+            figure::plain(Unit::Ratio, one.share),
+            interval(Unit::Number, &one.closes),
+            String::from(if one.sure {
+                "closes"
+            } else if one.closes.high < 0.0 {
+                "widens"
+            } else {
+                "cannot be told"
+            }),
+        ]
+    };
+    let gap = interval(Unit::Number, &explained.gap);
+    Table {
+        title: format!(
+            "What would close the gap of {gap} (1: what does not matter), over {} seeds",
+            explained.seeds
+        ),
+        header: ["semantic", "changed", "of the gap", "closes", "answer"].map(String::from).to_vec(),
+        rows: explained.closings.iter().map(row).collect(),
+        labels: 2,
+    }
+}
+
+fn requests(agreement: &Agreement) -> Option<Table> {
+    let found = agreement.requests.as_ref()?;
+    let row = |what: &str, text: String| vec![what.to_owned(), text];
+    let share = |estimate: &Estimate| interval(Unit::Ratio, estimate);
+    Some(Table {
+        title: format!("Request by request ({})", agreement.how),
+        header: vec![String::from("figure"), String::from("value")],
+        rows: vec![
+            row("requests in both", figure::grouped(found.pairs)),
+            row("in one alone", figure::grouped(found.alone)),
+            row("same outcome", share(&found.same_outcome)),
+            row("as many hand-overs", share(&found.same_hand_overs)),
+            row("latency within the margin", share(&found.within_margin)),
+            row("distance of latencies, median", figure::plain(Unit::Seconds, found.distance_p50)),
+            row("distance of latencies, 95th percentile", figure::plain(Unit::Seconds, found.distance_p95)),
+        ],
+        labels: 1,
+    })
+}
+
+fn figures(agreement: &Agreement) -> Table {
+    let mut ordered: Vec<&Agreed> = agreement.figures.iter().collect();
+    // The worst first: what is read is what needs reading.
+    ordered.sort_by(|a, b| b.verdict.cmp(&a.verdict).then(effect(b).total_cmp(&effect(a))));
+    let left = ordered.len().saturating_sub(ROWS_MAX);
+    let value =
+        |unit: Unit, value: Option<f64>| value.map_or_else(String::new, |value| figure::plain(unit, value));
+    let row = |one: &&Agreed| {
+        let estimate = &one.difference;
+        let difference = if estimate.low.is_finite() && estimate.high.is_finite() {
+            interval(one.unit, estimate)
+        } else if estimate.value.is_finite() {
+            format!("{} (no interval)", figure::plain(one.unit, estimate.value))
+        } else {
+            String::new()
+        };
+        vec![
+            format!("{}{}", one.metric, words::scope(&one.scope)),
+            one.verdict.word().to_owned(),
+            value(one.unit, one.first),
+            value(one.unit, one.second),
+            difference,
+            format!("±{}", figure::plain(one.unit, one.margin)),
+        ]
+    };
+    let more = if left > 0 {
+        format!(", the {ROWS_MAX} with the largest effect of {}", ordered.len())
+    } else {
+        String::new()
+    };
+    Table {
+        title: format!("{} against {} ({}){more}", agreement.second, agreement.first, agreement.how),
+        header: ["metric", "verdict", &agreement.first, &agreement.second, "difference", "margin"]
+            .map(String::from)
+            .to_vec(),
+        rows: ordered.iter().take(ROWS_MAX).map(row).collect(),
+        labels: 2,
+    }
+}

@@ -1,0 +1,151 @@
+//! `poolsim compare`: recordings of the real scheduler against their simulation, the dying window found without being
+//! told, and records against each other.
+
+use poolsim::experiment::agreement::recording::{self, Believed};
+use poolsim::experiment::agreement::{Agreement, Terms, explain};
+use poolsim::experiment::validate::recorded::PRESET;
+use poolsim::stats::Equivalence;
+use poolsim::workload::recording::{self as recordings, RecordedConstants, RecordedScenario};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/orchestrator")
+}
+
+fn constants() -> RecordedConstants {
+    recordings::read_constants(&std::fs::read(folder().join("constants.toml")).unwrap()).unwrap()
+}
+
+fn scenario(name: &str) -> RecordedScenario {
+    let place = folder().join("scenarios").join(name);
+    recordings::read_scenario(|file| std::fs::read(place.join(file)).ok()).unwrap()
+}
+
+fn compared(name: &str, preset: &str) -> Vec<Agreement> {
+    let (scenario, constants) = (scenario(name), constants());
+    let believed = Believed { scenario: &scenario, constants: &constants, preset, overrides: &[] };
+    recording::compare(&believed, &Terms::default(), 20).unwrap().agreements
+}
+
+#[test]
+fn what_leaves_nothing_to_chance_is_judged_equivalent() {
+    for name in ["grid_p4_long", "grid_p8_long", "spike_p6", "error10_p4", "slowstart_p4", "freeze_p4"] {
+        let agreements = compared(name, PRESET);
+        let [only] = agreements.as_slice() else { panic!("{name}: {} comparisons", agreements.len()) };
+        let open: Vec<_> = only.figures.iter().filter(|one| one.verdict != Equivalence::Equivalent).collect();
+        assert_eq!(only.count(Equivalence::Different), 0, "{name}: {open:#?}");
+        // Two runs cannot tell every quantile of every class; whatever is about all requests they can.
+        let whole = open.iter().filter(|one| one.scope.class.is_none()).count();
+        assert!(whole == 0 && open.len() <= 3, "{name}: {open:#?}");
+        let requests = only.requests.as_ref().unwrap();
+        assert_eq!((requests.same_outcome.value, requests.alone), (1.0, 0), "{name}");
+        assert!(requests.distance_p50 < 0.008, "{name}: {}", requests.distance_p50);
+    }
+}
+
+#[test]
+fn where_chance_decides_nothing_is_called_different_and_much_stays_open() {
+    for name in ["grid_p2_short", "grid_p6_short", "hang2_p6", "closed_12vu_p6"] {
+        let agreements = compared(name, PRESET);
+        assert_eq!(agreements.len(), 2, "{name}");
+        for agreement in &agreements {
+            let wrong: Vec<_> =
+                agreement.figures.iter().filter(|one| one.verdict == Equivalence::Different).collect();
+            assert!(wrong.is_empty(), "{name}, {}: {wrong:#?}", agreement.how);
+        }
+        assert!(agreements[1].count(Equivalence::Undecided) > 0, "{name}: few runs cannot tell everything");
+    }
+}
+
+#[test]
+fn without_the_dying_window_recordings_under_time_outs_are_different() {
+    for name in ["grid_p2_short", "grid_p6_short"] {
+        let agreements = compared(name, "orchestrator-bridge-fixed");
+        assert!(agreements.iter().all(|one| one.verdict == Equivalence::Different), "{name}");
+        let retries = agreements[0].figures.iter().find(|one| one.metric == "prob_retry").unwrap();
+        assert_eq!(retries.verdict, Equivalence::Different, "{name}: {retries:?}");
+    }
+}
+
+fn explained(name: &str, preset: &str) -> explain::Explained {
+    let (scenario, constants) = (scenario(name), constants());
+    let believed = Believed { scenario: &scenario, constants: &constants, preset, overrides: &[] };
+    explain::explain(&believed, &Terms::default(), 12).unwrap()
+}
+
+#[test]
+fn the_dying_window_is_found_without_being_told() {
+    for name in ["grid_p2_short", "grid_p6_short", "hang2_p6"] {
+        let found = explained(name, "orchestrator-bridge-fixed");
+        let best = &found.closings[0];
+        assert_eq!((best.semantic.as_str(), best.change.as_str()), ("dying window", "switched on"), "{name}");
+        assert!(best.sure && best.share > 0.4, "{name}: {best:?}");
+        let second = &found.closings[1];
+        assert!(best.closes.value > 1.3 * second.closes.value, "{name}: {best:?}, {second:?}");
+    }
+}
+
+#[test]
+fn a_faithful_model_is_not_explained_away() {
+    let found = explained("grid_p6_short", PRESET);
+    let window = found.closings.iter().find(|one| one.semantic == "dying window").unwrap();
+    assert_eq!(window.change, "switched off");
+    assert!(window.closes.high < 0.0, "{window:?}");
+    // What is left is noise, less than one margin on average, and no change closes it.
+    assert!(found.gap.value < 0.5, "{:?}", found.gap);
+    assert!(found.closings.iter().all(|one| one.closes.low < 0.15), "{:?}", found.closings);
+}
+
+fn poolsim(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_poolsim")).args(args).current_dir(folder).output().unwrap()
+}
+
+#[test]
+fn two_records_are_compared_by_input_and_output() {
+    let place = std::env::temp_dir().join(format!("poolsim-compare-{}", std::process::id()));
+    std::fs::create_dir_all(&place).unwrap();
+    let model = "name = \"pool\"\nrun = { horizon = \"20m\", replications = 8 }\n\
+                 class.short = { demand = { dist = \"exponential\", mean = \"2s\" } }\n\
+                 pool.main = { slots = SLOTS }\n\
+                 source.web = { pool = \"main\", class = \"short\", arrivals = { rate = \"1.2/s\" } }\n";
+    for (name, slots) in [("a", "4"), ("b", "5")] {
+        std::fs::write(place.join(format!("{name}.toml")), model.replace("SLOTS", slots)).unwrap();
+        let run = poolsim(&place, &["run", &format!("{name}.toml"), "-q", "--no-report", "--output", name]);
+        assert!(run.status.success(), "{run:?}");
+    }
+    let ask = |args: &[&str]| {
+        let done = poolsim(&place, &[&["compare"], args, &["--output", "none"]].concat());
+        let text = String::from_utf8_lossy(&done.stdout).into_owned();
+        (done.status.code(), text, String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    let (code, text, _) = ask(&["a", "b"]);
+    assert_eq!(code, Some(0));
+    assert!(text.contains("pool.main.slots  4  5") && text.contains("mean_wait"), "{text}");
+    let (code, text, _) = ask(&["a", "b", "--margin", "5%", "--format", "markdown"]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("| pool.main.slots | 4 | 5 |"), "{text}");
+    let (code, text, _) = ask(&["a", "a", "--margin", "5%"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("the same results to the last bit"), "{text}");
+    // The models themselves do as well as their records.
+    let same = |text: String| text.replace("b.toml", "b");
+    let [record, model] = ["b", "b.toml"].map(|second| ask(&["a.toml", second, "--format", "json"]).1);
+    assert_eq!(same(record), same(model));
+    for (args, words) in [
+        (&["a", "nowhere"][..], "there is no such file"),
+        (&["a"][..], "nothing to be compared with"),
+        (&["a", "b.toml", "--explain"][..], "about recordings"),
+        (&["a", "b", "--margin", "7"][..], "not a share"),
+    ] {
+        let (code, _, said) = ask(args);
+        assert_eq!(code, Some(2), "{args:?}");
+        assert!(said.contains(words), "{args:?}: {said}");
+    }
+    std::fs::write(place.join("other.json"), "{\"schema\": \"poolsim.record/9\"}").unwrap();
+    let (code, _, said) = ask(&["a", "other.json"]);
+    assert!(code == Some(2) && said.contains("poolsim.record/9"), "{said}");
+    let (code, text, _) = ask(&[folder().join("scenarios/grid_p8_long").to_str().unwrap()]);
+    assert!(matches!(code, Some(0 | 3)) && text.contains("same outcome"), "{code:?} {text}");
+    std::fs::remove_dir_all(&place).unwrap();
+}

@@ -1,0 +1,188 @@
+//! Laws and processes that are known, recovered from samples of them.
+
+use poolsim::experiment::fit::arrivals::{self, Process};
+use poolsim::experiment::fit::predict::{draw, predict};
+use poolsim::experiment::fit::read::{Columns, read};
+use poolsim::experiment::fit::text::{self, About};
+use poolsim::experiment::fit::{Recording, Row, demand, fit};
+use poolsim::model;
+use poolsim::outcome::Outcome;
+use poolsim::random::{Purpose, Stream, Streams};
+use poolsim::workload::Distribution;
+
+fn stream(seed: u64) -> Stream {
+    Streams::new(91, seed).stream(Purpose::Search, 0)
+}
+
+fn sample(law: &Distribution, n: usize, seed: u64) -> Vec<f64> {
+    let mut stream = stream(seed);
+    (0..n).map(|_| law.quantile(stream.unit_positive().min(1.0 - 1e-12))).collect()
+}
+
+#[test]
+fn every_family_is_found_again() {
+    let laws = [
+        ("exponential", Distribution::Exponential { mean: 3.0 }),
+        ("gamma", Distribution::Gamma { shape: 4.0, scale: 0.5 }),
+        ("lognormal", Distribution::Lognormal { mu: 0.3, sigma: 0.9 }),
+        ("weibull", Distribution::Weibull { shape: 2.5, scale: 1.5 }),
+        (
+            "hyperexponential",
+            Distribution::Hyperexponential { probabilities: vec![0.8, 0.2], means: vec![0.5, 6.0] },
+        ),
+    ];
+    for (family, law) in laws {
+        let fitted = demand::fit(&sample(&law, 1000, 1)).unwrap();
+        assert_eq!(fitted.candidates[0].family, family, "{:?}", fitted.candidates);
+        assert!(fitted.p_value.unwrap() > 0.01, "{family}: {fitted:?}");
+        for p in [0.25, 0.5, 0.9] {
+            let ratio = fitted.law.quantile(p) / law.quantile(p);
+            assert!((ratio - 1.0).abs() < 0.25, "{family}, quantile {p}: {ratio}");
+        }
+    }
+}
+
+#[test]
+fn what_no_family_fits_stands_for_itself() {
+    let two_peaks: Vec<f64> =
+        (0..600).map(|n| if n % 2 == 0 { 1.0 } else { 9.0 } + f64::from(n) * 1e-4).collect();
+    let fitted = demand::fit(&two_peaks).unwrap();
+    assert!(fitted.p_value.unwrap() < 0.02, "{fitted:?}");
+    assert!(matches!(fitted.law, Distribution::Empirical { .. }));
+    assert!((fitted.law.mean() / fitted.mean - 1.0).abs() < 0.01);
+    assert!(
+        matches!(demand::fit(&[2.0; 20]).unwrap().law, Distribution::Deterministic { value } if value == 2.0)
+    );
+}
+
+/// Arrivals whose rate at each instant is given, by thinning.
+fn thinned(most: f64, end: f64, seed: u64, rate: &mut dyn FnMut(f64, &mut Stream) -> f64) -> Vec<f64> {
+    let (mut stream, mut time, mut times) = (stream(seed), 0.0, Vec::new());
+    loop {
+        time += stream.exp1() / most;
+        if time > end {
+            return times;
+        }
+        if stream.unit() * most < rate(time, &mut stream) {
+            times.push(time);
+        }
+    }
+}
+
+#[test]
+fn processes_are_told_apart() {
+    let poisson = arrivals::fit(&thinned(2.0, 500.0, 1, &mut |_, _| 2.0));
+    assert!(matches!(poisson.best(), Process::Poisson(rate) if (rate - 2.0).abs() < 0.2), "{poisson:?}");
+    assert!(poisson.p_shape > 0.01 && poisson.p_order > 0.001, "{poisson:?}");
+    let steps = arrivals::fit(&thinned(4.0, 500.0, 2, &mut |time, _| if time < 250.0 { 1.0 } else { 4.0 }));
+    assert!(matches!(steps.best(), Process::Steps(_)), "{:?}", steps.candidates);
+    let regular: Vec<f64> = sample(&Distribution::Gamma { shape: 9.0, scale: 0.1 }, 500, 3)
+        .into_iter()
+        .scan(0.0, |time, gap| {
+            *time += gap;
+            Some(*time)
+        })
+        .collect();
+    let renewal = arrivals::fit(&regular);
+    assert!(matches!(renewal.best(), Process::Renewal(_)), "{:?}", renewal.candidates);
+    let mut fast = false;
+    let bursts = arrivals::fit(&thinned(20.0, 400.0, 4, &mut |_, stream| {
+        // The state is left after about two seconds on average, at the thinning's own steps.
+        if stream.chance(1.0 / 40.0) {
+            fast = !fast;
+        }
+        if fast { 20.0 } else { 1.0 }
+    }));
+    assert!(matches!(bursts.best(), Process::Modulated(..)), "{:?}", bursts.candidates);
+    assert!(bursts.gap_cv > 1.3);
+}
+
+fn recording(n: usize) -> Recording {
+    let demands = sample(&Distribution::Exponential { mean: 2.0 }, n, 5);
+    let mut stream = stream(6);
+    let mut at = 0.0;
+    let row = |demand: f64| {
+        at += stream.exp1();
+        let outcome = if stream.chance(0.1) { Outcome::Error } else { Outcome::Ok };
+        Row { at, demand, class: 0, outcome: Some(outcome) }
+    };
+    Recording {
+        rows: demands.into_iter().map(row).collect(),
+        classes: vec![String::from("a")],
+        notes: Vec::new(),
+    }
+}
+
+struct NoFiles;
+
+impl model::Files for NoFiles {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        Err(path.to_owned())
+    }
+}
+
+#[test]
+fn the_text_is_a_model_without_warnings_and_so_is_every_draw() {
+    let recording = recording(400);
+    let fitted = fit(&recording).unwrap();
+    let about = About { name: String::from("fitted"), file: String::from("x\ny"), ..About::default() };
+    for number in 0..6 {
+        let drawn = (number > 0).then(|| draw(&recording, &fitted, number));
+        let text = text::model(&fitted, &about, drawn.as_ref());
+        let loaded = model::load("fit", &text, &NoFiles, &[])
+            .unwrap_or_else(|error| panic!("{text}\n{}", error.render(false)));
+        assert!(loaded.warnings.is_empty(), "{text}");
+        assert!(text.contains("fates = { error = 0."), "{text}");
+    }
+}
+
+#[test]
+fn the_uncertainty_of_the_fit_widens_the_prediction() {
+    let recording = recording(200);
+    let fitted = fit(&recording).unwrap();
+    let about = About { name: String::from("fitted"), slots: Some(4), ..About::default() };
+    let all = predict(&recording, &fitted, &about, 120).unwrap();
+    assert_eq!(all.len(), 5);
+    // Both kinds of chance are of one size here, so that the ranges should widen by about the root of two.
+    let widths = all.iter().map(|one| (one.drawn.1 - one.drawn.0) / (one.fixed.1 - one.fixed.0));
+    let product: f64 = widths.product();
+    assert!(product > 2.0 && product < 60.0, "{product}: {all:?}");
+}
+
+#[test]
+fn recordings_are_read_in_every_form() {
+    let csv = "arrival_ms,duration_ms,class,outcome\n0,100,a,ok\n500,200,b,error\n250,100,a,ok\n";
+    let got = read(csv.as_bytes(), &Columns::default()).unwrap();
+    assert_eq!(got.classes, ["a", "b"]);
+    assert_eq!(got.rows.iter().map(|row| row.at).collect::<Vec<_>>(), [0.0, 0.25, 0.5]);
+    assert_eq!(got.rows[2].outcome, Some(Outcome::Error));
+    let formula = Columns { demand: Some(String::from("0.25ms*In+30ms*Out+1ms")), ..Columns::default() };
+    let tokens = "TIMESTAMP,In,Out\n2023-11-16 18:17:03.5,4000,10\n2023-11-16 18:17:04,0,1\n";
+    let got = read(tokens.as_bytes(), &formula).unwrap();
+    assert!((got.rows[0].demand - 1.301).abs() < 1e-9 && (got.rows[1].at - 0.5).abs() < 1e-9, "{got:?}");
+    let json = "{\"t\": 1, \"seconds\": 2}\n{\"t\": 3, \"seconds\": 1}\n";
+    assert_eq!(read(json.as_bytes(), &Columns::default()).unwrap().rows[1].at, 2.0);
+    // k6 states when a request ended: this one was sent 1.5 s before.
+    let k6 = "{\"type\":\"Metric\",\"metric\":\"http_req_duration\",\"data\":{}}\n\
+        {\"type\":\"Point\",\"metric\":\"http_req_duration\",\"data\":{\"time\":\"2024-05-01T12:00:02.5Z\",\"value\":1500,\"tags\":{\"name\":\"x\",\"expected_response\":\"false\"}}}\n\
+        {\"type\":\"Point\",\"metric\":\"http_req_duration\",\"data\":{\"time\":\"2024-05-01T12:00:02Z\",\"value\":250,\"tags\":{\"name\":\"y\",\"expected_response\":\"true\"}}}\n";
+    let got = read(k6.as_bytes(), &Columns::default()).unwrap();
+    assert_eq!((got.classes.len(), got.rows[0].outcome), (2, Some(Outcome::Error)));
+    assert!((got.rows[1].at - 0.75).abs() < 1e-9, "{got:?}");
+    let csv = "metric_name,timestamp,metric_value,expected_response,name\nhttp_req_duration,100,500,true,x\n\
+        http_req_waiting,100,1,true,x\nhttp_req_duration,101,250,true,x\n";
+    let got = read(csv.as_bytes(), &Columns::default()).unwrap();
+    assert!(got.rows.len() == 2 && (got.rows[1].at - 1.25).abs() < 1e-9, "{got:?}");
+    assert!(got.notes.iter().any(|note| note.contains("whole seconds")));
+    for (text, words) in [
+        ("a,b\n1,2\n", "no column looks like the time"),
+        ("time,b\n1,2\n", "no column looks like a demand"),
+        ("time,demand\n1,x\n", "line 2"),
+        ("{\"t\": 1", "line 1"),
+        ("", "no column"),
+    ] {
+        let (error, _) = read(text.as_bytes(), &Columns::default()).unwrap_err();
+        assert!(error.contains(words), "{text}: {error}");
+    }
+    assert!(fit(&Recording::default()).is_err());
+}
