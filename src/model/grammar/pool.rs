@@ -298,7 +298,7 @@ pub(in crate::model) static WORKER: Table = Table {
         ),
         key(
             "idle_shutdown",
-            DURATION,
+            DURATION_OR_ZERO,
             "Workers leave after this idle time and start again with the next job. Without `warm_start` the first ones start with the first job, too. Default: they stay.",
             "\"10s\"",
         ),
