@@ -301,7 +301,10 @@ pub(crate) fn sizing() -> Record {
         replications: 40,
         verdicts: swept(0, 4, 60).verdicts,
     };
-    let load = |size: u32, carries, fails| LoadBound { size, carries, fails };
+    let load = |size: u32, carries: Option<f64>, fails: Option<f64>| {
+        let estimate = carries.zip(fails).map(|(low, high)| (low + high) / 2.0);
+        LoadBound { size, carries, estimate, fails }
+    };
     record.study.size = Some(Box::new(SizeAnswer {
         capacity: String::from("pool.generation.slots"),
         confidence: 0.95,

@@ -3,7 +3,7 @@
 
 use crate::outcome::Outcome;
 use crate::policy::{Driver, JobId, Pool, PoolTimer, SlotTimer};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// Something that a pool is told. Each stands for the method of [`Pool`] of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

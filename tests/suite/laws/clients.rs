@@ -41,6 +41,8 @@ fn settings(budget: Option<RetryBudget>, breaker: Option<CircuitBreaker>) -> Cli
         retry: Some(ClientRetry {
             max: 3,
             on: OutcomeSet::of(&[Outcome::Error, Outcome::Timeout]),
+            persistence: 1.0,
+            adaptive: false,
             backoff: Backoff::Constant,
             base: Span::from_millis(10),
             cap: Span::NEVER,
