@@ -32,8 +32,10 @@ pub enum Of {
     Requests,
     /// Requests of a class, or jobs of a pool.
     Jobs,
-    /// A pool.
+    /// A pool, or all together.
     Pool,
+    /// One pool.
+    OnePool,
     /// A host.
     Host,
 }
@@ -139,10 +141,10 @@ const FIGURES: [(&str, Unit, Of, &str); 57] = [
     ("share_restarting", Unit::Ratio, Of::Pool, "share of slot time dying, down or before a restart"),
     ("share_lost", Unit::Ratio, Of::Pool, "share of slot time of slots lost for good"),
     ("share_idle", Unit::Ratio, Of::Pool, "share of slot time ready and without a job"),
-    ("arrival_rate", Unit::PerSecond, Of::Pool, "jobs that arrive per second"),
+    ("arrival_rate", Unit::PerSecond, Of::OnePool, "jobs that arrive per second"),
     ("abandon_rate", Unit::PerSecond, Of::Pool, "jobs that leave the queue per second"),
     ("kill_rate", Unit::PerSecond, Of::Pool, "workers killed per second"),
-    ("count_arrivals", Unit::Count, Of::Pool, "jobs that arrive"),
+    ("count_arrivals", Unit::Count, Of::OnePool, "jobs that arrive"),
     ("count_starts", Unit::Count, Of::Pool, "hand-overs to workers"),
     ("count_kills", Unit::Count, Of::Pool, "workers killed"),
     ("count_exits", Unit::Count, Of::Pool, "exits of workers noticed"),

@@ -39,6 +39,11 @@ pub fn always_met(record: &Record) -> Vec<(String, Scope)> {
     first.verdicts.iter().filter(always).map(|one| (one.metric.clone(), one.scope.clone())).collect()
 }
 
+/// What a point is called.
+fn name(point: &Point) -> String {
+    if point.label.is_empty() { format!("point {}", point.index) } else { point.label.clone() }
+}
+
 fn of_sweep(record: &Record) -> Vec<String> {
     let mut list = Vec::new();
     let all = record.points.len();
@@ -50,11 +55,10 @@ fn of_sweep(record: &Record) -> Vec<String> {
         let open = if open > 0 { format!(", {open} are undecided") } else { String::new() };
         let chosen = record.chosen.and_then(|chosen| record.points.get(chosen as usize));
         let cheapest =
-            chosen.map_or_else(String::new, |one| format!("; the cheapest of them is {}", one.label));
+            chosen.map_or_else(String::new, |one| format!("; the cheapest of them is {}", name(one)));
         list.push(format!("{met} of {all} points meet every objective{open}{cheapest}."));
     }
-    let unstable: Vec<&str> =
-        record.points.iter().filter(|point| is_unstable(point)).map(|p| p.label.as_str()).collect();
+    let unstable: Vec<String> = record.points.iter().filter(|point| is_unstable(point)).map(name).collect();
     if !unstable.is_empty() {
         let named =
             if unstable.len() <= TOLD_MAX { format!(": {}", unstable.join("; ")) } else { String::new() };

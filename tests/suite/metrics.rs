@@ -17,7 +17,7 @@ source.one = { pool = "main", client = "keen", mix = { short = 0.8, long = 0.2 }
 source.two = { pool = "side", class = "short", arrivals = { rate = "5/s" } }
 host.box = { cores = 4 }
 pool.main = { slots = 4, host = "box", service_timeout = "1s", queue_capacity = 200, retry = { max = 1, on = ["timeout"] } }
-pool.side = { slots = 1 }
+pool.side = { slots = 1, worker = { idle_shutdown = "100ms", start_up = "10ms" } }
 "#;
 
 fn run(objectives: &str) -> Record {
@@ -43,6 +43,7 @@ fn scopes(metric: &MetricInfo) -> Vec<&'static str> {
         Of::Jobs => {
             vec!["", "class = \"short\"\n", "pool = \"main\"\n", "phase = \"first\"\npool = \"main\"\n"]
         }
+        Of::OnePool => vec!["pool = \"main\"\n", "phase = \"first\"\npool = \"main\"\n"],
         Of::Pool => vec!["", "pool = \"main\"\n", "phase = \"first\"\npool = \"main\"\n"],
     }
 }

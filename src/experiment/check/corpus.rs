@@ -22,7 +22,7 @@ const POOLS: [(&str, &str); 26] = [
     ("fifo", "slots = 3"),
     ("lifo", "slots = 3\ndiscipline = 'lifo'"),
     ("random", "slots = 3\ndiscipline = 'random'\nidle_order = 'random'"),
-    ("priority", "slots = 3\ndiscipline = { kind = 'priority', age_step = '10s' }"),
+    ("priority", "slots = 2\ndiscipline = { kind = 'priority', age_step = '10s' }"),
     ("shortest-job", "slots = 3\ndiscipline = 'shortest_job'"),
     ("earliest-deadline", "slots = 3\ndiscipline = 'earliest_deadline'"),
     ("fair-share", "slots = 3\ndiscipline = 'fair_share'\nweights = { short = 2.0, long = 1.0 }"),

@@ -25,14 +25,14 @@ impl Checker<'_> {
         let metric = metrics::find(view.word("metric")?)?;
         for (key, fits) in [
             ("class", matches!(metric.of, Of::Requests | Of::Jobs)),
-            ("pool", matches!(metric.of, Of::Jobs | Of::Pool)),
+            ("pool", matches!(metric.of, Of::Jobs | Of::Pool | Of::OnePool)),
         ] {
             if view.has(key) && !fits {
                 let what = match metric.of {
                     Of::System => "the whole system",
                     Of::Requests => "requests: ask for a `class`",
                     Of::Jobs => "requests of a class, or of jobs at a pool",
-                    Of::Pool => "a pool: ask for a `pool`",
+                    Of::Pool | Of::OnePool => "a pool: ask for a `pool`",
                     Of::Host => "hosts",
                 };
                 let message = format!("`{}` cannot be asked of a {key}", metric.name);
@@ -42,6 +42,11 @@ impl Checker<'_> {
         if view.has("class") && view.has("pool") {
             let hint = "take one of the two out";
             self.faults.add(view.place("pool"), "a figure of a class and of a pool", "one too many", hint);
+        }
+        if metric.of == Of::OnePool && !view.has("pool") && self.declared.pools.len() > 1 {
+            let hint = format!("name one: {}", self.declared.pools.join(", "));
+            let message = format!("`{}` is a figure of one pool, and there are several", metric.name);
+            self.faults.add(view.place("metric"), message, "of which pool?", hint);
         }
         let (bound, key) =
             if view.has("at_most") { (Bound::AtMost, "at_most") } else { (Bound::AtLeast, "at_least") };
@@ -64,7 +69,12 @@ impl Checker<'_> {
             Unit::Seconds => (view::secs(&node.value), "a duration", quantity::DURATION_HINT),
             Unit::PerSecond => (view::rate(&node.value), "a rate", quantity::RATE_HINT),
             Unit::Ratio => (view::share(&node.value), "a share", quantity::SHARE_HINT),
-            Unit::Count | Unit::Number | Unit::SecondsSquared => {
+            // What counts per request may be written as a share of the requests.
+            Unit::Number => {
+                let number = view::number(&node.value).or_else(|| view::share(&node.value));
+                (number, "a number", "write a number such as 12")
+            }
+            Unit::Count | Unit::SecondsSquared => {
                 (view::number(&node.value), "a number", "write a number such as 12")
             }
         };

@@ -22,8 +22,7 @@ fn spot(one: &LoadBound, y: Option<f64>, words: &str) -> Spot {
 fn edges(loads: &[LoadBound]) -> Vec<Line> {
     let between = |one: &LoadBound| {
         let ends = one.carries.zip(one.fails);
-        let y = ends.map(|(carries, fails)| f64::midpoint(carries, fails));
-        Spot { x: f64::from(one.size), y, ends, ..Spot::default() }
+        Spot { x: f64::from(one.size), y: one.estimate, ends, ..Spot::default() }
     };
     let line = |name: &str, ink: Ink, shape: Option<u8>, spots: Vec<Spot>| Line {
         name: name.to_owned(),
