@@ -49,8 +49,8 @@ impl Landmarks {
         }
         spans.retain(|span| *span > Span::ZERO && !span.is_never());
         let longest = ground.pool.waiting_limit.as_ref().map(mean);
-        let unit =
-            settings.service_timeout.map(|limit| limit.span).or(longest).unwrap_or(Span::from_whole_secs(1));
+        let limit = settings.service_timeout.map(|limit| limit.span).filter(|span| !span.is_never());
+        let unit = limit.or(longest).unwrap_or(Span::from_whole_secs(1));
         if spans.is_empty() {
             spans.push(unit);
         }

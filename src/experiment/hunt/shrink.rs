@@ -225,7 +225,7 @@ fn rounder(span: Span) -> impl Iterator<Item = Span> {
     let nanos = span.nanos();
     units.into_iter().flat_map(move |unit| {
         let down = nanos / unit * unit;
-        [down, down + unit].map(Span::from_nanos)
+        [down, down.saturating_add(unit)].map(Span::from_nanos)
     })
 }
 

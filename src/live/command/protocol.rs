@@ -87,7 +87,7 @@ fn pool(pool: &Pool, speed: f64) -> Value {
         "name": pool.name,
         "slots": slots,
         "queue_capacity": settings.queue_capacity,
-        "service_timeout_ms": settings.service_timeout.map_or(Value::Null, |timeout| ms(timeout.span)),
+        "service_timeout_ms": settings.service_timeout.filter(|timeout| !timeout.span.is_never()).map_or(Value::Null, |timeout| ms(timeout.span)),
         "retries": settings.retry.as_ref().map_or(0, |retry| retry.max),
         "retry_on": retry_on,
         "start_timeout_ms": ms(settings.worker.start_timeout),

@@ -135,7 +135,13 @@ proptest! {
         let mut retries = seen.retries.iter().peekable();
         let mut tokens: f64 = 10.0;
         for (at, outcome, _) in &seen.ends {
-            tokens = (tokens + if *outcome == Outcome::Ok { 0.5 } else { -1.0 }).clamp(0.0, 10.0);
+            // Only failures that may be retried cost a token.
+            let change = match outcome {
+                Outcome::Ok => 0.5,
+                Outcome::Error | Outcome::Timeout => -1.0,
+                _ => 0.0,
+            };
+            tokens = (tokens + change).clamp(0.0, 10.0);
             let mine = retries.peek().is_some_and(|retry| retry.0 == *at && retry.1 == *outcome);
             if mine && matches!(outcome, Outcome::Error | Outcome::Timeout) && tokens > 5.0 {
                 retries.next();

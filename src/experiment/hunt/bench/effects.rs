@@ -29,18 +29,12 @@ impl Driver for Bench<'_> {
         if timer == SlotTimer::Heartbeat {
             let rare = life.heartbeat_interval >= self.ground.pool.settings.worker.heartbeat_timeout;
             if self.bodies[slot as usize].silent || rare {
+                let at = at + self.lateness(slot, at, 1 << 62);
                 self.bodies[slot as usize].beat_sequence = self.push(at, slot << 2 | 2, What::Beat(slot));
             }
             return;
         }
-        let late = &self.ground.parts.timer_late;
-        let late = late.is_constant().unwrap_or_else(|| {
-            late.draw(&mut self.streams.keyed(
-                Purpose::Transport,
-                u64::from(slot) << 32 | 1 << 63,
-                at.nanos(),
-            ))
-        });
+        let late = self.lateness(slot, at, 1 << 63);
         let sequence = self.push(at + late, slot << 2 | 1, What::SlotTimer(slot));
         (self.bodies[slot as usize].timer, self.bodies[slot as usize].timer_sequence) = (timer, sequence);
     }

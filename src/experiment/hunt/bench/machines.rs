@@ -46,6 +46,14 @@ impl Bench<'_> {
         self.die(slot, Act::Exit, delay);
     }
 
+    /// How late a timer of a slot fires; `salt` tells its kinds apart.
+    pub(super) fn lateness(&self, slot: u32, at: Time, salt: u64) -> Span {
+        let late = &self.ground.parts.timer_late;
+        late.is_constant().unwrap_or_else(|| {
+            late.draw(&mut self.streams.keyed(Purpose::Transport, u64::from(slot) << 32 | salt, at.nanos()))
+        })
+    }
+
     pub(super) fn life(&self, slot: u32, sampler: &Sampler) -> Span {
         let body = &self.bodies[slot as usize];
         sampler.is_constant().unwrap_or_else(|| {

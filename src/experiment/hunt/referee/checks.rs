@@ -190,6 +190,7 @@ impl Referee<'_> {
         let book = &self.jobs[job as usize];
         match self.rules.settings.service_timeout {
             None => Time::NEVER,
+            Some(limit) if limit.span.is_never() => Time::NEVER,
             Some(limit) => match limit.origin {
                 TimeoutOrigin::Dispatch => now + limit.span,
                 TimeoutOrigin::Arrival => (book.arrived + limit.span).max(now),
@@ -320,7 +321,9 @@ impl Referee<'_> {
 
 /// All time that a job's own limits allow it at a worker, with the delays of its retries.
 pub(super) fn own_time_outs(settings: &PoolSettings) -> Span {
-    let Some(limit) = settings.service_timeout else { return Span::NEVER };
+    let Some(limit) = settings.service_timeout.filter(|limit| !limit.span.is_never()) else {
+        return Span::NEVER;
+    };
     let Some(retry) = settings.retry else { return limit.span };
     let mut sum = limit.span;
     for number in 1..=retry.max.min(64) {
