@@ -352,6 +352,9 @@ impl Record {
 /// [`RecordError::Io`], naming the file meant; the neighbour is removed.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
     let failed = |source| RecordError::Io { path: path.to_owned(), source };
+    if is_special(path) {
+        return fs::write(path, bytes).map_err(failed);
+    }
     let name = path.file_name().ok_or_else(|| failed(io::Error::from(io::ErrorKind::InvalidFilename)))?;
     let (mut file, neighbour) = neighbour_of(path, name).map_err(failed)?;
     let mut write = || -> io::Result<()> {
@@ -364,6 +367,12 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
         let _ = fs::remove_file(&neighbour);
         failed(error)
     })
+}
+
+/// Whether a path names a device or a pipe (`/dev/null`, `/dev/stdout`): those take what is written, and must not be
+/// replaced by a file, as a renaming administrator could.
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 /// A new file beside another.
