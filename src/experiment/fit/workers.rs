@@ -67,7 +67,8 @@ pub fn measure(scenario: &RecordedScenario) -> Vec<Constant> {
     all.into_iter().filter_map(|(path, values)| constant(path, values)).collect()
 }
 
-fn constant(path: &'static str, mut values: Vec<f64>) -> Option<Constant> {
+/// A delay by its measurements, milliseconds; `None` where there are none.
+pub(super) fn constant(path: &'static str, mut values: Vec<f64>) -> Option<Constant> {
     values.sort_by(f64::total_cmp);
     let at =
         |p: f64| values.get(((p * values.len() as f64) as usize).min(values.len().checked_sub(1)?)).copied();
