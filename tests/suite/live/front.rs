@@ -130,6 +130,9 @@ fn a_full_disk_costs_files_and_no_figures() {
     assert!(!String::from_utf8_lossy(&output.stderr).contains("replaying"));
 }
 
+/// A model, what is set in it, the flags of the target, and words of the refusal.
+type Refused<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [&'a str]);
+
 #[test]
 fn what_a_target_cannot_do_is_refused_by_place_before_anything_is_begun() {
     let folder = Folder::new("refused");
@@ -139,7 +142,7 @@ fn what_a_target_cannot_do_is_refused_by_place_before_anything_is_begun() {
     let (kill, rows) = (fault("kill_worker"), "url = \"http://127.0.0.1:9\"");
     let http = format!("{BUSY}[target.http]\n{rows}\n");
     std::fs::write(folder.0.join("http.toml"), http).unwrap();
-    let rows: [(&str, &[&str], &[&str], &[&str]); 7] = [
+    let rows: [Refused<'_>; 7] = [
         ("busy", &["pool.main.instances=2"], &[], &["pool.main.instances: several", "instances = 1"]),
         ("busy", &["pool.main.slots=\"unlimited\""], process, &["pool.main.slots", "slots = N"]),
         (
