@@ -94,9 +94,16 @@ fn cause(explained: &Explained) -> String {
                 best.semantic, best.change
             )
         }
-        None => format!(
-            "Nothing that was tried surely closes the gap; {of} is farthest off, by {worst} times what does not matter."
-        ),
+        None => {
+            let nearest = explained.closings.first().filter(|one| one.closes.value > 0.0);
+            let nearest = nearest.map_or_else(String::new, |one| {
+                format!(" Nearest comes: {}, {}, which is no claim.", one.semantic, one.change)
+            });
+            format!(
+                "Nothing that was tried surely closes half of the gap; {of} is farthest off, by {worst} times what does \
+                 not matter.{nearest}"
+            )
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 //! Sources: Künsch (1989) and Politis & Romano (1992) for the resampling of blocks; Pitman (1937) for the exchange.
 
 use super::dependence;
-use super::equivalence::{Contrast, Equivalence};
+use super::equivalence::{Contrast, Equivalence, student_tail};
 use super::estimate::Estimate;
 use super::interval::quantile_ranks;
 use super::shape::ShapeJudged;
@@ -191,6 +191,9 @@ impl Blocks {
         let far = exchanged.iter().filter(|one| **one >= seen * (1.0 - 1e-9)).count();
         let p_value = (far + 1) as f64 / (SAMPLES + 1) as f64;
         let noise = exchanged.iter().sum::<f64>() / SAMPLES as f64;
+        // Beyond all exchanges their number says nothing more, but a claim of many needs to know how far beyond.
+        let above = (seen - noise) / deviation(&exchanged).max(f64::MIN_POSITIVE);
+        let p_far = if far == 0 { p_value.min(student_tail(above, f64::INFINITY)) } else { p_value };
         let contrast = |difference: f64| Contrast {
             first: 0.0,
             second: difference,
@@ -200,7 +203,7 @@ impl Blocks {
             n: self.pairs(),
         };
         let whole = contrast(seen).judge(margin, confidence);
-        let p_beyond = contrast((seen - noise).max(0.0)).judge(margin, confidence).p_beyond.max(p_value);
+        let p_beyond = contrast((seen - noise).max(0.0)).judge(margin, confidence).p_beyond.max(p_far);
         let verdict = if whole.verdict == Equivalence::Equivalent {
             Equivalence::Equivalent
         } else if p_beyond <= 1.0 - confidence {

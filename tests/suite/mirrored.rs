@@ -23,11 +23,11 @@ class.task = { demand = { dist = "lognormal", mean = "1s", cv = 1.0 } }
 [source.web]
 pool = "main"
 class = "task"
-arrivals = { rate = "2.6/s" }
+arrivals = { rate = "3.6/s" }
 
 [pool.main]
 slots = 4
-service_timeout = "3s"
+service_timeout = "2s"
 retry = { max = 1, on = ["crash"], place = "head" }
 
 [pool.main.worker]
@@ -68,7 +68,7 @@ fn real(set: &[(&str, &str)]) -> Replayed {
 }
 
 fn compared(believed: &[(&str, &str)], replayed: &Replayed, explain: bool) -> Record {
-    let asked = Asked { explain: explain.then_some(12), ..Asked::default() };
+    let asked = Asked { explain: explain.then_some(24), ..Asked::default() };
     let given = Given::default();
     beside(&load(believed), given, replayed, &asked, &Silent).unwrap().record
 }
@@ -123,7 +123,7 @@ fn what_was_planted_is_what_is_found_first() {
         ),
     ] {
         let (record, explained) = explained(&believed, &real);
-        assert_eq!(record.study.agreements[0].verdict, Equivalence::Different, "{real:?}");
+        assert_ne!(record.study.agreements[0].verdict, Equivalence::Equivalent, "{real:?}");
         let first = explained.closings.iter().find(|one| one.sure);
         if semantic.is_empty() {
             // A delay that is longer than believed is no semantic that is missing: the window must not be blamed.

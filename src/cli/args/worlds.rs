@@ -80,7 +80,7 @@ pub struct RawCompare {
     /// Switch each semantic off or on, and rank them by how much of the gap each closes
     #[arg(long, help_heading = "Recording")]
     pub explain: bool,
-    /// Seeds where chance decides [default: 30]
+    /// Seeds where chance decides [default: 30, and 60 of --explain]
     #[arg(long, value_name = "N", help_heading = "Recording")]
     pub seeds: Option<u64>,
     /// What the scheduler is believed to be: a preset of pools [default: orchestrator-bridge]

@@ -55,7 +55,7 @@ pub struct RawReplay {
     /// Switch each semantic off or on, and rank them by how much of the gap each closes
     #[arg(long, help_heading = "Simulated against real")]
     pub explain: bool,
-    /// Seeds of --explain [default: 30]
+    /// Seeds of --explain [default: 60]
     #[arg(long, value_name = "N", help_heading = "Simulated against real", requires = "explain")]
     #[arg(value_parser = clap::value_parser!(u64).range(2..=10_000))]
     pub seeds: Option<u64>,

@@ -9,7 +9,7 @@ use super::files::{self, Beside};
 use super::progress::Bar;
 use super::{experiments, interrupt, printer, terminal};
 use crate::experiment::Given;
-use crate::experiment::agreement::{Terms, recording};
+use crate::experiment::agreement::{Terms, explain};
 use crate::experiment::record::{GivenModel, Record, Warning, World, write_whole};
 use crate::experiment::replay as beside;
 use crate::experiment::verdict::{Judgement, overall};
@@ -108,7 +108,7 @@ fn asked(raw: &RawReplay) -> Result<beside::Asked, Failure> {
         floor_time: usual.floor_time * raw.speed,
         ..usual
     };
-    Ok(beside::Asked { terms, explain: raw.explain.then(|| raw.seeds.unwrap_or(recording::SEEDS)) })
+    Ok(beside::Asked { terms, explain: raw.explain.then(|| raw.seeds.unwrap_or(explain::SEEDS)) })
 }
 
 fn settings(raw: &RawReplay) -> Result<Settings, Failure> {

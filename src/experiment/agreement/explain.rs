@@ -39,8 +39,8 @@ pub struct Closing {
     /// How much it closes where the best change has been made already; absent for that one, and where none is sure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beyond: Option<Estimate>,
-    /// Whether it is a cause: there is a gap that matters, and as one claim of many it surely closes some of it, or some
-    /// of what the best change leaves.
+    /// Whether it is a cause: there is a gap that matters, and as one claim of many it surely closes at least half of it,
+    /// or some of what the best change leaves.
     pub sure: bool,
 }
 
@@ -278,8 +278,11 @@ impl Try {
     }
 }
 
-/// A change that closes less of the gap is no cause, however sure.
-const CAUSE_MIN: f64 = 0.1;
+/// What closes less than half of the gap leaves more unexplained than it explains: it may stand in for something that is
+/// not tried. Of what is left then, another cause closes a tenth of the whole at least.
+const FIRST_MIN: f64 = 0.5;
+/// See above.
+const FURTHER_MIN: f64 = 0.1;
 
 /// Tries every semantic on what is believed; where one is sure, the others once more on top of it, because what hides
 /// the same fault in another way closes nothing beyond it.
@@ -299,10 +302,11 @@ pub fn explain(played: &dyn Played, terms: &Terms, seeds: u64) -> Result<Explain
         let rows = run(&|model: &mut Model| one.make(model))?;
         first.push(yardstick.closes(&base, &rows).ok_or("two seeds are the least")?);
     }
-    let matters = |contrast: &Contrast| worst > 1.0 && contrast.difference >= CAUSE_MIN * gap.value;
+    let matters = |contrast: &Contrast, share: f64| worst > 1.0 && contrast.difference >= share * gap.value;
     let sure = claims(&first, terms);
-    let best = (0..tries.len()).filter(|&at| sure[at] && matters(&first[at]));
-    let best = best.max_by(|&a, &b| first[a].difference.total_cmp(&first[b].difference));
+    // What closes most is the cause or nothing is claimed: a surer change that closes less may only hide the fault.
+    let best = (0..tries.len()).max_by(|&a, &b| first[a].difference.total_cmp(&first[b].difference));
+    let best = best.filter(|&at| sure[at] && matters(&first[at], FIRST_MIN));
     let mut then: Vec<Option<Contrast>> = vec![None; tries.len()];
     if let Some(best) = best {
         let after = run(&|model: &mut Model| tries[best].0.make(model))?;
@@ -324,7 +328,7 @@ pub fn explain(played: &dyn Played, terms: &Terms, seeds: u64) -> Result<Explain
             closes,
             share: if gap.value > 0.0 { closes.value / gap.value } else { 0.0 },
             beyond: then[at].map(|contrast| contrast.interval(terms.confidence)),
-            sure: best == Some(at) || (best.is_some() && sure_then[at] && matters(&known[at])),
+            sure: best == Some(at) || (best.is_some() && sure_then[at] && matters(&known[at], FURTHER_MIN)),
         }
     };
     let mut closings: Vec<Closing> = tries.iter().enumerate().map(closing).collect();
@@ -344,11 +348,14 @@ fn claims(contrasts: &[Contrast], terms: &Terms) -> Vec<bool> {
     corrected.into_iter().map(|p| p <= 1.0 - terms.confidence).collect()
 }
 
+/// Seeds that every change is tried under, where nobody says.
+pub const SEEDS: u64 = 60;
+
 /// The real figures, each with the distance that counts as one.
 struct Yardstick {
     figures: Vec<Measured>,
-    /// Real runs.
-    runs: f64,
+    /// The figures of the real runs, one row each.
+    real: Vec<Vec<f64>>,
 }
 
 /// A real figure.
@@ -377,7 +384,9 @@ impl Yardstick {
             let scale = terms.around(figure.unit, real).max(variance.sqrt());
             (scale > 0.0).then_some(Measured { figure, real, scale })
         };
-        Yardstick { figures: whole.filter_map(one).collect(), runs: real.len().max(1) as f64 }
+        let mut yardstick = Yardstick { figures: whole.filter_map(one).collect(), real: Vec::new() };
+        yardstick.real = yardstick.rows(&real);
+        yardstick
     }
 
     /// The figures of simulated runs, one row each. A run without a value is as far as can be told: by the whole figure.
@@ -424,21 +433,23 @@ impl Yardstick {
     }
 
     /// How much of the gap a variant closes. Its error has two parts: the seeds', by the pseudo-values of pairs; and that
-    /// of the few real runs, which might have come out otherwise: as far from their mean as simulated runs do from
-    /// theirs, of the world that scatters more.
+    /// of the few real runs, which might have come out otherwise: as far from their mean as they do from each other, or
+    /// as simulated runs do from theirs, whichever scatter more.
     fn closes(&self, base: &[Vec<f64>], changed: &[Vec<f64>]) -> Option<Contrast> {
         let seeds = Contrast::paired(&self.pseudo_gaps(changed), &self.pseudo_gaps(base))?;
         let (one, two) = (Self::means(base), Self::means(changed));
         let spread = |rows: &[Vec<f64>], means: &[f64]| {
             let closes = |row: &Vec<f64>| {
-                let apart = row.iter().zip(means).map(|(value, mean)| (value - mean) / self.runs.sqrt());
+                let runs = (self.real.len() as f64).sqrt();
+                let apart = row.iter().zip(means).map(|(value, mean)| (value - mean) / runs);
                 let off: Vec<f64> = apart.collect();
                 self.gap(&one, &off) - self.gap(&two, &off)
             };
             let closes: Vec<f64> = rows.iter().map(closes).collect();
             interval::mean_and_variance(&closes).map_or(0.0, |(_, variance)| variance)
         };
-        let real = spread(base, &one).max(spread(changed, &two));
+        let own = spread(&self.real, &Self::means(&self.real));
+        let real = own.max(spread(base, &one)).max(spread(changed, &two));
         Some(Contrast { error: (seeds.error * seeds.error + real).sqrt(), ..seeds })
     }
 }

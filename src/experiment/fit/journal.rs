@@ -121,8 +121,12 @@ impl Watched {
                 self.start_up.extend(took);
             }
             Input::Timer { slot, timer: SlotTimer::Service } => {
-                self.late.extend(self.due.remove(slot).map(|due| at.since(due).secs() * 1e3));
-                self.served(*slot, at, Outcome::Timeout);
+                // A timer of an earlier service fires, too, and means nothing.
+                if let Some(due) = self.due.get(slot).copied().filter(|due| *due <= at) {
+                    self.due.remove(slot);
+                    self.late.push(at.since(due).secs() * 1e3);
+                    self.served(*slot, at, Outcome::Timeout);
+                }
             }
             _ => {}
         }
@@ -148,6 +152,7 @@ impl Watched {
     /// A service ended so. One that was cut short was at least as long.
     fn served(&mut self, slot: u32, at: Time, outcome: Outcome) {
         let Some((row, since)) = self.serving.remove(&slot) else { return };
+        self.due.remove(&slot);
         let took = at.since(since).secs();
         if let Some(row) = self.rows.get_mut(row) {
             row.demand = if outcome == Outcome::Timeout { took.max(row.demand) } else { took };
