@@ -422,7 +422,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             slot.timer_at = Time::NEVER;
             self.fingerprint ^= 3 << 60 | u64::from(number) << 8 | timer as u64;
             self.pools[instance as usize].timer(now, local, timer, &mut self.phys);
-        } else {
+        } else if slot.beat_at <= now {
             slot.beat_at = Time::NEVER;
             self.fingerprint ^= 4 << 60 | u64::from(number);
             let beat = crate::policy::SlotTimer::Heartbeat;
