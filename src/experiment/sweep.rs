@@ -6,6 +6,7 @@
 //! share their random numbers by construction: streams are keyed by seed, replication and purpose, not by point.
 
 use super::compare;
+use super::draws::Draws;
 use super::estimate::Wanted;
 use super::metric::Scope;
 use super::outline::Outline;
@@ -40,6 +41,7 @@ impl Watch for Unwatched {}
 /// The first [`RunError`] in the order of the plan.
 pub fn run(plan: &Plan, indices: &[usize], watch: &dyn Watch) -> Result<Vec<Finished>, RunError> {
     let sampled = compared(plan);
+    let draws = Draws::of(plan.points.iter().map(|point| &point.model));
     let many = indices.len() >= 4 * rayon::current_num_threads();
     let one = |&index: &usize| {
         if let Some(finished) = watch.stored(index) {
@@ -58,6 +60,7 @@ pub fn run(plan: &Plan, indices: &[usize], watch: &dyn Watch) -> Result<Vec<Fini
             // Only a point with a price can be chosen.
             follow: if point.model.prices == Prices::default() { Follow::Never } else { Follow::IfMet },
             sampled: &sampled,
+            draws: Some(&draws),
             parallel: !many,
         };
         let mut finished = run::finish(&point.model, task, watch)?;
