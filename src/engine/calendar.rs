@@ -8,10 +8,11 @@
 //! * The next arrival of each source: a scalar, kept with the source.
 //!
 //! Order within one instant: slots (lowest first; within a slot what happens before what the policy's timer
-//! says), then hosts, then timers (in the order of [`TimerKind`]; of one kind those in rings first, then in order of
-//! setting), then arrivals (lowest source first), then the borders of segments and the horizon. So work that ends at
-//! its time-out has ended in time, a job that arrives as a slot becomes free finds it free, and where a pool's
-//! waiting limit and the client's deadline pass together, the pool's word still reaches the client.
+//! says), then hosts, then timers (by [`TimerKind::rank`]; of one kind those in rings first, then
+//! in order of setting), then arrivals (lowest source first), then the borders of segments and the horizon. So work that ends at
+//! its time-out has ended in time, a job that arrives as a slot becomes free finds it free, a job that gets its
+//! worker at its waiting limit has got it in time, and where a pool's waiting limit and the client's deadline pass
+//! together, the pool's word still reaches the client.
 
 use crate::time::{Span, Time};
 
@@ -220,7 +221,7 @@ impl SlotCalendar for Followed {
     }
 }
 
-/// What a timer is about; whose it is stands in [`Timer::id`]. Their order is that of one instant.
+/// What a timer is about; whose it is stands in [`Timer::id`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum TimerKind {
@@ -258,6 +259,31 @@ pub(super) enum TimerKind {
     Signal,
 }
 
+impl TimerKind {
+    /// The place within one instant: what lets jobs start comes before what ends their patience.
+    #[inline(always)]
+    const fn rank(self) -> u64 {
+        match self {
+            TimerKind::Breakdown => 0,
+            TimerKind::Requeue => 1,
+            TimerKind::Turn => 2,
+            TimerKind::WaitLimit => 3,
+            TimerKind::AttemptDeadline => 4,
+            TimerKind::TotalDeadline => 5,
+            TimerKind::Hedge => 6,
+            TimerKind::Retry => 7,
+            TimerKind::UserStart => 8,
+            TimerKind::UserWake => 9,
+            TimerKind::UserDrop => 10,
+            TimerKind::Fault => 11,
+            TimerKind::FaultEnd => 12,
+            TimerKind::Scale => 13,
+            TimerKind::Boot => 14,
+            TimerKind::Signal => 15,
+        }
+    }
+}
+
 /// A pending timer. It is stale, and ignored, if `generation` is no longer that of the thing it is about.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timer {
@@ -268,15 +294,15 @@ pub(super) struct Timer {
 }
 
 impl Timer {
-    /// Ascending as timers come due: the instant and the kind. No run reaches what lies beyond the horizon.
+    /// Ascending as timers come due: the instant and the rank. No run reaches what lies beyond the horizon.
     #[inline(always)]
     fn key(&self) -> u64 {
-        self.at.nanos().min(2 * Time::HORIZON_MAX.nanos()) << KIND_BITS | self.kind as u64
+        self.at.nanos().min(2 * Time::HORIZON_MAX.nanos()) << RANK_BITS | self.kind.rank()
     }
 }
 
-/// Bits of a timer's key that hold its kind.
-const KIND_BITS: u32 = 4;
+/// Bits of a timer's key that hold its rank.
+const RANK_BITS: u32 = 4;
 /// The key that stands for no timer.
 const NO_TIMER: u64 = u64::MAX;
 

@@ -55,6 +55,11 @@ impl Draws {
         Draws { group_of, groups, bytes: AtomicUsize::new(0) }
     }
 
+    /// Points of one group share their draws: who plays them one after the other holds few tapes at a time.
+    pub fn group(&self, point: usize) -> usize {
+        self.group_of.get(point).copied().unwrap_or(usize::MAX)
+    }
+
     /// The tape of a replication for a point, which asks once; `None` if it is alone with its draws, or memory is short.
     pub fn take(
         &self,
@@ -62,7 +67,7 @@ impl Draws {
         replication: u64,
         draw: impl FnOnce() -> Option<Tape>,
     ) -> Option<Shared> {
-        let group = &self.groups[*self.group_of.get(point)?];
+        let group = self.groups.get(self.group(point))?;
         if group.points < 2 {
             return None;
         }

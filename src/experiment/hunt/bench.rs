@@ -3,7 +3,7 @@
 //! It is a second driver of the policy, as small as can be: no statistics, hosts, routes or client rules. Where both
 //! can play a model, [`crate::engine`] and the bench tell the same story, which the tests check.
 //! Order of one instant, as in the engine: slots (lowest first; an act before a time-out before a heartbeat), timers
-//! (waiting limits, deadlines, returns to the queue, turns, faults), arrivals.
+//! (returns to the queue, turns, waiting limits, deadlines, faults), arrivals.
 
 mod effects;
 mod machines;
@@ -109,12 +109,12 @@ struct Entry {
 }
 
 /// Ranks of one instant above those of the slots.
-const WAIT_LIMITS: u32 = 1 << 30;
-const DEADLINES: u32 = WAIT_LIMITS + 1;
-const REQUEUES: u32 = WAIT_LIMITS + 2;
-const TURNS: u32 = WAIT_LIMITS + 3;
-const BLOWS: u32 = WAIT_LIMITS + 4;
-const BLOW_ENDS: u32 = WAIT_LIMITS + 5;
+const REQUEUES: u32 = 1 << 30;
+const TURNS: u32 = REQUEUES + 1;
+const WAIT_LIMITS: u32 = REQUEUES + 2;
+const DEADLINES: u32 = REQUEUES + 3;
+const BLOWS: u32 = REQUEUES + 4;
+const BLOW_ENDS: u32 = REQUEUES + 5;
 const ARRIVALS: u32 = 1 << 31;
 
 /// The physical side of a slot.
