@@ -1,6 +1,8 @@
 //! Which runs answer a question, and what their numbers say.
 
 pub mod agreement;
+#[cfg(feature = "live")]
+pub mod calibrate;
 pub mod check;
 pub mod compare;
 pub mod draws;
