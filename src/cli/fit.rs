@@ -26,7 +26,9 @@ pub fn fit(args: &RawFit) -> Result<Answer, Failure> {
     let stem =
         path.file_stem().map_or_else(|| String::from("fit"), |stem| stem.to_string_lossy().into_owned());
     let mut about = About { name: stem, file: args.file.clone(), slots: args.slots, ..About::default() };
-    let recording = if path.is_dir() { of_scenario(path, args, &mut about)? } else { of_file(path, args)? };
+    let mut recording =
+        if path.is_dir() { of_scenario(path, args, &mut about)? } else { of_file(path, args)? };
+    args.slots.iter().for_each(|slots| recording.take_waiting_out(*slots));
     about.settings.clone_from(&recording.pool.settings);
     about.constants.clone_from(&recording.pool.constants);
     about.slots = about.slots.or_else(|| about.settings.as_ref().and_then(text::slots_of));

@@ -275,3 +275,31 @@ fn every_recorded_scenario_becomes_a_model() {
         assert!(loaded.warnings.is_empty(), "{name}: {text}");
     }
 }
+
+#[test]
+fn waiting_is_taken_out_of_what_clients_saw_where_the_slots_are_known() {
+    // Four slots, 80 % busy, first come first served: what clients saw, and what they brought.
+    let (mut stream, mut at, mut free) = (stream(14), 0.0f64, [0.0f64; 4]);
+    let (mut rows, mut brought) = (Vec::new(), 0.0);
+    for _ in 0..2000 {
+        at += stream.exp1();
+        let work = 3.2 * stream.exp1();
+        let slot = (0..4).min_by(|&a, &b| free[a].total_cmp(&free[b])).unwrap();
+        free[slot] = free[slot].max(at) + work;
+        brought += work;
+        rows.push(Row { at, demand: free[slot] - at, class: 0, outcome: None, fate: None });
+    }
+    let seen = Recording { rows, classes: vec![String::from("a")], latencies: true, ..Recording::default() };
+    let sum = |recording: &Recording| recording.rows.iter().map(|row| row.demand).sum::<f64>();
+    let mut own = seen.clone();
+    own.take_waiting_out(4);
+    assert!((sum(&own) / brought - 1.0).abs() < 1e-3 && sum(&seen) > 1.3 * brought);
+    // With the wrong number of slots services would run backwards, and nothing is taken out.
+    let mut other = seen.clone();
+    other.take_waiting_out(1);
+    assert!(
+        sum(&other) == sum(&seen) && other.notes[0].contains("over before they begin"),
+        "{:?}",
+        other.notes
+    );
+}

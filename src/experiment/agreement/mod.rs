@@ -153,9 +153,15 @@ impl Agreement {
 
     /// The figures as differences of a record.
     pub fn differences(&self) -> impl Iterator<Item = Difference> + '_ {
-        self.figures.iter().filter(|one| one.first.is_some() && one.difference.is_finite()).map(|one| {
+        // Worlds are told apart by how they were compared; records need their names.
+        let label = if self.how.ends_with("driven") {
+            self.how.clone()
+        } else {
+            format!("{} against {} ({})", self.second, self.first, self.how)
+        };
+        self.figures.iter().filter(|one| one.first.is_some() && one.difference.is_finite()).map(move |one| {
             Difference {
-                label: format!("{} against {} ({})", self.second, self.first, self.how),
+                label: label.clone(),
                 metric: one.metric.clone(),
                 scope: one.scope.clone(),
                 unit: one.unit,

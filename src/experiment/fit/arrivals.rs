@@ -45,6 +45,9 @@ pub struct ArrivalFit {
     pub gap_cv: f64,
     /// Processes by AIC, but Poisson first where nothing is better by more than 2.
     pub candidates: Vec<Candidate>,
+    /// What was seen stands for itself where no process fits: the gaps, if nothing speaks against their independence,
+    /// else the rate in steps.
+    pub sample: Option<Process>,
     /// Processes that would send at another rate than was seen.
     pub left_out: Vec<&'static str>,
     /// Probability of the residuals' distribution if the best were true (approximate: its parameters were fitted).
@@ -56,7 +59,7 @@ pub struct ArrivalFit {
 impl ArrivalFit {
     /// The process to use.
     pub fn best(&self) -> &Process {
-        &self.candidates[0].process
+        self.sample.as_ref().unwrap_or(&self.candidates[0].process)
     }
 }
 
@@ -80,6 +83,9 @@ impl Process {
 
 /// A process is left out when its mean rate is farther from the one seen.
 const RATE_OFF: f64 = 0.1;
+
+/// A law whose residuals are less likely is not used.
+pub const P_MIN: f64 = 0.01;
 
 /// Shortest gap: recorders round.
 const GAP_MIN: f64 = 1e-6;
@@ -122,7 +128,24 @@ pub fn fit(times: &[f64]) -> ArrivalFit {
     });
     let p_shape = shape::kolmogorov_of_one(gap, count);
     let p_order = order(&residuals);
-    ArrivalFit { rate, gap_cv: variance.sqrt() / mean, candidates, left_out, p_shape, p_order }
+    let fits = p_shape >= P_MIN && p_order >= P_MIN;
+    let sample = if fits {
+        None
+    } else if independent(&gaps) {
+        Some(Process::Renewal(super::demand::sample(&gaps)))
+    } else {
+        steps(times).map(|steps| steps.process)
+    };
+    ArrivalFit { rate, gap_cv: variance.sqrt() / mean, candidates, sample, left_out, p_shape, p_order }
+}
+
+/// Whether nothing speaks against gaps that know nothing of each other: the correlation of neighbouring ranks.
+fn independent(gaps: &[f64]) -> bool {
+    let mut places: Vec<usize> = (0..gaps.len()).collect();
+    places.sort_by(|a, b| gaps[*a].total_cmp(&gaps[*b]));
+    let mut ranks = vec![0.0; gaps.len()];
+    places.into_iter().enumerate().for_each(|(rank, place)| ranks[place] = rank as f64);
+    order(&ranks) >= P_MIN
 }
 
 /// Two-sided probability of the correlation of neighbours.
@@ -153,8 +176,9 @@ fn steps(times: &[f64]) -> Option<Candidate> {
             aic: 2.0 * count as f64 - 2.0 * likelihood,
         }
     };
-    let counts =
-        [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64].into_iter().filter(|count| times.len() >= 20 * count);
+    let counts = [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
+        .into_iter()
+        .filter(|count| times.len() >= 20 * count);
     counts.filter(|_| end > start).map(with).min_by(|a, b| a.aic.total_cmp(&b.aic))
 }
 

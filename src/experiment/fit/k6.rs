@@ -97,5 +97,5 @@ fn of_k6(list: Vec<(f64, f64, String, Option<Outcome>)>, notes: Vec<String>) -> 
         rows.push(Row { at, demand, class, outcome, fate: None });
     }
     read::shift(&mut rows);
-    Recording { rows, classes, notes, ..Recording::default() }
+    Recording { rows, classes, notes, latencies: true, ..Recording::default() }
 }

@@ -23,7 +23,8 @@ pub mod workers;
 use crate::outcome::Outcome;
 use crate::policy::PoolSettings;
 use crate::workload::trace::Fate;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 use workers::Constant;
 
 /// A request as a recording has it.
@@ -81,10 +82,53 @@ pub struct Recording {
     pub classes: Vec<String>,
     /// What a reader of the model should know of the recording.
     pub notes: Vec<String>,
+    /// Demands are what clients saw: waiting and work in one.
+    pub latencies: bool,
     /// The users behind the requests, where arrivals follow from answers.
     pub users: Option<Users>,
     /// The pool, where the recording says anything of it.
     pub pool: PoolSeen,
+}
+
+/// Most services that may come out as nothing before the order of service is believed.
+const BACKWARDS_MAX: f64 = 0.02;
+
+impl Recording {
+    /// Takes the waiting out of what clients saw, for so many slots that serve in the order of arrival: a service begins
+    /// when it arrives or when the first of the slots is free, and when those are free is what their clients saw. Where
+    /// that makes services end before they begin, the pool is not such a one, and nothing is taken out.
+    pub fn take_waiting_out(&mut self, slots: u32) {
+        if !self.latencies {
+            return;
+        }
+        // Ascending by the instant at which each is free; nanoseconds, because floats have no order of their own.
+        let nanos = |secs: f64| (secs.max(0.0) * 1e9) as u64;
+        let mut free: BinaryHeap<Reverse<u64>> = (0..slots).map(|_| Reverse(0)).collect();
+        let mut services = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            let (at, end) = (nanos(row.at), nanos(row.at + row.demand));
+            let begin = free.pop().map_or(at, |Reverse(free)| free.max(at));
+            free.push(Reverse(end.max(begin)));
+            services.push((end as f64 - begin as f64) / 1e9);
+        }
+        let backwards = services.iter().filter(|service| **service <= 0.0).count();
+        if backwards as f64 > BACKWARDS_MAX * services.len() as f64 {
+            self.notes.push(format!(
+                "the recording is not of {slots} slots that serve in the order of arrival ({backwards} services would be \
+                 over before they begin), so waiting is left in the demands"
+            ));
+            return;
+        }
+        let least = services.iter().copied().filter(|service| *service > 0.0).fold(f64::INFINITY, f64::min);
+        for (row, service) in self.rows.iter_mut().zip(services) {
+            row.demand = service.max(least);
+        }
+        self.latencies = false;
+        self.notes.clear();
+        self.notes.push(format!(
+            "waiting is taken out of what clients saw, for {slots} slots that serve in the order of arrival"
+        ));
+    }
 }
 
 /// Everything fitted.

@@ -175,15 +175,17 @@ fn generic(
     }
     shift(&mut rows);
     let mut notes = Vec::new();
-    if demand.contains("latency") || demand.contains("elapsed") {
+    let latencies = demand.contains("latency") || demand.contains("elapsed");
+    if latencies {
         notes.push(latency_note(&demand));
     }
-    Ok(Recording { rows, classes: settings.classes, notes, ..Recording::default() })
+    Ok(Recording { rows, classes: settings.classes, notes, latencies, ..Recording::default() })
 }
 
 pub(super) fn latency_note(column: &str) -> String {
     format!(
-        "{column} is what clients saw: it holds waiting as well as work, so the demand is too long where there was a queue"
+        "{column} is what clients saw: it holds waiting as well as work, so the demand is too long where there was a queue; \
+         with --slots N the waiting at N slots is taken out"
     )
 }
 

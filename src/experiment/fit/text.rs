@@ -1,6 +1,6 @@
 //! The fitted model as TOML, every number with its evidence beside it.
 
-use super::arrivals::{ArrivalFit, Process};
+use super::arrivals::{ArrivalFit, P_MIN, Process};
 use super::demand::DemandFit;
 use super::predict::Draw;
 use super::workers::Constant;
@@ -144,10 +144,16 @@ fn arrivals_evidence(found: &ArrivalFit) -> String {
     let best = found.candidates[0].aic;
     let list: Vec<String> =
         found.candidates.iter().map(|one| format!("{} {:+.1}", one.name, one.aic - best)).collect();
-    let verdict = if found.p_shape < 0.01 || found.p_order < 0.01 {
-        "the best of these does not fit: play the recording itself as a trace"
-    } else {
-        "nothing speaks against the best"
+    let verdict = match (&found.sample, found.p_shape < P_MIN || found.p_order < P_MIN) {
+        (Some(Process::Renewal(_)), _) => {
+            "no law fits, so the gaps stand for themselves, for nothing speaks against their independence"
+        }
+        (Some(_), _) => {
+            "no law fits and gaps follow from each other, so the rate as seen stands for itself, in steps; play the \
+             recording itself as a trace where bursts within a step count"
+        }
+        (None, true) => "the best of these does not fit: play the recording itself as a trace",
+        (None, false) => "nothing speaks against the best",
     };
     let mut text = format!(
         "\n# Arrivals: {} per second, cv of gaps {:.3}. By AIC, beside the first: {}.\n\
@@ -228,6 +234,9 @@ fn scaled(law: &Distribution, by: f64) -> Distribution {
             probabilities: probabilities.clone(),
             means: means.iter().map(|mean| mean * by).collect(),
         },
+        Distribution::Empirical { values } => {
+            Distribution::Empirical { values: values.iter().map(|value| value * by).collect() }
+        }
         other => other.clone(),
     }
 }
