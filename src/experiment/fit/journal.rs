@@ -56,8 +56,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<Recording, Fault> {
     let name = |class: usize| head.classes.get(class).cloned().unwrap_or_else(|| format!("class-{class}"));
     let pool =
         PoolSeen { settings: Some(head.pools[place].settings.clone()), constants: watched.constants() };
-    let mut recording =
-        Recording { rows: watched.rows, classes: (0..classes).map(name).collect(), notes, users: None, pool };
+    let mut recording = Recording {
+        rows: watched.rows,
+        classes: (0..classes).map(name).collect(),
+        notes,
+        latencies: false,
+        users: None,
+        pool,
+    };
     read::shift(&mut recording.rows);
     Ok(recording)
 }
