@@ -5,6 +5,7 @@ pub mod agreement;
 pub mod calibrate;
 pub mod check;
 pub mod compare;
+pub mod draws;
 pub mod estimate;
 pub mod fit;
 pub mod follow;

@@ -215,7 +215,7 @@ impl<'a> Replay<'a> {
             let chance = streams.stream(Purpose::Routing, number as u64);
             Router::new(route.settings.routing.clone(), route.pools.len(), chance)
         });
-        let sources = (0..model.sources.len() as u64).map(|n| OpenSource::new(requests, n, &streams));
+        let sources = (0..model.sources.len() as u64).map(|n| OpenSource::new(requests, n, &streams, None));
         let limit = |pool: &crate::model::Pool| pool.waiting_limit.as_ref().map(Sampler::new);
         Replay {
             model,
