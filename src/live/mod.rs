@@ -15,6 +15,7 @@
 pub mod clock;
 pub mod command;
 mod desk;
+pub mod direct;
 pub mod http;
 pub mod journal;
 mod needs;

@@ -195,6 +195,12 @@ impl Target for OwnPools {
         self.desks.iter().for_each(|desk| desk.cancel(id));
     }
 
+    fn strike(&mut self, pool: u16, worker: u32) {
+        if let Some(desk) = self.desks.get(usize::from(pool)) {
+            desk.strike(worker);
+        }
+    }
+
     fn close(&mut self, grace: Span) -> Result<(), TargetError> {
         let grace = self.clock.map_or(Duration::ZERO, |clock| clock.real(grace));
         let (mut left, mut faults) = (Vec::new(), Vec::new());

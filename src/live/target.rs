@@ -167,6 +167,10 @@ pub trait Target: Send {
     /// Withdraws a job; one that has ended is left alone. Targets that cannot do so ignore it.
     fn cancel(&mut self, id: AttemptId);
 
+    /// Ends a worker from outside, as a fault of the machine would: the scheduler is not told. Targets that cannot do
+    /// so ignore it.
+    fn strike(&mut self, _pool: u16, _worker: u32) {}
+
     /// What readers of the figures should know of it, asked for once it is closed.
     fn remarks(&mut self) -> Vec<Note> {
         Vec::new()

@@ -289,6 +289,20 @@ impl Bench {
         crashed
     }
 
+    /// A blow from outside ends the slot's worker.
+    pub(super) fn strike(&mut self, slot: u32) {
+        let Some(seat) = self.seats.get_mut(slot as usize) else { return };
+        let Some(worker) = seat.worker.as_mut().filter(|_| !seat.doomed) else { return };
+        worker.kill();
+        if self.plays {
+            (seat.doomed, seat.first_write) = (true, true);
+            let (generation, spawns, crash_at) = (seat.generation, seat.spawns, seat.crash_at);
+            let delay = Life::draw(&self.life.crash_exit, &self.streams, slot, spawns, 4);
+            let at = crash_at.unwrap_or(Time::NEVER).min(self.now.max(self.clock.now()) + delay);
+            self.set(at, Due::Exit { slot, generation, crashed: true });
+        }
+    }
+
     // ---- work -----------------------------------------------------------------------------------------------
 
     fn course(&self, job: &Job, executions: u32) -> Course {

@@ -195,6 +195,17 @@ impl Desk {
         }
     }
 
+    /// Ends a worker, and tells the pool nothing: its exit will be noticed, as that of any other.
+    pub(super) fn strike(&self, slot: u32) {
+        let mut state = self.lock();
+        state.bench.strike(slot);
+        let ring = std::mem::take(&mut state.bench.ring);
+        drop(state);
+        if ring {
+            self.0.bell.notify_all();
+        }
+    }
+
     // ---- words of workers ---------------------------------------------------------------------------------
 
     /// The worker has answered. Says whether the answer was wanted.

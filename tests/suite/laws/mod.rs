@@ -4,6 +4,7 @@ mod clients;
 mod controls;
 mod hunts;
 mod models;
+mod real;
 
 use poolsim::experiment::hunt::bench::{self, Scheduler};
 use poolsim::experiment::hunt::case::{self, Settings};
