@@ -1,13 +1,13 @@
 //! A target under a director: somebody who says, step by step, what is done to it, and hears all that it reports.
 //!
-//! A replay plays clients; a director plays fate. It submits, withdraws and strikes when it likes, and looks on after the
+//! A replay plays clients; a director plays fate. It submits, withdraws and disturbs when it likes, and looks on after the
 //! end: what is still heard once a target is closed, or still holds its line, has outlived it. What the reports mean is
 //! the director's affair.
 
 use super::clock::Clock;
 use super::needs;
 use super::replay::Note;
-use super::target::{AttemptId, Capabilities, Job, Report, Target, TargetError};
+use super::target::{AttemptId, Capabilities, Disturbance, Job, Report, Target, TargetError};
 use super::wait::{self, Woken};
 use crate::model::Model;
 use crate::time::{Span, Time};
@@ -21,12 +21,12 @@ pub enum Step {
     Submit(Job),
     /// A job is withdrawn.
     Cancel(AttemptId),
-    /// A worker is ended from outside, if the target can.
-    Strike {
-        /// Index of its pool.
+    /// Something is done to a pool from outside, if the target can.
+    Disturb {
+        /// Index of the pool.
         pool: u16,
-        /// Its number.
-        worker: u32,
+        /// What.
+        what: Disturbance,
     },
     /// Nothing before this instant, unless something is reported.
     Wait(Time),
@@ -90,7 +90,7 @@ pub fn direct(
                 target.submit(job);
             }
             Step::Cancel(id) => target.cancel(id),
-            Step::Strike { pool, worker } => target.strike(pool, worker),
+            Step::Disturb { pool, what } => target.disturb(pool, what),
             Step::Wait(until) => match wait::receive_until(&reports, clock.when(until)) {
                 Woken::Told(report) => hear(director, report),
                 Woken::Due => {}

@@ -2,7 +2,7 @@
 
 use super::{Failure, Orders};
 use crate::cli::args::{HuntTarget, RawHunt};
-use crate::cli::replay::words;
+use crate::cli::targets::words;
 use crate::experiment::hunt::bench::{self, Played};
 use crate::experiment::hunt::case::Settings;
 use crate::experiment::hunt::ground::{Ground, Workload};

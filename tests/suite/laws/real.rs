@@ -10,7 +10,7 @@ use poolsim::experiment::hunt::live::Live;
 use poolsim::experiment::hunt::{Hunt, Quarry};
 use poolsim::live::clock::Clock;
 use poolsim::live::own::OwnPools;
-use poolsim::live::target::{AttemptId, Capabilities, Job, Report, Target, TargetError, What};
+use poolsim::live::target::{AttemptId, Capabilities, Disturbance, Job, Report, Target, TargetError, What};
 use poolsim::model::Model;
 use poolsim::policy::{Discipline, Slots};
 use poolsim::time::Span;
@@ -95,8 +95,12 @@ impl Target for Between {
         self.inner.cancel(id);
     }
 
-    fn strike(&mut self, pool: u16, worker: u32) {
-        self.inner.strike(pool, worker);
+    fn alive(&self, pool: u16) -> Vec<u32> {
+        self.inner.alive(pool)
+    }
+
+    fn disturb(&mut self, pool: u16, what: Disturbance) {
+        self.inner.disturb(pool, what);
     }
 
     fn close(&mut self, grace: Span) -> Result<(), TargetError> {

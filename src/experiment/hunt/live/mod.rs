@@ -101,7 +101,7 @@ impl<'a> Live<'a> {
         let withdraws =
             self.can.cancels || self.is_own() && matches!(then, Some(OnTimeout::Kill | OnTimeout::Abandon));
         work.deadline = work.deadline.filter(|_| withdraws);
-        work.blows.retain(|blow| self.is_own() && matches!(blow.kind, BlowKind::Kill { .. }));
+        work.blows.retain(|blow| self.can.disturbs && !matches!(blow.kind, BlowKind::Down { .. }));
         for request in &mut work.requests {
             request.fate = if self.can.takes_fates { request.fate } else { Fate::Ok };
         }
@@ -126,9 +126,9 @@ impl<'a> Live<'a> {
         work: &Workload,
         more: u64,
     ) -> Result<(Played, Vec<String>), TargetError> {
-        if let Some(blow) = work.blows.iter().find(|blow| !matches!(blow.kind, BlowKind::Kill { .. })) {
+        if work.blows.iter().any(|blow| matches!(blow.kind, BlowKind::Down { .. })) {
             return Err(TargetError {
-                text: format!("a real pool cannot be told to go down or to pause ({:?})", blow.kind),
+                text: String::from("a real pool cannot be told to go down and come back"),
                 hint: String::from("leave that fault out of the case"),
             });
         }

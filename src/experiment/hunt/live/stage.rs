@@ -4,11 +4,14 @@ use super::witness::{State, Where, Witness};
 use crate::experiment::hunt::bench::Played;
 use crate::experiment::hunt::generate::Landmarks;
 use crate::experiment::hunt::ground::{BlowKind, Ground, Workload};
+use crate::experiment::hunt::input::Input;
 use crate::experiment::hunt::laws::Law;
 use crate::experiment::hunt::story::Story;
 use crate::live::command::AFTER_END;
 use crate::live::direct::{Director, Step, direct};
-use crate::live::target::{AttemptId, Capabilities, Job, Report, Target, TargetError, What, WorkerEvent};
+use crate::live::target::{
+    AttemptId, Capabilities, Disturbance, Job, Report, Target, TargetError, What, WorkerEvent,
+};
 use crate::policy::{PoolSettings, Slots};
 use crate::random::Streams;
 use crate::time::{Span, Time};
@@ -17,6 +20,7 @@ use crate::time::{Span, Time};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Act {
     Blow(u32),
+    BlowEnd(u32),
     Submit(usize),
     Withdraw(usize),
 }
@@ -153,17 +157,28 @@ impl Stage<'_> {
                     return None;
                 }
                 self.witness.withdraws(job);
-                self.story.input(now, crate::experiment::hunt::input::Input::Cancel(job as u32));
+                self.story.input(now, Input::Cancel(job as u32));
                 Some(Step::Cancel(job as AttemptId))
             }
             Act::Blow(index) => match self.work.blows[index as usize].kind {
                 BlowKind::Kill { slot } => {
                     self.witness.strikes(now, slot);
                     self.story.blow(now, slot);
-                    Some(Step::Strike { pool: 0, worker: slot })
+                    Some(Step::Disturb { pool: 0, what: Disturbance::KillWorker { slot } })
                 }
-                _ => None,
+                BlowKind::Pause { duration } => {
+                    self.witness.pauses(now);
+                    self.plan_at(now + duration, Act::BlowEnd(index));
+                    self.story.input(now, Input::Pause(true));
+                    Some(Step::Disturb { pool: 0, what: Disturbance::Pause { paused: true } })
+                }
+                BlowKind::Down { .. } => None,
             },
+            // Of pauses that overlap the last to end counts.
+            Act::BlowEnd(_) => self.witness.goes_on(now).then(|| {
+                self.story.input(now, Input::Pause(false));
+                Step::Disturb { pool: 0, what: Disturbance::Pause { paused: false } }
+            }),
         }
     }
 
@@ -176,10 +191,14 @@ impl Stage<'_> {
         let limit = self.ground.waiting_limit(&self.streams, job as u64);
         self.story.arrival(now, job as u32, &request, self.ground);
         if deadline != Time::NEVER {
-            let at = self.planned + self.plan[self.planned..].partition_point(|&(at, _)| at <= deadline);
-            self.plan.insert(at, (deadline, Act::Withdraw(job)));
+            self.plan_at(deadline, Act::Withdraw(job));
         }
         self.hand_in(now, job, deadline, now + limit)
+    }
+
+    fn plan_at(&mut self, when: Time, act: Act) {
+        let at = self.planned + self.plan[self.planned..].partition_point(|&(at, _)| at <= when);
+        self.plan.insert(at, (when, act));
     }
 
     fn hand_in(&mut self, now: Time, job: usize, deadline: Time, leave_by: Time) -> Step {
@@ -289,6 +308,8 @@ impl Stage<'_> {
                 WorkerEvent::Exited => self.story.worker(at, *worker, "has ended"),
                 WorkerEvent::Lost => self.story.worker(at, *worker, "cannot be started"),
                 WorkerEvent::Ready => self.story.worker(at, *worker, "is ready"),
+                WorkerEvent::Lingers => self.story.worker(at, *worker, "works on for nobody"),
+                WorkerEvent::Free => self.story.worker(at, *worker, "is free again"),
                 WorkerEvent::Spawned => {}
             },
         }

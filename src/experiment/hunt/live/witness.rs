@@ -100,6 +100,12 @@ pub(super) struct Witness<'g> {
     instant: Time,
     /// Workers that were given a job before the end of the one before was told: when, who, the old and the new job.
     owed: Vec<(Time, u32, usize, usize)>,
+    /// Pauses that last.
+    pub(super) pauses: u32,
+    /// Since when it is paused; `NEVER` if it is not.
+    paused: Time,
+    /// When it went on.
+    resumed: Time,
     /// How many waited after the last step.
     line_before: usize,
     pub(super) found: Vec<Breach>,
@@ -135,7 +141,11 @@ impl<'g> Witness<'g> {
                 reports_starts: false,
                 cancels: false,
                 kills: false,
+                disturbs: false,
             },
+            pauses: 0,
+            paused: Time::NEVER,
+            resumed: Time::ZERO,
             exact: false,
             grace,
             jobs: work.requests.iter().map(job).collect(),
@@ -188,6 +198,21 @@ impl<'g> Witness<'g> {
                 self.jobs[job].hit = true;
             }
         }
+    }
+
+    /// It is told to hand out nothing.
+    pub(super) fn pauses(&mut self, now: Time) {
+        self.pauses += 1;
+        self.paused = self.paused.min(now);
+    }
+
+    /// A pause is over; says whether it was the last.
+    pub(super) fn goes_on(&mut self, now: Time) -> bool {
+        self.pauses -= 1;
+        if self.pauses == 0 {
+            (self.paused, self.resumed, self.stirred) = (Time::NEVER, now, now);
+        }
+        self.pauses == 0
     }
 
     /// The target is being closed: it ends what it has.
@@ -328,8 +353,9 @@ impl<'g> Witness<'g> {
         let Some(seat) = self.seats.get_mut(index) else { return };
         let state = match event {
             WorkerEvent::Spawned => State::Starting,
-            WorkerEvent::Ready if seat.job.is_some() => State::Busy,
-            WorkerEvent::Ready => State::Idle,
+            WorkerEvent::Ready | WorkerEvent::Free if seat.job.is_some() => State::Busy,
+            WorkerEvent::Ready | WorkerEvent::Free => State::Idle,
+            WorkerEvent::Lingers => State::Unknown,
             WorkerEvent::Killed => State::Dying,
             WorkerEvent::Exited => State::Gone,
             WorkerEvent::Lost => State::Lost,

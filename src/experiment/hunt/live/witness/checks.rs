@@ -41,6 +41,9 @@ impl Witness<'_> {
     }
 
     pub(super) fn check_worker(&mut self, at: Time, job: usize, worker: u32, dying: bool) {
+        if self.paused != Time::NEVER && self.paused + self.grace < at {
+            self.breach(Law::Limits, at, || format!("a paused pool starts request {}", job + 1));
+        }
         if self.jobs[job].place == Where::Running {
             let other = self.jobs[job].worker;
             self.breach(Law::DoubleStart, at, || {
@@ -179,12 +182,12 @@ impl Witness<'_> {
         }
         let held = self.settings.retry.map_or(Span::ZERO, |retry| retry.turn);
         let reserves = self.settings.reserved.iter().any(|&kept| kept > 0);
-        let late = |since: Time| since.max(book.since) + held + self.grace < now;
+        let late = |since: Time| since.max(book.since).max(self.resumed) + held + self.grace < now;
         let idle = self
             .seats
             .iter()
             .position(|seat| seat.state == State::Idle && seat.hit.is_none() && late(seat.since));
-        if let Some(worker) = idle.filter(|_| !reserves) {
+        if let Some(worker) = idle.filter(|_| !reserves && self.pauses == 0) {
             self.jobs[job].told = true;
             let since = book.since.secs();
             self.breach(Law::IdleWorker, now, || {
