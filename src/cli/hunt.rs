@@ -282,15 +282,7 @@ fn one(named: &Named, orders: &Orders, time: Option<f64>, several: bool) -> Resu
     let laws =
         orders.laws.unwrap_or_else(|| laws_for(named.settings.is_none())).without(orders.except.iter());
     let make = |model: &Model| Real::make(orders.real.as_ref(), model);
-    let looked = match &named.settings {
-        Some(settings) => settings.ground(laws).map_err(Failure::Rendered)?,
-        None => Hunt { quarry: Quarry::Random, laws, seed: orders.seed, keep: Vec::new() }
-            .case(0)
-            .0
-            .ground(laws)
-            .map_err(Failure::Rendered)?,
-    };
-    let scene = Scene::of(orders, &make, &looked.model)?;
+    let scene = Scene::of(orders, &make, &|| first_model(named, orders, laws))?;
     let quarry = match &named.settings {
         None => Quarry::Random,
         Some(settings) => scene.quarry(settings, laws)?,
@@ -359,6 +351,16 @@ fn one(named: &Named, orders: &Orders, time: Option<f64>, several: bool) -> Resu
         corpus,
         findings,
     })
+}
+
+/// The model of a quarry's first case: what a real target is made for.
+fn first_model(named: &Named, orders: &Orders, laws: Laws) -> Result<Model, Failure> {
+    let quarry = match &named.settings {
+        Some(settings) => Quarry::real(settings, laws).map_err(Failure::Rendered)?,
+        None => Quarry::Random,
+    };
+    let (settings, _) = Hunt { quarry, laws, seed: orders.seed, keep: Vec::new() }.case(0);
+    Ok(settings.ground(laws).map_err(Failure::Rendered)?.model)
 }
 
 fn state(named: &Named, orders: &Orders, folder: Option<&Path>) -> State {
@@ -443,7 +445,7 @@ fn repeat(file: &str, orders: &Orders, sink: &Sink) -> Result<Answer, Failure> {
     let case = Case::read(&text, laws)
         .map_err(|why| Failure::new(format!("{} is no case of a hunt: {why}", files::named(file)), ""))?;
     let make = |model: &Model| Real::make(orders.real.as_ref(), model);
-    let scene = Scene::of(orders, &make, &case.ground.model)?;
+    let scene = Scene::of(orders, &make, &|| Ok(case.ground.model.clone()))?;
     let (played, story) = scene.retell(&case.ground, &case.work)?;
     let mut out: String = story.into_iter().map(|line| line + "\n").collect();
     for breach in &played.found {

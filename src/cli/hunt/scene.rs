@@ -166,13 +166,17 @@ pub(super) enum Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// The scene of a real target, or of the policy.
+    /// The scene of a real target, or of the policy. `model` is what the target is made for, at first.
     ///
     /// # Errors
     /// When the target cannot be used for a model.
-    pub(super) fn of(orders: &Orders, make: MakeTarget<'a>, model: &Model) -> Result<Scene<'a>, Failure> {
+    pub(super) fn of(
+        orders: &Orders,
+        make: MakeTarget<'a>,
+        model: &dyn Fn() -> Result<Model, Failure>,
+    ) -> Result<Scene<'a>, Failure> {
         let Some(real) = &orders.real else { return Ok(Scene::Policy) };
-        Ok(Scene::Real(Live::new(make, model, real.speed, real.grace)?, real.beside))
+        Ok(Scene::Real(Live::new(make, &model()?, real.speed, real.grace)?, real.beside))
     }
 
     /// The name of what plays.
@@ -191,11 +195,13 @@ impl<'a> Scene<'a> {
         match self {
             Scene::Policy => Quarry::given(settings, laws).map_err(Failure::Rendered),
             Scene::Real(live, _) => {
-                let ground = settings.ground(laws).map_err(Failure::Rendered)?;
-                live.suits(&ground)?;
                 // Threads play machines, and so they can play odd ones.
                 let made = if live.name == "pool" { Quarry::given } else { Quarry::real };
-                made(settings, laws).map_err(Failure::Rendered)
+                let quarry = made(settings, laws).map_err(Failure::Rendered)?;
+                if let Quarry::Given(grounds) = &quarry {
+                    grounds.iter().try_for_each(|(_, ground)| live.suits(ground))?;
+                }
+                Ok(quarry)
             }
         }
     }
