@@ -179,7 +179,7 @@ fn a_hunt_that_is_interrupted_goes_on_where_it_stopped() {
     let folder = Folder::new("hunt-stop");
     let dir = &folder.0;
     let stopped = Command::new("timeout")
-        .args(["--preserve-status", "-s", "INT", "3", env!("CARGO_BIN_EXE_poolsim")])
+        .args(["--foreground", "--preserve-status", "-s", "INT", "3", env!("CARGO_BIN_EXE_poolsim")])
         .args(["hunt", "orchestrator-bridge", "--for", "10m", "-q", "--output", "kept"])
         .current_dir(dir)
         .stdin(Stdio::null())
