@@ -289,7 +289,7 @@ impl Asked {
             let compared = recording::compare(&believed, &self.terms, self.seeds).map_err(failed)?;
             let explained = args
                 .explain
-                .then(|| explain::explain(&believed, &self.terms, self.seeds))
+                .then(|| explain::explain(&believed, &self.terms, args.seeds.unwrap_or(explain::SEEDS)))
                 .transpose()
                 .map_err(failed)?;
             let text = recorded::text(&one.scenario, &one.constants, &self.preset);

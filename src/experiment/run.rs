@@ -45,6 +45,8 @@ impl Progress for Silent {}
 pub enum RunError {
     /// A law was broken: a defect, with what repeats it.
     Breach(Breach),
+    /// What was believed cannot be run, in words.
+    Failed(String),
     /// Someone asked to stop.
     Interrupted,
 }
@@ -55,6 +57,7 @@ impl std::fmt::Display for RunError {
             RunError::Breach(breach) => {
                 write!(f, "a self-check failed, which is a defect of poolsim: {breach}")
             }
+            RunError::Failed(why) => f.write_str(why),
             RunError::Interrupted => write!(f, "interrupted"),
         }
     }

@@ -71,7 +71,7 @@ fn without_the_dying_window_recordings_under_time_outs_are_different() {
 fn explained(name: &str, preset: &str) -> explain::Explained {
     let (scenario, constants) = (scenario(name), constants());
     let believed = Believed { scenario: &scenario, constants: &constants, preset, overrides: &[] };
-    explain::explain(&believed, &Terms::default(), 12).unwrap()
+    explain::explain(&believed, &Terms::default(), 40).unwrap()
 }
 
 #[test]

@@ -7,7 +7,8 @@ use clap::Args;
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = FIT_HELP)]
 pub struct RawFit {
-    /// Trace (CSV or JSON lines), results of k6 (JSON or CSV), or the folder of a recorded scenario
+    /// Trace (CSV or JSON lines), results of k6 (JSON or CSV), a replay's requests.csv or journal.jsonl, or the folder of
+    /// a recorded scenario
     #[arg(value_name = "FILE|DIR")]
     pub file: String,
     /// Column with the time of arrival [default: by its name]
@@ -45,7 +46,9 @@ Examples:
   poolsim fit results.json
       what k6 --out json=results.json wrote (its times are those of ends; its durations hold waiting)
   poolsim fit tests/data/orchestrator/scenarios/grid_p6_short
-      with the constants of the recorded workers
+      with the constants of the recorded workers; of a closed loop the users and their thinking
+  poolsim fit output/mmc/journal.jsonl
+      what a live pool was told, with its settings and the lives of its workers
 
 Every number of the model has its evidence beside it as a comment: how many, how well it fits, what else was tried.
 
@@ -80,7 +83,7 @@ pub struct RawCompare {
     /// Switch each semantic off or on, and rank them by how much of the gap each closes
     #[arg(long, help_heading = "Recording")]
     pub explain: bool,
-    /// Seeds where chance decides [default: 30]
+    /// Seeds where chance decides [default: 30, and 60 of --explain]
     #[arg(long, value_name = "N", help_heading = "Recording")]
     pub seeds: Option<u64>,
     /// What the scheduler is believed to be: a preset of pools [default: orchestrator-bridge]
