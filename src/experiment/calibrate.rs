@@ -112,7 +112,7 @@ impl Calibration {
             text.push_str("# Nothing could be measured.\n");
         }
         let measured: Vec<Constant> = self.constants.iter().map(|one| one.constant.clone()).collect();
-        constants(&mut text, &self.pool, &measured);
+        constants(&mut text, &self.pool, &measured, None);
         text
     }
 
