@@ -39,5 +39,7 @@ mod sizing;
 mod sweeps;
 #[cfg(feature = "parquet")]
 mod tables;
+#[cfg(feature = "chart")]
+mod terminal;
 mod verdicts;
 mod worlds;

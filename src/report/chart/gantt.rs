@@ -6,6 +6,7 @@ use super::palette::Ink;
 use super::scale::{Kind, Scale};
 use super::scene::{Anchor, Scene, Xy};
 use super::sheet::{Key, SMALL, Sheet, Swatch, fit};
+use super::timeline::at_point;
 use super::{Chart, Draft, Style};
 use crate::experiment::record::{Point, Record};
 use crate::experiment::{Activity, SlotSpan, Stretch, Unit};
@@ -39,10 +40,11 @@ pub(super) fn gantt(record: &Record, style: &Style) -> Option<Chart> {
         return None;
     }
     let title = format!(
-        "Slot by slot, {} to {} of replication {}",
+        "Slot by slot, {} to {} of replication {}{}",
         at(stretch, stretch.start),
         at(stretch, stretch.end),
-        stretch.replication
+        stretch.replication,
+        at_point(record, point)
     );
     let way = way(stretch) + &left_out(stretch);
     let (width, height) = style.size.points();

@@ -36,7 +36,7 @@ pub fn page(record: &Record, charts: &[Chart], theme: Option<Theme>) -> Result<S
         "<body>\n<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"answer {class}\">{}</p>\n",
         escape(&record.name),
         escape(&record.description),
-        escape(&words::answer(record))
+        escape(&answer(record))
     );
     let sections = sections::all(record, charts)?;
     page.push_str("<nav aria-label=\"Contents\"><ul>");
@@ -67,6 +67,14 @@ pub fn page(record: &Record, charts: &[Chart], theme: Option<Theme>) -> Result<S
         script()
     );
     Ok(page)
+}
+
+/// The answer under a heading that has the record's name already.
+fn answer(record: &Record) -> String {
+    let answer = words::answer(record);
+    let told = answer.strip_prefix(&format!("{}: ", record.name)).unwrap_or(&answer);
+    let mut letters = told.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Whether the answer at the top rests on a point: on all, unless one was chosen.
