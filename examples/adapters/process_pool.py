@@ -13,6 +13,7 @@ docs/adapter-protocol.md; nothing but the standard library is needed.
 import json
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.util
 import os
 import signal
 import sys
@@ -172,6 +173,8 @@ def leave():
     sys.stdout.flush()
     for child in multiprocessing.active_children():
         child.kill()
+    # What the interpreter does at its own end, less the waiting: else the semaphores of the queues are called leaked.
+    multiprocessing.util._run_finalizers(0)
     os._exit(0)
 
 

@@ -69,6 +69,9 @@ pub enum RawCommand {
     /// Play a workload in real time against a real scheduler, beside its simulation
     #[cfg(feature = "live")]
     Replay(Box<super::replay::args::RawReplay>),
+    /// Measure what a live target itself costs: hand-over, timers, start and end of workers
+    #[cfg(feature = "live")]
+    Calibrate(Box<super::calibrate::RawCalibrate>),
     /// Put the results of shards together
     Merge(RawMerge),
     /// Write a model that fits a recording: a trace, results of k6, a recorded scenario

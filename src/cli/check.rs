@@ -79,7 +79,7 @@ pub fn checked(raw: RawCheck) -> Result<Check, Failure> {
 /// What is said of a real scheduler.
 #[cfg(feature = "live")]
 fn real(raw: &RawCheck) -> Result<Option<live::Live>, Failure> {
-    use super::replay::args::TargetName;
+    use super::targets::TargetName;
     if let Some(refused) = live::refuse(raw.target.is_some(), raw.against.is_some(), raw.worker.is_some()) {
         return Err(refused);
     }

@@ -282,16 +282,23 @@ fn shard(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Shard,
     let (index, of) = text.split_once('/').ok_or_else(|| refused("not a part of a whole"))?;
     let of: usize = of.trim().parse().map_err(|_| refused("the number of parts is no number"))?;
     let index: usize = match index.trim() {
-        "env" => SHARD_VARIABLES
-            .iter()
-            .find_map(|(name, first)| variable(name)?.trim().parse::<usize>().ok()?.checked_sub(*first))
-            .ok_or_else(|| refused("no variable of a cluster says which part this is"))?,
+        "env" => part_of_array(variable).map_err(|why| refused(&why))?,
         index => index.parse().map_err(|_| refused("the part is no number"))?,
     };
     if index >= of {
         return Err(refused(&format!("there is no part {index} of {of}")));
     }
     Ok(Shard { index, of })
+}
+
+/// The part that the first variable of a cluster names.
+fn part_of_array(variable: &dyn Fn(&str) -> Option<String>) -> Result<usize, String> {
+    // Grid Engine sets its variable to this outside of arrays.
+    let set = |name: &str| variable(name).filter(|value| value.trim() != "undefined");
+    let found = SHARD_VARIABLES.iter().find_map(|&(name, first)| Some((name, first, set(name)?)));
+    let (name, first, value) = found.ok_or("no variable of a cluster says which part this is")?;
+    let number = value.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(first));
+    number.ok_or_else(|| format!("{name} is {value:?}, which is no part's number"))
 }
 
 fn study_command(

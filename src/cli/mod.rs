@@ -4,6 +4,8 @@
 //! text. Results go to standard output, everything else to standard error. Nothing here computes a figure.
 
 pub mod args;
+#[cfg(feature = "live")]
+pub mod calibrate;
 pub mod check;
 pub mod checked;
 pub mod compare;
@@ -25,6 +27,8 @@ pub mod run;
 pub mod schema;
 pub mod size;
 pub mod sweep;
+#[cfg(feature = "live")]
+pub mod targets;
 pub mod terminal;
 pub mod validate;
 
@@ -60,6 +64,8 @@ fn answer(args: Vec<OsString>) -> u8 {
         RawCommand::Size(raw) => checked::size(*raw).and_then(|size| size::size(&size)),
         #[cfg(feature = "live")]
         RawCommand::Replay(raw) => replay::run(&raw),
+        #[cfg(feature = "live")]
+        RawCommand::Calibrate(raw) => calibrate::calibrate(&raw),
         RawCommand::Merge(raw) => merge::merge(&raw),
         RawCommand::Fit(raw) => fit::fit(&raw),
         RawCommand::Compare(raw) => compare::compare(&raw),

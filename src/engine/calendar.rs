@@ -2,14 +2,17 @@
 //!
 //! * Slots: at most one pending instant each, in a small sorted array (up to 32 slots) or an indexed heap. What
 //!   is cancelled is overwritten, so nothing stale stays behind.
-//! * Rings: timers whose delay is a constant of the model; they come due in the order in which they were set.
+//! * Rings: timers of one kind whose delay is a constant of the model; they come due in the order in which they
+//!   were set.
 //! * A heap: what is left (back-off, think times, faults).
 //! * The next arrival of each source: a scalar, kept with the source.
 //!
 //! Order within one instant: slots (lowest first; within a slot what happens before what the policy's timer
-//! says), then hosts, then rings (lowest first), then the heap (in order of setting), then arrivals (lowest
-//! source first), then the borders of segments and the horizon. So work that ends at its time-out has ended in
-//! time, and a job that arrives as a slot becomes free finds it free.
+//! says), then hosts, then timers (by [`TimerKind::rank`]; of one kind those in rings first, then
+//! in order of setting), then arrivals (lowest source first), then the borders of segments and the horizon. So work that ends at
+//! its time-out has ended in time, a job that arrives as a slot becomes free finds it free, a job that gets its
+//! worker at its waiting limit has got it in time, and where a pool's waiting limit and the client's deadline pass
+//! together, the pool's word still reaches the client.
 
 use crate::time::{Span, Time};
 
@@ -256,6 +259,31 @@ pub(super) enum TimerKind {
     Signal,
 }
 
+impl TimerKind {
+    /// The place within one instant: what lets jobs start comes before what ends their patience.
+    #[inline(always)]
+    const fn rank(self) -> u64 {
+        match self {
+            TimerKind::Breakdown => 0,
+            TimerKind::Requeue => 1,
+            TimerKind::Turn => 2,
+            TimerKind::WaitLimit => 3,
+            TimerKind::AttemptDeadline => 4,
+            TimerKind::TotalDeadline => 5,
+            TimerKind::Hedge => 6,
+            TimerKind::Retry => 7,
+            TimerKind::UserStart => 8,
+            TimerKind::UserWake => 9,
+            TimerKind::UserDrop => 10,
+            TimerKind::Fault => 11,
+            TimerKind::FaultEnd => 12,
+            TimerKind::Scale => 13,
+            TimerKind::Boot => 14,
+            TimerKind::Signal => 15,
+        }
+    }
+}
+
 /// A pending timer. It is stale, and ignored, if `generation` is no longer that of the thing it is about.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timer {
@@ -265,18 +293,33 @@ pub(super) struct Timer {
     pub(super) generation: u32,
 }
 
-/// Timers of one constant delay, in the order in which they were set.
+impl Timer {
+    /// Ascending as timers come due: the instant and the rank. No run reaches what lies beyond the horizon.
+    #[inline(always)]
+    fn key(&self) -> u64 {
+        self.at.nanos().min(2 * Time::HORIZON_MAX.nanos()) << RANK_BITS | self.kind.rank()
+    }
+}
+
+/// Bits of a timer's key that hold its rank.
+const RANK_BITS: u32 = 4;
+/// The key that stands for no timer.
+const NO_TIMER: u64 = u64::MAX;
+
+/// Timers of one kind and constant delay, in the order in which they were set.
 #[derive(Debug)]
 pub(super) struct Ring {
+    /// What all its timers are about.
+    kind: TimerKind,
     /// The delay that all its timers have.
-    pub(super) delay: Span,
+    delay: Span,
     timers: std::collections::VecDeque<Timer>,
 }
 
-/// Timers in any order; ties in order of setting.
+/// Timers in any order; those with one key in order of setting.
 #[derive(Debug, Default)]
 struct TimerHeap {
-    heap: Vec<(Time, u64, Timer)>,
+    heap: Vec<(u64, u64, Timer)>,
     sequence: u64,
 }
 
@@ -285,34 +328,40 @@ struct TimerHeap {
 pub(super) struct Timers {
     rings: Vec<Ring>,
     heap: TimerHeap,
-    /// The earliest of them and where it is: a ring's index, or `HEAP`.
-    first: (Time, usize),
+    /// The instant of the earliest of them.
+    first_at: Time,
+    /// Its key, and where it is: a ring's index, or `HEAP`.
+    first: (u64, usize),
 }
 
 const HEAP: usize = usize::MAX;
 
 impl Timers {
     pub(super) fn new() -> Timers {
-        Timers { rings: Vec::new(), heap: TimerHeap::default(), first: (Time::NEVER, HEAP) }
+        Timers {
+            rings: Vec::new(),
+            heap: TimerHeap::default(),
+            first_at: Time::NEVER,
+            first: (NO_TIMER, HEAP),
+        }
     }
 
-    /// The ring for a constant delay, made if there is none.
-    pub(super) fn ring(&mut self, delay: Span) -> usize {
-        self.rings.iter().position(|ring| ring.delay == delay).unwrap_or_else(|| {
-            self.rings.push(Ring { delay, timers: std::collections::VecDeque::new() });
+    /// The ring for a kind and a constant delay, made if there is none.
+    pub(super) fn ring(&mut self, kind: TimerKind, delay: Span) -> usize {
+        self.rings.iter().position(|ring| ring.delay == delay && ring.kind == kind).unwrap_or_else(|| {
+            self.rings.push(Ring { kind, delay, timers: std::collections::VecDeque::new() });
             self.rings.len() - 1
         })
     }
 
     /// Sets a timer that comes due after the ring's delay from `now`.
     #[inline(always)]
-    pub(super) fn push_ring(&mut self, ring: usize, now: Time, kind: TimerKind, id: u32, generation: u32) {
-        let at = now + self.rings[ring].delay;
-        debug_assert!(self.rings[ring].timers.back().is_none_or(|last| last.at <= at));
-        self.rings[ring].timers.push_back(Timer { at, kind, id, generation });
-        if at < self.first.0 || (at == self.first.0 && ring < self.first.1) {
-            self.first = (at, ring);
-        }
+    pub(super) fn push_ring(&mut self, ring: usize, now: Time, id: u32, generation: u32) {
+        let Ring { kind, delay, ref mut timers } = self.rings[ring];
+        let timer = Timer { at: now + delay, kind, id, generation };
+        debug_assert!(timers.back().is_none_or(|last| last.at <= timer.at));
+        timers.push_back(timer);
+        self.comes(timer, ring);
     }
 
     /// Sets a timer at any instant.
@@ -321,15 +370,20 @@ impl Timers {
             return;
         }
         self.heap.push(timer);
-        if timer.at < self.first.0 {
-            self.first = (timer.at, HEAP);
+        self.comes(timer, HEAP);
+    }
+
+    #[inline(always)]
+    fn comes(&mut self, timer: Timer, place: usize) {
+        if (timer.key(), place) < self.first {
+            (self.first_at, self.first) = (timer.at, (timer.key(), place));
         }
     }
 
     /// When the first timer comes due.
     #[inline(always)]
     pub(super) fn first(&self) -> Time {
-        self.first.0
+        self.first_at
     }
 
     /// Takes the first timer, which must exist.
@@ -344,27 +398,22 @@ impl Timers {
 
     #[inline(always)]
     fn find_first(&mut self) {
-        let mut first = (Time::NEVER, HEAP);
-        for (index, ring) in self.rings.iter().enumerate() {
-            if let Some(timer) = ring.timers.front()
-                && timer.at < first.0
-            {
-                first = (timer.at, index);
+        (self.first_at, self.first) = (Time::NEVER, (NO_TIMER, HEAP));
+        for index in 0..self.rings.len() {
+            if let Some(&timer) = self.rings[index].timers.front() {
+                self.comes(timer, index);
             }
         }
-        if let Some(&(at, ..)) = self.heap.heap.first()
-            && at < first.0
-        {
-            first = (at, HEAP);
+        if let Some(&(_, _, timer)) = self.heap.heap.first() {
+            self.comes(timer, HEAP);
         }
-        self.first = first;
     }
 }
 
 impl TimerHeap {
     fn push(&mut self, timer: Timer) {
         self.sequence += 1;
-        self.heap.push((timer.at, self.sequence, timer));
+        self.heap.push((timer.key(), self.sequence, timer));
         let mut place = self.heap.len() - 1;
         while place > 0 && self.before(place, (place - 1) / 4) {
             self.heap.swap(place, (place - 1) / 4);
@@ -447,21 +496,25 @@ mod tests {
     }
 
     #[test]
-    fn timers_come_in_order_rings_before_the_heap() {
+    fn timers_come_by_instant_then_kind_then_rings_before_the_heap() {
         let mut timers = Timers::new();
-        let (fast, slow) = (timers.ring(Span::from_nanos(5)), timers.ring(Span::from_nanos(9)));
-        assert_eq!(timers.ring(Span::from_nanos(9)), slow);
-        let heap = |at, id| Timer { at: Time::from_nanos(at), kind: TimerKind::Retry, id, generation: 0 };
-        timers.push(heap(9, 0));
-        timers.push(heap(9, 1));
-        timers.push_ring(slow, Time::ZERO, TimerKind::WaitLimit, 2, 0);
-        timers.push_ring(fast, Time::from_nanos(4), TimerKind::WaitLimit, 3, 0);
-        timers.push_ring(fast, Time::from_nanos(6), TimerKind::WaitLimit, 4, 0);
-        timers.push(heap(2, 5));
+        let user = timers.ring(TimerKind::UserWake, Span::from_nanos(9));
+        let (fast, slow) = (Span::from_nanos(5), Span::from_nanos(9));
+        let (fast, slow) = (timers.ring(TimerKind::WaitLimit, fast), timers.ring(TimerKind::WaitLimit, slow));
+        assert_eq!(timers.ring(TimerKind::WaitLimit, Span::from_nanos(9)), slow);
+        let heap = |at, id, kind| Timer { at: Time::from_nanos(at), kind, id, generation: 0 };
+        timers.push(heap(9, 0, TimerKind::Retry));
+        timers.push(heap(9, 1, TimerKind::Retry));
+        timers.push(heap(9, 7, TimerKind::WaitLimit));
+        timers.push_ring(user, Time::ZERO, 6, 0);
+        timers.push_ring(slow, Time::ZERO, 2, 0);
+        timers.push_ring(fast, Time::from_nanos(4), 3, 0);
+        timers.push_ring(fast, Time::from_nanos(6), 4, 0);
+        timers.push(heap(2, 5, TimerKind::Retry));
         let mut ids = Vec::new();
         while timers.first() != Time::NEVER {
             ids.push(timers.pop().id);
         }
-        assert_eq!(ids, [5, 3, 2, 0, 1, 4]);
+        assert_eq!(ids, [5, 3, 2, 7, 0, 1, 6, 4]);
     }
 }

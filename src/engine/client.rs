@@ -24,7 +24,7 @@ pub(super) fn wait_rules(plan: &Plan<'_>, timers: &mut Timers) -> Vec<Vec<Wait>>
             }
         }
         match least {
-            Some(span) => Wait::Constant(span, timers.ring(span) as u8),
+            Some(span) => Wait::Constant(span, timers.ring(TimerKind::WaitLimit, span) as u8),
             None => Wait::None,
         }
     };
@@ -218,8 +218,8 @@ impl<C: SlotCalendar> World<'_, C> {
         entry.ticket.deadline = (now + attempt).min(entry.first_sent + total);
         let (sent, stamp) = (entry.first_sent, entry.stamp);
         if !attempt.is_never() {
-            let ring = self.phys.timers.ring(attempt);
-            self.phys.timers.push_ring(ring, now, TimerKind::AttemptDeadline, job, stamp);
+            let ring = self.phys.timers.ring(TimerKind::AttemptDeadline, attempt);
+            self.phys.timers.push_ring(ring, now, job, stamp);
         }
         if !total.is_never() {
             // Each attempt has a timer of its own, because a request that is given up goes on under a new number.

@@ -30,6 +30,7 @@ mod user;
 mod world;
 
 use crate::model::Model;
+use crate::model::tape::Tape;
 use crate::policy::decision::Log;
 use crate::stats::Replication;
 pub use crate::stats::RequestSeen;
@@ -78,7 +79,20 @@ impl Prepared<'_> {
     /// # Errors
     /// A [`Breach`] when one of the run's self-checks fails.
     pub fn run(&self, index: u64) -> Result<Replication, Breach> {
-        self.play(index, None, None).map(|(report, _)| report)
+        self.run_with(index, None)
+    }
+
+    /// Like [`Prepared::run`], with the requests of a tape that was drawn for this replication.
+    ///
+    /// # Errors
+    /// A [`Breach`] when one of the run's self-checks fails.
+    pub fn run_with(&self, index: u64, tape: Option<&Tape>) -> Result<Replication, Breach> {
+        self.play(index, None, None, tape).map(|(report, _)| report)
+    }
+
+    /// Draws the requests of a replication ahead; see [`Tape::draw`].
+    pub fn tape(&self, index: u64) -> Option<Tape> {
+        Tape::draw(self.plan.model, &self.plan.requests_of, index)
     }
 
     /// Like [`Prepared::run`], with the end of every request, in order of ending; recorded races are repeated.
@@ -90,15 +104,20 @@ impl Prepared<'_> {
         index: u64,
         races: Option<&Races>,
     ) -> Result<(Replication, Vec<RequestSeen>), Breach> {
-        self.play(index, races, Some(Ends::all()))
+        self.play(index, races, Some(Ends::all()), None)
     }
 
-    /// Like [`Prepared::run`], with the `each` slowest requests of every class, the slowest first.
+    /// Like [`Prepared::run_with`], with the `each` slowest requests of every class, the slowest first.
     ///
     /// # Errors
     /// A [`Breach`] when one of the run's self-checks fails.
-    pub fn slowest(&self, index: u64, each: usize) -> Result<(Replication, Vec<RequestSeen>), Breach> {
-        self.play(index, None, Some(Ends::slowest(each, self.plan.model.classes.len())))
+    pub fn slowest(
+        &self,
+        index: u64,
+        each: usize,
+        tape: Option<&Tape>,
+    ) -> Result<(Replication, Vec<RequestSeen>), Breach> {
+        self.play(index, None, Some(Ends::slowest(each, self.plan.model.classes.len())), tape)
     }
 
     /// Plays replication `index` once more, up to the end of a stretch, and tells what happened in it.
@@ -106,7 +125,7 @@ impl Prepared<'_> {
     /// # Errors
     /// A [`Breach`] when one of the run's self-checks fails.
     pub fn trail(&self, index: u64, asked: Asked<'_>) -> Result<Trail, Breach> {
-        World::<Followed>::new(&self.plan, index, None).trail(asked)
+        World::<Followed>::new(&self.plan, index, None, None).trail(asked)
     }
 
     /// Like [`Prepared::run`], with the decisions of its pools: the first `keep` of them whole, all of them hashed.
@@ -115,7 +134,7 @@ impl Prepared<'_> {
     /// # Errors
     /// A [`Breach`] when one of the run's self-checks fails.
     pub fn decisions(&self, index: u64, keep: usize) -> Result<(Replication, Log), Breach> {
-        World::<Followed>::new(&self.plan, index, None).run_logged(keep)
+        World::<Followed>::new(&self.plan, index, None, None).run_logged(keep)
     }
 
     /// By pool instance, as decisions name them: the index of the model's pool.
@@ -128,16 +147,17 @@ impl Prepared<'_> {
         index: u64,
         races: Option<&Races>,
         ends: Option<Ends>,
+        tape: Option<&Tape>,
     ) -> Result<(Replication, Vec<RequestSeen>), Breach> {
         let plan = &self.plan;
         match plan.slots {
-            _ if plan.unlimited => World::<Indexed>::new(plan, index, races).run(ends),
-            0..=8 if plan.alone => World::<Packed<9, true>>::new(plan, index, races).run(ends),
-            9..=12 if plan.alone => World::<Packed<13, true>>::new(plan, index, races).run(ends),
-            13..=32 if plan.alone => World::<Packed<33, true>>::new(plan, index, races).run(ends),
-            0..=12 => World::<Packed<13, false>>::new(plan, index, races).run(ends),
-            13..=32 => World::<Packed<33, false>>::new(plan, index, races).run(ends),
-            _ => World::<Indexed>::new(plan, index, races).run(ends),
+            _ if plan.unlimited => World::<Indexed>::new(plan, index, races, tape).run(ends),
+            0..=8 if plan.alone => World::<Packed<9, true>>::new(plan, index, races, tape).run(ends),
+            9..=12 if plan.alone => World::<Packed<13, true>>::new(plan, index, races, tape).run(ends),
+            13..=32 if plan.alone => World::<Packed<33, true>>::new(plan, index, races, tape).run(ends),
+            0..=12 => World::<Packed<13, false>>::new(plan, index, races, tape).run(ends),
+            13..=32 => World::<Packed<33, false>>::new(plan, index, races, tape).run(ends),
+            _ => World::<Indexed>::new(plan, index, races, tape).run(ends),
         }
     }
 }

@@ -27,7 +27,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
         for (source, settings) in self.plan.model.sources.iter().enumerate() {
             if let Load::Closed(closed) = &settings.load {
                 let constant = closed.think.is_constant().filter(|_| closed.pacing == Span::ZERO);
-                self.think_rings[source] = constant.map(|think| self.timers.ring(think));
+                self.think_rings[source] = constant.map(|think| self.timers.ring(TimerKind::UserWake, think));
             }
         }
         for (id, user) in self.users.iter().enumerate() {
@@ -67,7 +67,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
             }
             Load::Closed(closed) => {
                 if let Some(ring) = self.think_rings[source] {
-                    return self.timers.push_ring(ring, now, TimerKind::UserWake, id, 0);
+                    return self.timers.push_ring(ring, now, id, 0);
                 }
                 let think = user.draws.think(&self.plan.requests_of);
                 let paced = if user.draws.sent > 0 { user.last_sent + closed.pacing } else { Time::ZERO };

@@ -1,6 +1,7 @@
 //! One replication: pools, clients, sources and machines, and the loop that plays them out.
 
 mod closing;
+mod slots;
 mod timers;
 
 use super::calendar::{SlotCalendar, Timer, TimerKind};
@@ -15,6 +16,7 @@ use super::slot::Act;
 use super::trail::{Asked, Notes, Trail};
 use super::{Breach, RequestSeen};
 use crate::model::requests::OpenSource;
+use crate::model::tape::Tape;
 use crate::outcome::Outcome;
 use crate::policy::client::Client;
 use crate::policy::route::Router;
@@ -80,7 +82,12 @@ pub(super) enum Wait {
 const STUCK: u32 = 20_000_000;
 
 impl<'m, C: SlotCalendar> World<'m, C> {
-    pub(super) fn new(plan: &'m Plan<'m>, index: u64, races: Option<&'m Races>) -> World<'m, C> {
+    pub(super) fn new(
+        plan: &'m Plan<'m>,
+        index: u64,
+        races: Option<&'m Races>,
+        tape: Option<&Tape>,
+    ) -> World<'m, C> {
         let streams = Streams::new(plan.model.run.seed, index);
         let mut phys = Physics::new(plan, streams, races);
         let model = plan.model;
@@ -93,7 +100,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             Router::new(route.settings.routing.clone(), members.len(), chance)
         });
         let sources = (0..model.sources.len() as u64)
-            .map(|number| OpenSource::new(&plan.requests_of, number, &streams));
+            .map(|number| OpenSource::new(&plan.requests_of, number, &streams, tape));
         let clients: First<Client, C> =
             model.sources.iter().map(|source| Client::new(source.client.clone())).collect();
         let waits = super::client::wait_rules(plan, &mut phys.timers);
@@ -406,66 +413,6 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             self.phys.schedule(number);
         }
         self.phys.drop_due();
-    }
-
-    #[inline(never)]
-    fn rare_slot_event(&mut self, number: u32, instance: u32, local: u32) {
-        let now = self.phys.now;
-        let slot = &mut self.phys.slots[number as usize];
-        if slot.act_at <= now {
-            let act = std::mem::replace(&mut slot.act, Act::Rest);
-            slot.act_at = Time::NEVER;
-            self.fingerprint ^= 2 << 60 | u64::from(number) << 8 | act as u64;
-            self.rare_act(number, instance, local, act);
-        } else if slot.timer_at <= now {
-            let timer = slot.timer;
-            slot.timer_at = Time::NEVER;
-            self.fingerprint ^= 3 << 60 | u64::from(number) << 8 | timer as u64;
-            self.pools[instance as usize].timer(now, local, timer, &mut self.phys);
-        } else {
-            slot.beat_at = Time::NEVER;
-            self.fingerprint ^= 4 << 60 | u64::from(number);
-            let beat = crate::policy::SlotTimer::Heartbeat;
-            self.pools[instance as usize].timer(now, local, beat, &mut self.phys);
-        }
-    }
-
-    #[inline(never)]
-    fn rare_act(&mut self, number: u32, instance: u32, local: u32, act: Act) {
-        let now = self.phys.now;
-        let pool = &mut self.pools[instance as usize];
-        match act {
-            Act::Rest | Act::Answer => {}
-            Act::Begin => self.phys.begin(number),
-            Act::AnswerError | Act::AnswerCrash => {
-                self.phys.slots[number as usize].timer_at = Time::NEVER;
-                self.phys.close_service(number, Use::Wasted);
-                let outcome = if act == Act::AnswerError { Outcome::Error } else { Outcome::Crash };
-                pool.answer(now, local, outcome, &mut self.phys);
-            }
-            Act::CrashExit | Act::Exit => {
-                self.phys.close_service(number, Use::Wasted);
-                let slot = &mut self.phys.slots[number as usize];
-                (slot.timer_at, slot.beat_at) = (Time::NEVER, Time::NEVER);
-                pool.exited(now, local, act == Act::CrashExit, &mut self.phys);
-            }
-            Act::Freeze => {
-                self.phys.slots[number as usize].silent = true;
-                let ago = self.phys.since_last_beat(number);
-                pool.beat(now, local, ago, &mut self.phys);
-            }
-            Act::Spawn => {
-                if self.phys.start_worker(number) {
-                    pool.spawned(now, local, &mut self.phys);
-                } else {
-                    pool.spawn_failed(local, &mut self.phys);
-                }
-            }
-            Act::Ready => {
-                self.phys.slots[number as usize].ready_at = i128::from(now.nanos());
-                pool.ready(now, local, &mut self.phys);
-            }
-        }
     }
 
     /// Tells pools and clients what they do not know yet, until nobody has anything to say.

@@ -1,8 +1,11 @@
 //! Which runs answer a question, and what their numbers say.
 
 pub mod agreement;
+#[cfg(feature = "live")]
+pub mod calibrate;
 pub mod check;
 pub mod compare;
+pub mod draws;
 pub mod estimate;
 pub mod fit;
 pub mod follow;

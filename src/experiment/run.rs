@@ -5,6 +5,7 @@
 //! number, each later one as many as the widest interval so far asks for (its half-width shrinks with the root of
 //! the number), between a quarter more and three times as many, up to a cap.
 
+use super::draws::Draws;
 use super::estimate::{self, EstimateSettings, Estimated, RegimeFound, Wanted};
 use super::follow;
 use super::metric::{Metric, Scope, Unit};
@@ -129,6 +130,8 @@ pub struct Task<'a> {
     pub sampled: &'a [Wanted],
     /// Whether a slow request is followed.
     pub follow: Follow,
+    /// Where the draws that it shares with other points are found.
+    pub draws: Option<&'a Draws>,
     /// Whether replications run in parallel, or one after the other because points do.
     pub parallel: bool,
 }
@@ -163,6 +166,7 @@ pub fn point(
         curves: true,
         follow: Follow::Always,
         parallel: true,
+        draws: None,
         sampled: &[],
     };
     Ok(finish(model, task, progress)?.point)
@@ -176,12 +180,15 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
     let prepared = engine::prepare(model);
     let slow = Mutex::new(Vec::new());
     let simulate = |_: &Model, index: u64| {
+        let shared =
+            task.draws.and_then(|draws| draws.take(task.index as usize, index, || prepared.tape(index)));
+        let tape = shared.as_ref().and_then(|shared| shared.get()?.as_ref());
         let mut replication = if index == follow::FOLLOWED && task.follow != Follow::Never {
-            let (replication, slowest) = prepared.slowest(index, follow::NAMED)?;
+            let (replication, slowest) = prepared.slowest(index, follow::NAMED, tape)?;
             *slow.lock().unwrap_or_else(PoisonError::into_inner) = slowest;
             replication
         } else {
-            prepared.run(index)?
+            prepared.run_with(index, tape)?
         };
         if !task.timelines {
             // The bulk of a timeline; what is left of it tells growth.

@@ -6,6 +6,7 @@
 //! share their random numbers by construction: streams are keyed by seed, replication and purpose, not by point.
 
 use super::compare;
+use super::draws::Draws;
 use super::estimate::Wanted;
 use super::metric::Scope;
 use super::outline::Outline;
@@ -39,8 +40,9 @@ impl Watch for Unwatched {}
 /// The first [`RunError`] in the order of the plan.
 pub fn run(plan: &Plan, indices: &[usize], watch: &dyn Watch) -> Result<Vec<Finished>, RunError> {
     let sampled = compared(plan);
+    let draws = Draws::of(plan.points.iter().map(|point| &point.model));
     let many = indices.len() >= 4 * rayon::current_num_threads();
-    let one = |&index: &usize| {
+    let one = |index: usize| {
         if let Some(finished) = watch.stored(index) {
             return Ok(finished);
         }
@@ -57,6 +59,7 @@ pub fn run(plan: &Plan, indices: &[usize], watch: &dyn Watch) -> Result<Vec<Fini
             // A point that meets its objectives may be chosen; where none does, the first one is shown.
             follow: if index == 0 { Follow::Always } else { Follow::IfMet },
             sampled: &sampled,
+            draws: Some(&draws),
             parallel: !many,
         };
         let mut finished = run::finish(&point.model, task, watch)?;
@@ -64,9 +67,13 @@ pub fn run(plan: &Plan, indices: &[usize], watch: &dyn Watch) -> Result<Vec<Fini
         watch.finished(&finished);
         Ok(finished)
     };
-    // Neighbours in the plan go to different threads: large capacities are often the quick ones.
-    let results: Vec<Result<Finished, RunError>> = indices.par_iter().with_max_len(1).map(one).collect();
-    results.into_iter().collect()
+    let mut places: Vec<usize> = (0..indices.len()).collect();
+    places.sort_by_key(|&place| (draws.group(indices[place]), place));
+    // Neighbours in this order go to different threads: large capacities are often the quick ones.
+    let mut results: Vec<(usize, Result<Finished, RunError>)> =
+        places.par_iter().with_max_len(1).map(|&place| (place, one(indices[place]))).collect();
+    results.sort_unstable_by_key(|&(place, _)| place);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Leaves the figures that the experiment asks for; objectives have been judged before.

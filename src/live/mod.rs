@@ -12,6 +12,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the one room that reads a clock and waits")]
 
+pub mod calibrate;
 pub mod clock;
 pub mod command;
 mod desk;
@@ -25,3 +26,5 @@ pub mod replay;
 pub mod target;
 mod threads;
 mod wait;
+
+pub use pool::Pool;

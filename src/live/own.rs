@@ -5,7 +5,7 @@ use super::desk::{Desk, Hires, Life, Setup, Work};
 use super::journal::{Head, Journal, JournalFile, PoolHead, SCHEMA};
 use super::processes::{Processes, Strays};
 use super::replay::Note;
-use super::target::{AttemptId, Capabilities, Job, Report, Target, TargetError};
+use super::target::{AttemptId, Capabilities, Disturbance, Job, Report, Target, TargetError};
 use super::threads::Threads;
 use crate::model::Model;
 use crate::model::requests::Requests;
@@ -168,6 +168,7 @@ impl Target for OwnPools {
             // A process has no ear for "give it up": it can only be killed.
             cancels: self.command.is_none(),
             kills: true,
+            disturbs: true,
         }
     }
 
@@ -193,6 +194,18 @@ impl Target for OwnPools {
 
     fn cancel(&mut self, id: AttemptId) {
         self.desks.iter().for_each(|desk| desk.cancel(id));
+    }
+
+    fn alive(&self, pool: u16) -> Vec<u32> {
+        self.desks.get(usize::from(pool)).map_or(Vec::new(), Desk::alive)
+    }
+
+    fn disturb(&mut self, pool: u16, what: Disturbance) {
+        let Some(desk) = self.desks.get(usize::from(pool)) else { return };
+        match what {
+            Disturbance::KillWorker { slot } => desk.strike(slot),
+            Disturbance::Pause { paused } => desk.pause(paused),
+        }
     }
 
     fn close(&mut self, grace: Span) -> Result<(), TargetError> {

@@ -111,6 +111,10 @@ pub enum WorkerEvent {
     Exited,
     /// Its spawn failed; the slot is not tried again.
     Lost,
+    /// It works on for nobody: the pool has abandoned its job.
+    Lingers,
+    /// Its work for nobody has ended.
+    Free,
 }
 
 /// What a target can do. A replay refuses a model that needs more.
@@ -126,6 +130,23 @@ pub struct Capabilities {
     pub cancels: bool,
     /// Running work can be killed.
     pub kills: bool,
+    /// Its workers can be killed, and its pools paused, from outside.
+    pub disturbs: bool,
+}
+
+/// Something that a replay does to a pool from outside, as the model's faults say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disturbance {
+    /// Kills the worker in a slot.
+    KillWorker {
+        /// Which.
+        slot: u32,
+    },
+    /// Hands nothing to workers, or goes on.
+    Pause {
+        /// Whether it stops.
+        paused: bool,
+    },
 }
 
 /// Why a target cannot be used, or no longer.
@@ -166,6 +187,14 @@ pub trait Target: Send {
 
     /// Withdraws a job; one that has ended is left alone. Targets that cannot do so ignore it.
     fn cancel(&mut self, id: AttemptId);
+
+    /// Slots of a pool whose workers could be killed now.
+    fn alive(&self, _pool: u16) -> Vec<u32> {
+        Vec::new()
+    }
+
+    /// Does something to a pool from outside. Targets that cannot do so ignore it.
+    fn disturb(&mut self, _pool: u16, _what: Disturbance) {}
 
     /// What readers of the figures should know of it, asked for once it is closed.
     fn remarks(&mut self) -> Vec<Note> {

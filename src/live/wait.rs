@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 /// A sleep ends so long before the instant, and the rest is spun away.
-const SPIN: Duration = Duration::from_micros(80);
+pub(super) const SPIN: Duration = Duration::from_micros(80);
 
 /// Asks the kernel not to put off the wake-ups of the calling thread. Where it refuses, wake-ups are some 50 us later.
 pub(super) fn wake_exactly() {
@@ -41,6 +41,17 @@ pub(super) fn receive_until<T>(messages: &Receiver<T>, until: Instant) -> Woken<
             Err(TryRecvError::Empty) => std::hint::spin_loop(),
         }
     }
+}
+
+/// Spins up to an instant; `false` if it was told to stop before.
+pub(super) fn spin_until(until: Instant, stop: impl Fn() -> bool) -> bool {
+    while Instant::now() < until {
+        if stop() {
+            return false;
+        }
+        std::hint::spin_loop();
+    }
+    !stop()
 }
 
 /// Sleeps up to an instant.

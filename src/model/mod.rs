@@ -13,6 +13,7 @@ mod offered;
 pub mod presets;
 pub mod requests;
 pub mod stretches;
+pub mod tape;
 pub mod target;
 
 pub use check::{Files, Loaded, NoFiles, check, experiment, load};

@@ -3,6 +3,7 @@
 //! Simulator and replay draw from the same named streams in the same order, so request 17 of a source brings the
 //! same work whoever serves it. Here is what is drawn; who sends it, and when a user may, is the driver's business.
 
+use super::tape::{Reel, Tape};
 use super::{Class, Load, Model, Source};
 use crate::random::{Purpose, Stream, Streams};
 use crate::time::{Span, Time};
@@ -182,18 +183,36 @@ struct Part<'m> {
 
 enum Arrivals {
     Sampled(Box<ArrivalSampler>),
-    Recorded { rows: std::sync::Arc<[TraceRow]>, next: usize },
+    Recorded {
+        rows: std::sync::Arc<[TraceRow]>,
+        next: usize,
+    },
+    /// Drawn before; the places of what comes next.
+    Taped {
+        reel: std::sync::Arc<Reel>,
+        arrival: usize,
+        request: usize,
+    },
     Users,
 }
 
 impl<'m> OpenSource<'m> {
-    /// Source number `index` of the model, before its first arrival.
-    pub fn new(requests: &'m Requests<'m>, index: u64, streams: &Streams) -> OpenSource<'m> {
+    /// Source number `index` of the model, before its first arrival. A tape of the same replication spares the draws.
+    pub fn new(
+        requests: &'m Requests<'m>,
+        index: u64,
+        streams: &Streams,
+        tape: Option<&Tape>,
+    ) -> OpenSource<'m> {
         let settings = &requests.model.sources[index as usize];
-        let arrivals = match &settings.load {
-            Load::Open(open) => Arrivals::Sampled(Box::new(ArrivalSampler::new(open, streams, index))),
-            Load::Trace(trace) => Arrivals::Recorded { rows: trace.rows.clone(), next: 0 },
-            Load::Closed(_) | Load::Script(_) => Arrivals::Users,
+        let reel = tape.and_then(|tape| tape.reel(index));
+        let arrivals = match (&settings.load, reel) {
+            (Load::Open(_), Some(reel)) => Arrivals::Taped { reel, arrival: 0, request: 0 },
+            (Load::Open(open), None) => {
+                Arrivals::Sampled(Box::new(ArrivalSampler::new(open, streams, index)))
+            }
+            (Load::Trace(trace), _) => Arrivals::Recorded { rows: trace.rows.clone(), next: 0 },
+            (Load::Closed(_) | Load::Script(_), _) => Arrivals::Users,
         };
         let stream = |purpose| streams.stream(purpose, index);
         let mut source = OpenSource {
@@ -227,6 +246,10 @@ impl<'m> OpenSource<'m> {
                 Some(row) => (row.at, 1),
                 None => (Time::NEVER, 0),
             },
+            Arrivals::Taped { reel, arrival, .. } => {
+                *arrival += 1;
+                reel.arrivals.get(*arrival - 1).copied().unwrap_or((Time::NEVER, 0))
+            }
             Arrivals::Users => (Time::NEVER, 0),
         };
     }
@@ -247,8 +270,13 @@ impl<'m> OpenSource<'m> {
     pub fn request(&mut self) -> Drawn {
         let key = self.first_key | self.number;
         self.number += 1;
-        if let Arrivals::Recorded { .. } = self.arrivals {
-            return self.recorded(key);
+        match &mut self.arrivals {
+            Arrivals::Recorded { .. } => return self.recorded(key),
+            Arrivals::Taped { reel, request, .. } => {
+                *request += 1;
+                return reel.requests[*request - 1];
+            }
+            Arrivals::Sampled(_) | Arrivals::Users => {}
         }
         let number = match self.choice {
             Some(choice) => choice.draw(&mut self.classes),

@@ -69,7 +69,8 @@ fn warnings<'a>(text: &mut String, warnings: impl Iterator<Item = &'a Warning>) 
         if index == 0 {
             text.push_str("\n## Warnings\n\n");
         }
-        let _ = writeln!(text, "- {}: {}", escape(&warning.text), escape(&warning.advice));
+        let joint = if warning.advice.is_empty() { "" } else { ": " };
+        let _ = writeln!(text, "- {}{joint}{}", escape(&warning.text), escape(&warning.advice));
     }
 }
 

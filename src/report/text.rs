@@ -179,7 +179,10 @@ impl Page {
     fn warnings<'a>(&self, text: &mut String, warnings: impl Iterator<Item = &'a Warning>) {
         for warning in warnings {
             let word = self.paint(UNSURE, "warning");
-            let _ = write!(text, "\n{word}: {}\n  {}\n", warning.text, warning.advice);
+            let _ = writeln!(text, "\n{word}: {}", warning.text);
+            if !warning.advice.is_empty() {
+                let _ = writeln!(text, "  {}", warning.advice);
+            }
         }
     }
 }

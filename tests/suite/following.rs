@@ -53,6 +53,33 @@ fn whole(model: &Model) -> engine::trail::Trail {
 }
 
 #[test]
+fn requests_from_a_tape_are_those_that_would_have_been_drawn() {
+    let models = [
+        shipped("orchestrator", &[]),
+        shipped("mixed", &[]),
+        shipped("mmc", &[("run.requests", "20000")]),
+        shipped("retry-storm", &[]),
+        loaded(STORMY, &[]),
+    ];
+    let mut taped = 0;
+    for model in &models {
+        let prepared = prepare(model);
+        for replication in [0, 3] {
+            let tape = prepared.tape(replication);
+            taped += u32::from(tape.is_some());
+            let plain = prepared.run(replication).unwrap();
+            assert_eq!(prepared.run_with(replication, tape.as_ref()).unwrap(), plain, "{}", model.name);
+        }
+        // The requests of another replication are others.
+        if let Some(tape) = prepared.tape(1) {
+            let (own, other) = (prepared.run(0).unwrap(), prepared.run_with(0, Some(&tape)).unwrap());
+            assert_ne!(own.fingerprint, other.fingerprint, "{}", model.name);
+        }
+    }
+    assert!(taped >= 8, "{taped}");
+}
+
+#[test]
 fn notes_change_nothing() {
     let models = [
         shipped("orchestrator", &[]),
@@ -64,7 +91,7 @@ fn notes_change_nothing() {
     for model in &models {
         let plain = prepare(model).run(0).unwrap();
         assert_eq!(whole(model).fingerprint, plain.fingerprint, "{}", model.name);
-        let (named, slow) = prepare(model).slowest(0, 5).unwrap();
+        let (named, slow) = prepare(model).slowest(0, 5, None).unwrap();
         assert_eq!(named.fingerprint, plain.fingerprint, "{}", model.name);
         let (_, all) = prepare(model).follow(0, None).unwrap();
         for class in 0..model.classes.len() as u16 {
@@ -109,7 +136,7 @@ fn stints_of_a_slot_follow_each_other_and_add_up_to_its_busy_time() {
 #[test]
 fn the_steps_of_a_request_say_where_it_was() {
     let model = loaded(STORMY, &[]);
-    let (_, slow) = prepare(&model).slowest(0, 1).unwrap();
+    let (_, slow) = prepare(&model).slowest(0, 1, None).unwrap();
     let asked = Asked { from: Time::ZERO, to: Time::HORIZON_MAX, keys: &[slow[0].key] };
     let steps = prepare(&model).trail(0, asked).unwrap().steps;
     assert_eq!((steps[0].at, steps[0].what), (slow[0].sent, What::Sent(1)));

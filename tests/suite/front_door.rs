@@ -160,4 +160,14 @@ fn shards_named_by_a_cluster_merge_to_the_bytes_of_one_process() {
     let merged = poolsim(&folder.0, &["merge", "parts", "--format", "json", "--quiet"]);
     assert_eq!(merged.status.code(), Some(0), "{}", err(&merged));
     assert_eq!(out(&merged), out(&whole));
+    for (value, told) in [("x", "SLURM_ARRAY_TASK_ID is \"x\""), ("3", "there is no part 3 of 3")] {
+        let part = Command::new(env!("CARGO_BIN_EXE_poolsim"))
+            .args(["sweep", "grid.toml", "--shard", "env/3", "--store", "parts", "--quiet"])
+            .current_dir(&folder.0)
+            .env("SLURM_ARRAY_TASK_ID", value)
+            .output()
+            .unwrap();
+        assert_eq!(part.status.code(), Some(2), "{}", err(&part));
+        assert!(err(&part).contains(told), "{}", err(&part));
+    }
 }

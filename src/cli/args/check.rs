@@ -56,7 +56,7 @@ pub struct RawCheck {
     /// Run a real scheduler instead of the simulator: pool (threads) or process
     #[cfg(feature = "live")]
     #[arg(long, value_name = "NAME", help_heading = "Live")]
-    pub target: Option<crate::cli::replay::args::TargetName>,
+    pub target: Option<crate::cli::targets::TargetName>,
     /// Command of a worker process
     #[cfg(feature = "live")]
     #[arg(long, value_name = "CMD", help_heading = "Live")]

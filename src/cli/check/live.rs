@@ -2,7 +2,7 @@
 
 use super::{Check, interrupt, terminal};
 use crate::cli::exit::Failure;
-use crate::cli::replay::words;
+use crate::cli::targets::words;
 use crate::experiment::check::live::{MakeTarget, alternate, run};
 use crate::experiment::check::{self, Asked, Baseline, Checked, Measured, Played};
 use crate::experiment::plan::Plan;

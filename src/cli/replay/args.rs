@@ -1,7 +1,8 @@
 //! `poolsim replay` as written.
 
 use crate::cli::args::RawOut;
-use clap::{Args, ValueEnum};
+use crate::cli::targets::RawTarget;
+use clap::Args;
 
 /// `poolsim replay`.
 #[derive(Clone, Debug, Args)]
@@ -11,20 +12,9 @@ pub struct RawReplay {
     #[arg(value_name = "MODEL|EXPERIMENT", required_unless_present = "redrive")]
     pub model: Option<String>,
 
-    /// What is driven: pool (threads of this process), process (worker processes), http (a service, as [target.http]
-    /// says) or command (a scheduler behind an adapter, as [target.command] says)
-    #[arg(long, value_name = "TARGET", default_value = "pool", help_heading = "Target")]
-    #[arg(hide_possible_values = true)]
-    pub target: TargetName,
-    /// Command of a worker process, such as "python3 worker.py"
-    #[arg(long, value_name = "COMMAND", help_heading = "Target")]
-    pub worker: Option<String>,
-    /// Address of the service, in place of the model's target.http.url
-    #[arg(long, value_name = "URL", help_heading = "Target")]
-    pub url: Option<String>,
-    /// Command of the adapter, such as "python3 adapter.py", in place of the model's target.command.run
-    #[arg(long, value_name = "COMMAND", help_heading = "Target")]
-    pub adapter: Option<String>,
+    /// What is driven.
+    #[command(flatten)]
+    pub to: RawTarget,
 
     /// Model seconds per real second
     #[arg(long, value_name = "X", default_value_t = 1.0, help_heading = "Run")]
@@ -62,19 +52,6 @@ pub struct RawReplay {
     /// How and where results are written.
     #[command(flatten)]
     pub out: RawOut,
-}
-
-/// What is driven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TargetName {
-    /// poolsim's own pool on threads.
-    Pool,
-    /// poolsim's own pool over worker processes.
-    Process,
-    /// An HTTP service.
-    Http,
-    /// A scheduler behind an adapter.
-    Command,
 }
 
 const HELP: &str = "\

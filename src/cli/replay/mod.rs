@@ -2,6 +2,7 @@
 
 pub mod args;
 
+use super::args::RawOut;
 use super::checked::{self, Folder, Out};
 use super::exit::{Answer, Failure};
 use super::files::{self, Beside};
@@ -11,17 +12,14 @@ use crate::experiment::Given;
 use crate::experiment::record::{GivenModel, Record, Warning, write_whole};
 use crate::experiment::replay as beside;
 use crate::experiment::verdict::{Judgement, overall};
-use crate::live::command::CommandTarget;
-use crate::live::http::HttpTarget;
 use crate::live::journal::redrive::{Redriven, redrive};
-use crate::live::own::OwnPools;
-use crate::live::replay::{Replayed, Settings, replay};
-use crate::live::target::{Target, TargetError};
+use crate::live::replay::{Replayed, Settings, admit, replay};
 use crate::model::{self, Diagnostic, Loaded, Model, Override};
 use crate::quantity;
 use crate::report::{self, requests};
 use crate::time::Span;
-use args::{RawReplay, TargetName};
+use args::RawReplay;
+use std::cell::Cell;
 use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -30,12 +28,6 @@ use std::path::{Path, PathBuf};
 const JOURNAL: &str = "journal.jsonl";
 /// The name of the table of requests in its folder.
 const REQUESTS: &str = "requests.csv";
-
-impl From<TargetError> for Failure {
-    fn from(error: TargetError) -> Failure {
-        Failure::new(error.text, error.hint)
-    }
-}
 
 /// Replays a workload, or tells a journal again.
 ///
@@ -54,15 +46,26 @@ pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
         Folder::Given(path) => Some(path.clone()),
         Folder::ByName => Some(Path::new("output").join(report::files::folder_name(&model.name))),
     };
+    let journal = folder.as_ref().map(|folder| folder.join(JOURNAL));
+    let mut target = raw.to.target(&model, raw.replication, raw.speed, journal)?;
+    // What is refused leaves nothing behind, not even a folder.
+    admit(&model, target.as_ref())?;
     if let Some(folder) = &folder {
         make(folder)?;
     }
-    let mut target = target(raw, &model, folder.as_deref())?;
-    if !out.quiet {
-        terminal::say(&announcement(raw, &model));
-    }
-    let replayed = replay(&model, target.as_mut(), &settings, &interrupt::asked)?;
+    let begun = Cell::new(out.quiet);
+    let stop = || {
+        // The first question comes once the target is ready: before that it may still be refused.
+        if !begun.replace(true) {
+            terminal::say(&announcement(raw, &model));
+        }
+        interrupt::asked()
+    };
+    let replayed = replay(&model, target.as_mut(), &settings, &stop)?;
     drop(target);
+    if !out.quiet {
+        terminal::say(&lateness(&replayed, raw.speed));
+    }
     let bar = Bar::new(out.quiet);
     let record = beside::beside(&model, given, &replayed, &bar)?.record;
     deliver(&record, &model, &replayed, &out, folder.as_deref())?;
@@ -101,31 +104,44 @@ fn is_experiment(text: &str) -> bool {
 
 fn load(raw: &RawReplay) -> Result<(Model, Given), Failure> {
     let path = raw.model.as_deref().unwrap_or("-");
-    let text = files::read_model(path)?;
-    let command = command_of(raw);
-    let (mut model, mut given) = if is_experiment(&text) {
-        of_experiment(raw, path)?
-    } else {
-        let name = files::named(path);
-        let settings = checked::settings(&target_settings(raw)?)?;
-        let mut overrides: Vec<Override> =
-            settings.iter().map(|(path, value)| Override::new(path.clone(), value.clone())).collect();
-        if let Some(seed) = raw.seed {
-            overrides.push(Override::new("run.seed", seed.to_string()));
-        }
-        let loaded = model::load(&name, &text, &Beside::model(path, None), &overrides);
-        let Loaded { model, warnings, document } =
-            loaded.map_err(|faults| Failure::Rendered(faults.render(terminal::stderr_color())))?;
-        let given = Given {
-            model: GivenModel { file: name, text: document.text().to_owned() },
-            overrides: raw.set.clone(),
-            command: String::new(),
-            warnings: warnings.into_iter().map(warning).collect(),
-        };
-        (model, given)
-    };
-    given.command = command;
+    let set = raw.to.settings(&raw.set)?;
+    let (mut model, mut given) = load_model(path, &set, raw.seed, raw.point, &raw.out)?;
+    (given.overrides, given.command) = (raw.set.clone(), command_of(raw));
     super::run::shorten(&mut model, checked::length(raw.horizon.as_deref(), raw.requests)?);
+    Ok((model, given))
+}
+
+/// The model of a file, or of a point of an experiment, with values set.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load_model(
+    path: &str,
+    set: &[String],
+    seed: Option<u64>,
+    point: usize,
+    out: &RawOut,
+) -> Result<(Model, Given), Failure> {
+    let text = files::read_model(path)?;
+    if is_experiment(&text) {
+        return of_experiment(path, set, seed, point, out);
+    }
+    let name = files::named(path);
+    let settings = checked::settings(set)?;
+    let mut overrides: Vec<Override> =
+        settings.iter().map(|(path, value)| Override::new(path.clone(), value.clone())).collect();
+    if let Some(seed) = seed {
+        overrides.push(Override::new("run.seed", seed.to_string()));
+    }
+    let loaded = model::load(&name, &text, &Beside::model(path, None), &overrides);
+    let Loaded { model, warnings, document } =
+        loaded.map_err(|faults| Failure::Rendered(faults.render(terminal::stderr_color())))?;
+    let given = Given {
+        model: GivenModel { file: name, text: document.text().to_owned() },
+        overrides: set.to_vec(),
+        command: String::new(),
+        warnings: warnings.into_iter().map(warning).collect(),
+    };
     Ok((model, given))
 }
 
@@ -133,16 +149,28 @@ fn warning(one: Diagnostic) -> Warning {
     Warning { code: String::from("model"), text: one.message, advice: one.hint.unwrap_or_default() }
 }
 
-fn of_experiment(raw: &RawReplay, path: &str) -> Result<(Model, Given), Failure> {
-    let study = checked::study(path, raw.seed, &target_settings(raw)?, &raw.out)?;
+fn of_experiment(
+    path: &str,
+    set: &[String],
+    seed: Option<u64>,
+    point: usize,
+    out: &RawOut,
+) -> Result<(Model, Given), Failure> {
+    let study = checked::study(path, seed, set, out)?;
     let mut loaded = experiments::load(&study)?;
     let plan = experiments::plan(&study, &mut loaded)?;
     let count = plan.points.len();
-    let Some(point) = plan.points.into_iter().nth(raw.point) else {
+    let Some(chosen) = plan.points.into_iter().nth(point) else {
         let hint = format!("count from 0 to {}", count.saturating_sub(1));
-        return Err(Failure::new(format!("--point {}: the experiment has {count} points", raw.point), hint));
+        return Err(Failure::new(format!("--point {point}: the experiment has {count} points"), hint));
     };
-    Ok((point.model, loaded.given))
+    // The files of a replay stand under the experiment's name, not over those of its model.
+    let mut model = chosen.model;
+    model.name = loaded.experiment.name;
+    if !loaded.experiment.description.is_empty() {
+        model.description = loaded.experiment.description;
+    }
+    Ok((model, loaded.given))
 }
 
 fn command_of(raw: &RawReplay) -> String {
@@ -151,16 +179,9 @@ fn command_of(raw: &RawReplay) -> String {
     let mut flag = |name: &str, value: Option<String>| {
         words.extend(value.into_iter().flat_map(|value| [format!("--{name}"), value]));
     };
-    let target = match raw.target {
-        TargetName::Pool => "pool",
-        TargetName::Process => "process",
-        TargetName::Http => "http",
-        TargetName::Command => "command",
-    };
-    flag("target", Some(target.to_owned()));
-    flag("worker", raw.worker.clone());
-    flag("url", raw.url.clone());
-    flag("adapter", raw.adapter.clone());
+    for (name, value) in raw.to.flags() {
+        flag(name, value);
+    }
     flag("speed", (raw.speed != 1.0).then(|| raw.speed.to_string()));
     flag("seed", raw.seed.map(|seed| seed.to_string()));
     flag("replication", (raw.replication > 0).then(|| raw.replication.to_string()));
@@ -173,97 +194,18 @@ fn command_of(raw: &RawReplay) -> String {
     words.iter().map(|word| checked::quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// What the flags say of targets, as values of the model.
-fn target_settings(raw: &RawReplay) -> Result<Vec<String>, Failure> {
-    let flags = [
-        ("url", raw.url.is_some(), TargetName::Http),
-        ("adapter", raw.adapter.is_some(), TargetName::Command),
-        ("worker", raw.worker.is_some(), TargetName::Process),
-    ];
-    for (flag, given, wanted) in flags {
-        if given && raw.target != wanted {
-            let word = format!("{wanted:?}").to_lowercase();
-            return Err(Failure::new(
-                format!("--{flag} is for another target"),
-                format!("add --target {word}"),
-            ));
-        }
-    }
-    let mut settings = raw.set.clone();
-    settings.extend(raw.url.iter().map(|url| format!("target.http.url={}", toml_text(url))));
-    if let Some(adapter) = &raw.adapter {
-        let words: Vec<String> = words("--adapter", adapter)?.iter().map(|word| toml_text(word)).collect();
-        settings.push(format!("target.command.run=[{}]", words.join(", ")));
-    }
-    Ok(settings)
-}
-
-/// A text as TOML writes it.
-fn toml_text(text: &str) -> String {
-    toml::Value::from(text).to_string()
-}
-
-fn target(raw: &RawReplay, model: &Model, folder: Option<&Path>) -> Result<Box<dyn Target>, Failure> {
-    let missing = |table: &str, flag: &str| {
-        let hint = format!("write [target.{table}] into the model or the experiment, or give {flag}");
-        Failure::new(format!("the model does not say how target {table} is reached"), hint)
-    };
-    let own = match raw.target {
-        TargetName::Http => {
-            let settings = model.targets.http.as_ref();
-            let settings = settings.ok_or_else(|| missing("http", "--url http://127.0.0.1:8080"))?;
-            return Ok(Box::new(HttpTarget::new(model, settings)));
-        }
-        TargetName::Command => {
-            let settings = model.targets.command.as_ref();
-            let settings = settings.ok_or_else(|| missing("command", "--adapter \"python3 adapter.py\""))?;
-            return Ok(Box::new(CommandTarget::start(model, settings, raw.speed)?));
-        }
-        TargetName::Pool => OwnPools::threads(model, raw.replication),
-        TargetName::Process => {
-            let Some(worker) = &raw.worker else {
-                let hint = "give the command of a worker: --worker \"python3 examples/worker.py\"";
-                return Err(Failure::new("target process needs a worker", hint));
-            };
-            OwnPools::processes(model, raw.replication, words("--worker", worker)?)
-        }
-    };
-    Ok(Box::new(match folder {
-        Some(folder) => own.with_journal(folder.join(JOURNAL)),
-        None => own,
-    }))
-}
-
-/// A command split into words: at blanks outside quotes.
-pub(in crate::cli) fn words(flag: &str, text: &str) -> Result<Vec<String>, Failure> {
-    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
-    for c in text.chars() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (None, '"' | '\'') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (_, c) => word.get_or_insert_default().push(c),
-        }
-    }
-    if quote.is_some() {
-        return Err(Failure::new(format!("{flag} {text}: a quote is not closed"), ""));
-    }
-    words.extend(word);
-    if words.is_empty() {
-        return Err(Failure::new(format!("{flag} is empty"), "write \"python3 examples/worker.py\""));
-    }
-    Ok(words)
-}
-
 fn announcement(raw: &RawReplay, model: &Model) -> String {
     let length = match model.run.length {
         model::RunLength::Horizon(end) => format!("{:.0} s", end.secs() / raw.speed),
         model::RunLength::Requests(n) => format!("{n} requests"),
     };
     format!("replaying {length} in real time; Ctrl-C ends with what is recorded so far")
+}
+
+/// How exactly requests were sent.
+fn lateness(replayed: &Replayed, speed: f64) -> String {
+    let late = replayed.lateness.quantile(0.99).map_or(0.0, |late| late.secs() / speed);
+    format!("sent {} requests; 99 in 100 were at most {:.3} ms late", replayed.requests.len(), late * 1e3)
 }
 
 fn make(folder: &Path) -> Result<(), Failure> {
@@ -333,16 +275,6 @@ fn tell_again(path: &str) -> Result<Answer, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_command_is_split_as_a_shell_would() {
-        assert_eq!(
-            words("--worker", "python3 'my worker.py' --a \"b c\"").ok().unwrap(),
-            ["python3", "my worker.py", "--a", "b c"]
-        );
-        assert!(words("--worker", "a 'b").is_err() && words("--worker", "  ").is_err());
-        assert_eq!(words("--worker", "a ''").ok().unwrap(), ["a", ""]);
-    }
 
     #[test]
     fn an_experiment_names_a_model() {

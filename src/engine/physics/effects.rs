@@ -290,6 +290,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
                 // The job's share ends here; the zombie's time is counted by its level.
                 self.close_service(number, Use::Wasted);
                 self.slots[number as usize].timer_at = Time::NEVER;
+                self.schedule(number);
             }
             (WorkerState::Busy, to) => {
                 self.close_service(number, Use::Wasted);
@@ -346,7 +347,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
         let entry = self.jobs.get(job);
         match entry.wait_ring {
             Some(ring) if !again => {
-                self.timers.push_ring(usize::from(ring), self.now, TimerKind::WaitLimit, job, entry.stamp);
+                self.timers.push_ring(usize::from(ring), self.now, job, entry.stamp);
             }
             _ => self.job_timer(TimerKind::WaitLimit, job, leave_by),
         }

@@ -114,7 +114,7 @@ impl Heard {
                     WorkerEvent::Ready => Choice::Ready { slot },
                     WorkerEvent::Killed => Choice::Kill { slot },
                     WorkerEvent::Exited => Choice::Gone { slot },
-                    WorkerEvent::Lost => return,
+                    WorkerEvent::Lost | WorkerEvent::Lingers | WorkerEvent::Free => return,
                 },
             )),
         };

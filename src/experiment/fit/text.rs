@@ -204,17 +204,27 @@ fn pool(text: &mut String, fitted: &Fitted, about: &About) {
     } else {
         let _ = writeln!(text, "slots = {slots}");
     }
+    constants(text, "pool", &about.constants);
+}
+
+/// Measured delays of a pool's workers, as tables of a model.
+pub(in crate::experiment) fn constants(text: &mut String, pool: &str, measured: &[Constant]) {
+    let bare = !pool.is_empty() && pool.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    let name = if bare { pool.to_owned() } else { format!("{pool:?}") };
     for table in ["worker", "transport"] {
-        let own: Vec<&Constant> = about.constants.iter().filter(|one| one.path.starts_with(table)).collect();
+        let own: Vec<&Constant> = measured.iter().filter(|one| one.path.starts_with(table)).collect();
         if own.is_empty() {
             continue;
         }
-        let _ = write!(text, "\n[pool.pool.{table}]\n");
+        let _ = write!(text, "\n[pool.{name}.{table}]\n");
         for one in own {
             let key = one.path.rsplit('.').next().unwrap_or(one.path);
+            let interval = one
+                .interval
+                .map_or(String::new(), |(low, high)| format!(", 95 % interval {low:.3} to {high:.3}"));
             let _ = writeln!(
                 text,
-                "{key} = \"{}ms\" # median of {}; 10 % below {:.2}, 90 % below {:.2}",
+                "{key} = \"{}ms\" # median of {}{interval}; 10 % below {:.3}, 90 % below {:.3}",
                 number(one.median.max(0.0)),
                 one.n,
                 one.spread.0,
@@ -269,7 +279,7 @@ fn span(secs: f64) -> String {
 }
 
 /// Six significant digits, no exponent.
-fn number(x: f64) -> String {
+pub(in crate::experiment) fn number(x: f64) -> String {
     let digits = if x == 0.0 { 0 } else { libm::floor(libm::log10(x.abs())) as i32 };
     let places = (5 - digits).clamp(0, 9) as usize;
     let text = format!("{x:.places$}");
@@ -277,6 +287,6 @@ fn number(x: f64) -> String {
 }
 
 /// Names go into comments, which end with their line.
-fn one_line(text: &str) -> String {
+pub(in crate::experiment) fn one_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }

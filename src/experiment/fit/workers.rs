@@ -1,5 +1,6 @@
 //! Constants of a recorded pool: how long its workers take to start, to exit, to get a job and to hand back an answer.
 
+use crate::stats::interval;
 use crate::workload::recording::{RecordedEvent, RecordedScenario};
 
 /// A delay as measured.
@@ -11,6 +12,8 @@ pub struct Constant {
     pub n: usize,
     /// Median, milliseconds.
     pub median: f64,
+    /// Between these the median lies, with a confidence of 95 %; `None` of fewer than six measurements.
+    pub interval: Option<(f64, f64)>,
     /// Tenth and ninetieth percentile.
     pub spread: (f64, f64),
 }
@@ -67,9 +70,16 @@ pub fn measure(scenario: &RecordedScenario) -> Vec<Constant> {
     all.into_iter().filter_map(|(path, values)| constant(path, values)).collect()
 }
 
-fn constant(path: &'static str, mut values: Vec<f64>) -> Option<Constant> {
+/// A delay from its measurements in milliseconds; `None` of none.
+pub(in crate::experiment) fn constant(path: &'static str, mut values: Vec<f64>) -> Option<Constant> {
     values.sort_by(f64::total_cmp);
     let at =
         |p: f64| values.get(((p * values.len() as f64) as usize).min(values.len().checked_sub(1)?)).copied();
-    Some(Constant { path, n: values.len(), median: at(0.5)?, spread: (at(0.1)?, at(0.9)?) })
+    let ranks = interval::quantile_ranks(values.len() as u64, 0.5, 0.95);
+    // Ranks count from 1.
+    let ends = ranks.and_then(|(low, high)| {
+        values.get(low as usize - 1).copied().zip(values.get(high as usize - 1).copied())
+    });
+    let (median, spread) = (at(0.5)?, (at(0.1)?, at(0.9)?));
+    Some(Constant { path, n: values.len(), median, interval: ends, spread })
 }

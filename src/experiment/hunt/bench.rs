@@ -2,8 +2,8 @@
 //!
 //! It is a second driver of the policy, as small as can be: no statistics, hosts, routes or client rules. Where both
 //! can play a model, [`crate::engine`] and the bench tell the same story, which the tests check.
-//! Order of one instant, as in the engine: slots (lowest first; an act before a time-out before a heartbeat), timers,
-//! arrivals.
+//! Order of one instant, as in the engine: slots (lowest first; an act before a time-out before a heartbeat), timers
+//! (returns to the queue, turns, waiting limits, deadlines, faults), arrivals.
 
 mod effects;
 mod machines;
@@ -108,7 +108,13 @@ struct Entry {
     what: What,
 }
 
-const TIMERS: u32 = 1 << 30;
+/// Ranks of one instant above those of the slots.
+const REQUEUES: u32 = 1 << 30;
+const TURNS: u32 = REQUEUES + 1;
+const WAIT_LIMITS: u32 = REQUEUES + 2;
+const DEADLINES: u32 = REQUEUES + 3;
+const BLOWS: u32 = REQUEUES + 4;
+const BLOW_ENDS: u32 = REQUEUES + 5;
 const ARRIVALS: u32 = 1 << 31;
 
 /// The physical side of a slot.
@@ -186,7 +192,7 @@ impl<'g> Bench<'g> {
 
     fn run<S: Scheduler>(mut self, scheduler: &mut S) -> (Played, Vec<String>) {
         for index in 0..self.work.blows.len() as u32 {
-            self.push(self.work.blows[index as usize].at, TIMERS, What::Blow(index));
+            self.push(self.work.blows[index as usize].at, BLOWS, What::Blow(index));
         }
         for index in 0..self.work.requests.len() as u32 {
             self.push(self.work.requests[index as usize].at, ARRIVALS, What::Arrival(index));
@@ -326,7 +332,7 @@ impl<'g> Bench<'g> {
         };
         self.referee.arrives(self.now, job, newcomer);
         if deadline != Time::NEVER {
-            self.push(deadline, TIMERS, What::Deadline(job));
+            self.push(deadline, DEADLINES, What::Deadline(job));
         }
         self.give(scheduler, Input::Arrive(job));
     }
@@ -374,7 +380,7 @@ impl<'g> Bench<'g> {
             BlowKind::Kill { slot } => self.kill_from_outside(slot),
             BlowKind::Pause { duration } => {
                 self.pauses += 1;
-                self.push(self.now + duration, TIMERS, What::BlowEnd(index));
+                self.push(self.now + duration, BLOW_ENDS, What::BlowEnd(index));
                 self.give(scheduler, Input::Pause(true));
             }
             BlowKind::Down { duration } if self.up => {
@@ -388,7 +394,7 @@ impl<'g> Bench<'g> {
                     self.give(scheduler, Input::Lose(job));
                 }
                 self.referee.is_down(self.now);
-                self.push(self.now + duration, TIMERS, What::BlowEnd(index));
+                self.push(self.now + duration, BLOW_ENDS, What::BlowEnd(index));
             }
             BlowKind::Down { .. } => {}
         }

@@ -39,6 +39,7 @@ pub fn record(
             settings,
             timelines: true,
             curves: true,
+            draws: None,
             follow: if Some(size) == row.smallest { Follow::Always } else { Follow::Never },
             sampled: &[],
             parallel: true,

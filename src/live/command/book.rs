@@ -4,7 +4,7 @@ use super::protocol::JobEvent;
 use crate::live::target::{AttemptId, Report, What};
 use crate::outcome::Outcome;
 use crate::time::{Span, Time};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::mpsc::Sender;
 
@@ -15,6 +15,8 @@ pub(super) struct Book {
     jobs: BTreeMap<AttemptId, Time>,
     /// Highest number of a job so far: a lower one that is not under way has ended.
     highest: Option<AttemptId>,
+    /// Jobs that were ended here, not by the adapter: what it still says of them is no fault of its.
+    dropped: BTreeSet<AttemptId>,
     faults: BTreeMap<Fault, (u64, String)>,
 }
 
@@ -33,7 +35,13 @@ pub(super) enum Fault {
 
 impl Book {
     pub(super) fn new(reports: Sender<Report>) -> Book {
-        Book { reports, jobs: BTreeMap::new(), highest: None, faults: BTreeMap::new() }
+        Book {
+            reports,
+            jobs: BTreeMap::new(),
+            highest: None,
+            dropped: BTreeSet::new(),
+            faults: BTreeMap::new(),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -57,6 +65,9 @@ impl Book {
         slack: Span,
     ) {
         let Some(last) = self.jobs.get_mut(&id) else {
+            if self.dropped.contains(&id) {
+                return;
+            }
             let fault = if Some(id) <= self.highest { Fault::AfterEnd } else { Fault::Stranger };
             return self.fault(fault, format!("job {id}: {event:?}"));
         };
@@ -82,6 +93,7 @@ impl Book {
     pub(super) fn end_all(&mut self, outcome: Outcome, detail: &str, at: Time) {
         for (id, last) in std::mem::take(&mut self.jobs) {
             let what = What::Ended { id, outcome, detail: detail.to_owned() };
+            self.dropped.insert(id);
             self.report(at.max(last), what);
         }
     }

@@ -178,6 +178,7 @@ fn said_hello(line: &Map<String, Value>) -> Result<Hello, String> {
             reports_starts: can("reports_starts"),
             cancels: can("cancels"),
             kills: can("kills"),
+            disturbs: false,
         },
     })
 }

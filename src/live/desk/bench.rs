@@ -50,6 +50,8 @@ pub(super) struct Seat {
     silent: bool,
     /// Being killed, or told to leave.
     pub(super) doomed: bool,
+    /// Killed from outside: its exit is a crash.
+    struck: bool,
     /// No job has been written to it since.
     first_write: bool,
     pub(super) spawns: u64,
@@ -281,12 +283,31 @@ impl Bench {
     /// The worker has gone; says whether its own job took it down.
     pub(super) fn gone(&mut self, slot: u32, detail: &str) -> bool {
         let seat = &mut self.seats[slot as usize];
-        let crashed = !seat.doomed && seat.serial != 0;
+        let crashed = seat.struck || !seat.doomed && seat.serial != 0;
         seat.worker = None;
         self.forget_order(slot);
         self.last_words.clear();
         self.last_words.push_str(detail);
         crashed
+    }
+
+    /// Kills a worker from outside: the pool is not told before the exit is noticed.
+    pub(super) fn strike(&mut self, slot: u32) {
+        self.read_clock();
+        let seat = &mut self.seats[slot as usize];
+        if std::mem::replace(&mut seat.doomed, true) {
+            return;
+        }
+        (seat.struck, seat.first_write) = (true, true);
+        if let Some(worker) = &mut seat.worker {
+            worker.kill();
+        }
+        let (generation, crash_at, spawns) = (seat.generation, seat.crash_at, seat.spawns);
+        if self.plays {
+            let delay = Life::draw(&self.life.crash_exit, &self.streams, slot, spawns, 2);
+            let at = crash_at.unwrap_or(Time::NEVER).min(self.now + delay);
+            self.set(at, Due::Exit { slot, generation, crashed: true });
+        }
     }
 
     // ---- work -----------------------------------------------------------------------------------------------
@@ -353,7 +374,7 @@ impl Bench {
         let seat = &mut self.seats[slot as usize];
         seat.generation += 1;
         seat.spawns += 1;
-        (seat.silent, seat.doomed, seat.first_write) = (false, false, false);
+        (seat.silent, seat.doomed, seat.struck, seat.first_write) = (false, false, false, false);
         (seat.serial, seat.crash_at, seat.early, seat.worker) = (0, None, None, None);
         seat.generation
     }

@@ -195,6 +195,33 @@ impl Desk {
         }
     }
 
+    // ---- what is done to it from outside --------------------------------------------------------------------
+
+    /// Slots whose workers are alive and not on their way out.
+    pub(super) fn alive(&self) -> Vec<u32> {
+        let state = self.lock();
+        (0..state.pool.slots()).filter(|&slot| state.is_alive(slot)).collect()
+    }
+
+    /// Kills the worker in a slot, as somebody else would: the pool learns of it when its exit is noticed.
+    pub(super) fn strike(&self, slot: u32) {
+        let mut state = self.lock();
+        if state.is_alive(slot) {
+            state.bench.strike(slot);
+        }
+        let ring = std::mem::take(&mut state.bench.ring);
+        drop(state);
+        if ring {
+            self.0.bell.notify_all();
+        }
+    }
+
+    /// Stops handing jobs to workers, or goes on.
+    pub(super) fn pause(&self, paused: bool) {
+        let state = self.lock();
+        self.tell(state, Input::Pause { paused });
+    }
+
     // ---- words of workers ---------------------------------------------------------------------------------
 
     /// The worker has answered. Says whether the answer was wanted.
@@ -295,6 +322,14 @@ impl State {
         self.bench.read_clock();
         self.pool.take(self.bench.now, &input, &mut self.bench);
         self.bench.write_down(input);
+    }
+
+    /// Whether a slot's worker is alive and not on its way out.
+    fn is_alive(&self, slot: u32) -> bool {
+        slot < self.pool.slots()
+            && self.pool.slot_is_alive(slot)
+            && self.pool.state(slot) != WorkerState::Dying
+            && self.bench.seats[slot as usize].worker.is_some()
     }
 
     /// Whether the slot's worker is being started right now.

@@ -113,6 +113,7 @@ impl Target for HttpTarget {
             cancels: true,
             // What a service does with work that takes too long is its own affair.
             kills: true,
+            disturbs: false,
         }
     }
 

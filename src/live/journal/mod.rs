@@ -11,7 +11,7 @@ use crate::policy::{Effect, Input, PoolSettings};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
@@ -95,7 +95,15 @@ impl JournalFile {
         file.flush()?;
         let (sender, entries) = channel();
         let builder = std::thread::Builder::new().name(String::from("journal"));
-        let writer = builder.spawn(move || write(file, &entries))?;
+        let own = path.to_owned();
+        let writer = builder.spawn(move || {
+            let written = write(file, &entries);
+            if written.is_err() {
+                // Where even that fails, the last line stays cut off, which a reader takes.
+                let _ = cut(&own);
+            }
+            written
+        })?;
         Ok((Journal(sender), JournalFile { path: path.to_owned(), writer }))
     }
 
@@ -111,6 +119,22 @@ impl JournalFile {
     pub fn finish(self) -> io::Result<u64> {
         self.writer.join().unwrap_or_else(|_| Err(io::Error::other("the journal's writer broke off")))
     }
+}
+
+/// Takes off a last line that is not whole.
+fn cut(path: &Path) -> io::Result<()> {
+    /// Longer than any line.
+    const TAIL: u64 = 1 << 20;
+    let mut file = File::options().read(true).write(true).open(path)?;
+    let length = file.metadata()?.len();
+    let from = length.saturating_sub(TAIL);
+    file.seek(SeekFrom::Start(from))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    if let Some(last) = tail.iter().rposition(|&byte| byte == b'\n') {
+        file.set_len(from + last as u64 + 1)?;
+    }
+    Ok(())
 }
 
 /// Writes entries until nobody sends any more. What has come is on its way to the disk before the next wait.

@@ -1,7 +1,7 @@
 //! What the target reports, put down: where each attempt is, and what it costs its request.
 
 use super::attempt::{Attempt, Flight};
-use super::watch::{Count, What};
+use super::watch::{Count, Use, What};
 use super::{Replay, Sent};
 use crate::live::target::{AttemptId, Report, What as Told};
 use crate::outcome::Outcome;
@@ -66,13 +66,18 @@ impl Replay<'_> {
     }
 
     /// Ends the service of an attempt, if it was in one.
-    fn served(&mut self, id: AttemptId, useful: bool, at: Time) {
+    fn served(&mut self, id: AttemptId, ok: bool, at: Time) {
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        let how = match (ok, attempt.orphan) {
+            (false, _) => Use::Wasted,
+            (true, true) => Use::Zombie,
+            (true, false) => Use::Useful,
+        };
         let since = std::mem::replace(&mut attempt.since, Time::NEVER);
         if since != Time::NEVER {
             let pool = attempt.pool;
             self.watch.step(at, What::Busy(pool), false);
-            self.watch.count(at, pool, Count::Served { nanos: at.since(since).nanos(), useful });
+            self.watch.count(at, pool, Count::Served { nanos: at.since(since).nanos(), how });
         }
     }
 
@@ -132,6 +137,10 @@ impl Replay<'_> {
 
     /// Requests under way at the end: unfinished, each once.
     pub(super) fn open_ends(&mut self, end: Time) {
+        // Services that go on count up to the end, as in a simulation.
+        let serving = self.attempts.iter().filter(|(_, attempt)| attempt.since < end);
+        let serving: Vec<AttemptId> = serving.map(|(&id, _)| id).collect();
+        serving.into_iter().for_each(|id| self.served(id, true, end));
         let flights = std::mem::take(&mut self.flights);
         for flight in flights.values() {
             let attempt = flight.attempts.iter().find_map(|id| self.attempts.get(id));

@@ -10,6 +10,7 @@
 
 mod attempt;
 mod client;
+mod faults;
 mod listen;
 mod users;
 mod watch;
@@ -22,7 +23,7 @@ use crate::model::requests::{OpenSource, Requests};
 use crate::model::{Model, RunLength};
 use crate::policy::client::Client;
 use crate::policy::route::Router;
-use crate::random::{Purpose, Streams};
+use crate::random::{Purpose, Stream, Streams};
 use crate::stats::{Histogram, Replication, RequestSeen};
 use crate::time::{Span, Time};
 use crate::workload::{Fate, Sampler};
@@ -114,6 +115,8 @@ enum Due {
     UserStart { user: u32 },
     UserWake { user: u32 },
     UserDrop { user: u32 },
+    Fault { fault: u32, random: bool },
+    FaultEnd { fault: u32 },
 }
 
 /// Everything of one replay.
@@ -135,6 +138,9 @@ struct Replay<'a> {
     /// Jobs at each pool.
     loads: Vec<u32>,
     limits: Vec<Option<Sampler>>,
+    fault_chance: Vec<Stream>,
+    /// Pauses of each pool that have begun and not ended.
+    pauses: Vec<u32>,
     timers: BinaryHeap<Reverse<(Time, u64, Due)>>,
     sequence: u64,
     attempts: BTreeMap<AttemptId, Attempt>,
@@ -153,7 +159,16 @@ struct Replay<'a> {
     strays: u64,
 }
 
-/// Replays a model's workload against a target. `stop` is asked now and then; once it says yes the replay ends, and
+/// Whether a target can do all that a model asks for, before anything of it is started; what to know otherwise.
+///
+/// # Errors
+/// A [`TargetError`] that names everything that it cannot do.
+pub fn admit(model: &Model, target: &dyn Target) -> Result<Vec<Note>, TargetError> {
+    needs::check(model, target.name(), target.capabilities())
+}
+
+/// Replays a model's workload against a target. `stop` is asked now and then, first when the
+/// target is ready; once it says yes the replay ends, and
 /// what is under way counts as unfinished.
 ///
 /// # Errors
@@ -164,7 +179,7 @@ pub fn replay(
     settings: &Settings,
     stop: &dyn Fn() -> bool,
 ) -> Result<Replayed, TargetError> {
-    let mut notes = needs::check(model, target.name(), target.capabilities())?;
+    let mut notes = admit(model, target)?;
     let requests = Requests::new(model);
     let streams = Streams::new(model.run.seed, settings.replication);
     let (sender, reports) = channel();
@@ -200,7 +215,7 @@ impl<'a> Replay<'a> {
             let chance = streams.stream(Purpose::Routing, number as u64);
             Router::new(route.settings.routing.clone(), route.pools.len(), chance)
         });
-        let sources = (0..model.sources.len() as u64).map(|n| OpenSource::new(requests, n, &streams));
+        let sources = (0..model.sources.len() as u64).map(|n| OpenSource::new(requests, n, &streams, None));
         let limit = |pool: &crate::model::Pool| pool.waiting_limit.as_ref().map(Sampler::new);
         Replay {
             model,
@@ -217,6 +232,10 @@ impl<'a> Replay<'a> {
             routers: routers.collect(),
             loads: vec![0; model.pools.len()],
             limits: model.pools.iter().map(limit).collect(),
+            fault_chance: (0..model.faults.len() as u64)
+                .map(|fault| streams.stream(Purpose::Fault, fault))
+                .collect(),
+            pauses: vec![0; model.pools.len()],
             timers: BinaryHeap::new(),
             sequence: 0,
             attempts: BTreeMap::new(),
@@ -238,6 +257,7 @@ impl<'a> Replay<'a> {
     /// Plays to the end; says whether someone asked to stop before it.
     fn run(&mut self, stop: &dyn Fn() -> bool) -> bool {
         self.open_users();
+        self.open_faults();
         loop {
             if stop() {
                 return true;
@@ -309,6 +329,8 @@ impl<'a> Replay<'a> {
             Due::UserStart { user } => self.user_starts(user, at),
             Due::UserWake { user } => self.user_sends(user, at),
             Due::UserDrop { user } => self.user_drops(user, at),
+            Due::Fault { fault, random } => self.fault_due(fault, random, at),
+            Due::FaultEnd { fault } => self.fault_over(fault),
         }
     }
 
@@ -330,10 +352,17 @@ impl<'a> Replay<'a> {
     fn is_over(&self, now: Time) -> bool {
         if self.sending {
             // Scripts, traces and rates that fall to zero end by themselves where only requests count.
-            return self.most != u64::MAX && self.flights.is_empty() && self.next_due().is_none();
+            return self.most != u64::MAX && self.flights.is_empty() && self.nobody_comes();
         }
         let waits = self.model.run.drain || self.most != u64::MAX;
         !waits || self.flights.is_empty() || now.since(self.heard) > self.settings.silence
+    }
+
+    /// Whether nothing is due any more but faults.
+    fn nobody_comes(&self) -> bool {
+        let is_fault = |due: &Due| matches!(due, Due::Fault { .. } | Due::FaultEnd { .. });
+        self.sources.iter().all(|source| source.next == Time::NEVER)
+            && self.timers.iter().all(|Reverse((.., due))| is_fault(due))
     }
 
     fn finish(mut self, interrupted: bool, mut notes: Vec<Note>) -> Replayed {

@@ -33,6 +33,17 @@ pub(super) enum What {
     Restarting(u16),
     /// Slots lost.
     Lost(u16),
+    /// Workers that work on for nobody.
+    Lingering(u16),
+}
+
+/// What a service was good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    Useful,
+    Wasted,
+    /// Its client had given up.
+    Zombie,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +60,7 @@ enum Life {
     Starting,
     Restarting,
     Lost,
+    Lingering,
 }
 
 /// Collects what a replay reports.
@@ -81,7 +93,7 @@ pub(super) enum Count {
     Arrival,
     Start { dying: bool },
     Ended(Outcome),
-    Served { nanos: u64, useful: bool },
+    Served { nanos: u64, how: Use },
     Worker(WorkerEvent),
 }
 
@@ -193,9 +205,10 @@ impl Watch {
         }
         let to = match event {
             WorkerEvent::Spawned => Life::Starting,
-            WorkerEvent::Ready => Life::Up,
+            WorkerEvent::Ready | WorkerEvent::Free => Life::Up,
             WorkerEvent::Killed | WorkerEvent::Exited => Life::Restarting,
             WorkerEvent::Lost => Life::Lost,
+            WorkerEvent::Lingers => Life::Lingering,
         };
         let from = std::mem::replace(&mut lives[worker as usize], to);
         if from == to {
@@ -207,6 +220,7 @@ impl Watch {
                 Life::Starting => What::Starting(pool),
                 Life::Restarting => What::Restarting(pool),
                 Life::Lost => What::Lost(pool),
+                Life::Lingering => What::Lingering(pool),
             };
             self.step(at, what, up);
         }
@@ -287,8 +301,11 @@ impl Watch {
             }
         }
         for pool in segments.iter_mut().flat_map(|segment| &mut segment.pools) {
+            // So far `idle` holds the time of workers that linger, beside which services of orphans are zombies too.
             let slots = &mut pool.slots;
-            let used = slots.useful + slots.wasted + slots.starting + slots.restarting + slots.lost;
+            let lingering = std::mem::take(&mut slots.idle);
+            slots.zombie += lingering;
+            let used = pool.busy + lingering + slots.starting + slots.restarting + slots.lost;
             slots.idle = slots.capacity.saturating_sub(used);
         }
         segments
@@ -334,14 +351,20 @@ fn add(pool: &mut PoolTally, count: Count) {
             pool.starts_on_dying += u64::from(dying);
         }
         Count::Ended(outcome) => pool.outcomes[outcome as usize] += 1,
-        Count::Served { nanos, useful } => {
-            *(if useful { &mut pool.slots.useful } else { &mut pool.slots.wasted }) += u128::from(nanos);
+        Count::Served { nanos, how } => {
+            let slots = &mut pool.slots;
+            let kind = match how {
+                Use::Useful => &mut slots.useful,
+                Use::Wasted => &mut slots.wasted,
+                Use::Zombie => &mut slots.zombie,
+            };
+            *kind += u128::from(nanos);
         }
         Count::Worker(event) => match event {
             WorkerEvent::Spawned => pool.spawns += 1,
             WorkerEvent::Killed => pool.kills += 1,
             WorkerEvent::Exited => pool.exits += 1,
-            WorkerEvent::Ready | WorkerEvent::Lost => {}
+            WorkerEvent::Ready | WorkerEvent::Lost | WorkerEvent::Lingers | WorkerEvent::Free => {}
         },
     }
 }
@@ -360,6 +383,7 @@ struct PoolSteps {
     starting: Running,
     restarting: Running,
     lost: Running,
+    lingering: Running,
     queue_max: u32,
 }
 
@@ -387,6 +411,7 @@ impl Levels {
             What::Starting(pool) => &mut self.pools[usize::from(pool)].starting,
             What::Restarting(pool) => &mut self.pools[usize::from(pool)].restarting,
             What::Lost(pool) => &mut self.pools[usize::from(pool)].lost,
+            What::Lingering(pool) => &mut self.pools[usize::from(pool)].lingering,
         };
         if step.up {
             level.up(step.at);
@@ -411,6 +436,7 @@ impl Levels {
             tally.slots.starting = pool.starting.cut(now);
             tally.slots.restarting = pool.restarting.cut(now);
             tally.slots.lost = pool.lost.cut(now);
+            tally.slots.idle = pool.lingering.cut(now);
             tally
         };
         self.pools.iter_mut().map(cut).collect()

@@ -5,12 +5,15 @@ mod controls;
 mod hunts;
 mod models;
 
+use poolsim::engine;
 use poolsim::experiment::hunt::bench::{self, Scheduler};
 use poolsim::experiment::hunt::case::{self, Settings};
 use poolsim::experiment::hunt::ground::{Ground, Workload};
 use poolsim::experiment::hunt::input::Input;
 use poolsim::experiment::hunt::laws::{Law, Laws};
 use poolsim::experiment::hunt::{Hunt, Quarry};
+use poolsim::model::{self, NoFiles};
+use poolsim::outcome::Outcome;
 use poolsim::policy::{Driver, Place, Pool, PoolTimer, SlotTimer};
 use poolsim::time::Time;
 use proptest::prelude::*;
@@ -65,6 +68,37 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn simulator_and_bench_tell_the_same_story(seed in any::<u32>()) {
+        let hunt = random(u64::from(seed));
+        for number in 0..6 {
+            let (settings, work) = hunt.case(number);
+            let ground = settings.ground(Laws::of([])).unwrap();
+            let (simulated, played) = both_stories(&settings, &ground, &work);
+            prop_assert_eq!(&simulated, &played, "{}", case::file(&settings, &ground, &work, Law::Order, "comparison"));
+        }
+    }
+}
+
+/// How each request ended, and when.
+type Ends = Vec<Option<(Outcome, Time)>>;
+
+/// The ends in the simulator and on the bench.
+fn both_stories(settings: &Settings, ground: &Ground, work: &Workload) -> (Ends, Ends) {
+    let classes: Vec<String> = ground.classes.iter().map(|class| class.0.clone()).collect();
+    let played = bench::play(ground, work);
+    let text = settings.until(played.last).text(work, &classes);
+    let loaded = model::load("case", &text, &NoFiles, &[]);
+    let loaded = loaded.unwrap_or_else(|faults| panic!("{}\n{text}", faults.render(false)));
+    let (_, ends) =
+        engine::prepare(&loaded.model).follow(0, None).unwrap_or_else(|breach| panic!("{breach}\n{text}"));
+    let mut simulated = vec![None; work.requests.len()];
+    // The bench stops where workers are restarted for ever: what comes later is not compared.
+    for end in ends.iter().filter(|end| end.outcome != Outcome::Unfinished && end.end <= played.last) {
+        simulated[end.key as usize] = Some((end.outcome, end.end));
+    }
+    (simulated, played.ends)
 }
 
 /// A pool that is told all kinds of things that are no longer true after each input.

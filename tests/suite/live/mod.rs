@@ -5,6 +5,8 @@
 
 #![allow(clippy::print_stderr, reason = "a test that leaves something out says so")]
 
+mod calibrating;
+mod front;
 mod library;
 mod processes;
 mod ten;

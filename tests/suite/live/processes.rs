@@ -11,7 +11,7 @@ use poolsim::time::Span;
 use std::path::Path;
 use std::process::Command;
 
-fn has_python() -> bool {
+pub(super) fn has_python() -> bool {
     let found = Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success());
     if !found {
         eprintln!("skipped: there is no python3");

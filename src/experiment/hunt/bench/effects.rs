@@ -73,7 +73,7 @@ impl Driver for Bench<'_> {
         self.referee.queued(self.now, job, again);
         self.story.queued(self.now, job, again);
         let leave_by = self.tickets[job as usize].leave_by;
-        self.push(leave_by, TIMERS, What::WaitLimit(job));
+        self.push(leave_by, WAIT_LIMITS, What::WaitLimit(job));
     }
 
     fn unqueued(&mut self, _pool: u32, job: JobId) {
@@ -84,11 +84,11 @@ impl Driver for Bench<'_> {
         match timer {
             PoolTimer::Turn => {
                 self.referee.turn_begins();
-                self.push(self.now + delay, TIMERS, What::Turn);
+                self.push(self.now + delay, TURNS, What::Turn);
             }
             PoolTimer::Requeue(job) => {
                 self.referee.delayed(job);
-                self.push(self.now + delay, TIMERS, What::Requeue(job));
+                self.push(self.now + delay, REQUEUES, What::Requeue(job));
             }
         }
     }

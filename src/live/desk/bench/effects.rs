@@ -172,6 +172,8 @@ impl Driver for Bench {
             }
             (_, WorkerState::Gone) => WorkerEvent::Exited,
             (_, WorkerState::Lost) => WorkerEvent::Lost,
+            (_, WorkerState::Zombie) => WorkerEvent::Lingers,
+            (WorkerState::Zombie, WorkerState::Idle | WorkerState::Busy) => WorkerEvent::Free,
             _ => return,
         };
         self.report(What::Worker { pool: self.number, worker: slot, event });
