@@ -1,7 +1,7 @@
 //! Sentences that every face shares: the answer, the regime, a verdict, a scope.
 
 use super::figure;
-use crate::experiment::record::{Point, Record};
+use crate::experiment::record::{Point, Record, World};
 use crate::experiment::size::SizeAnswer;
 use crate::experiment::verdict::{Side, Verdict, overall};
 use crate::experiment::{Judgement, RegimeFound, Scope, Unit};
@@ -68,8 +68,22 @@ pub fn answer(record: &Record) -> String {
     }
     match record.points.as_slice() {
         [point] => answer_of(&record.name, point),
-        _ => points(record),
+        _ => worlds(record).unwrap_or_else(|| points(record)),
     }
+}
+
+/// What a replay measured beside what its simulation says.
+fn worlds(record: &Record) -> Option<String> {
+    let find = |world: World| record.points.iter().find(|point| point.world == world);
+    let (real, simulated) = (find(World::Real)?, find(World::Simulated)?);
+    let p95 = |point: &Point| {
+        let metric = point.metric("latency_p95", &Scope::default())?;
+        Some(figure::with_interval(metric.unit, &metric.estimate))
+    };
+    let (measured, said) = (p95(real)?, p95(simulated)?);
+    let judged = overall(&real.verdicts)
+        .map_or_else(String::new, |found| format!("; objectives {} in the real world", judgement(found)));
+    Some(format!("{}: 95 % of requests within {measured} really, {said} as simulated{judged}", record.name))
 }
 
 /// What a search found.

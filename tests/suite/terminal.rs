@@ -3,6 +3,7 @@
 use super::pictures;
 use super::records::Folder;
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -62,7 +63,7 @@ fn on_terminal(folder: &Path, kind: &str, args: &str) -> Option<String> {
     match made {
         Ok(output) => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
         Err(error) => {
-            eprintln!("skipped: no pseudo terminal (script of util-linux): {error}");
+            let _ = writeln!(io::stderr(), "skipped: no pseudo terminal (script of util-linux): {error}");
             None
         }
     }

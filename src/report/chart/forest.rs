@@ -74,7 +74,11 @@ pub(super) fn differences(record: &Record, style: &Style) -> Option<Chart> {
         Key(Swatch::Fill(Ink::Shade, 1.0), String::from("too small to matter")),
     ];
     let keys = &keys[..if bounded { 4 } else { 3 }];
-    let title = "Differences, paired by common random numbers";
+    // A comparison of two records does not pair their replications.
+    let title = match record.study.agreements.is_empty() {
+        true => "Differences, paired by common random numbers",
+        false => "Differences that matter most, and their margins",
+    };
     let pair = if one_pair { format!("{}. ", name::capital(&pair)) } else { String::new() };
     let subtitle = format!("{pair}An interval that crosses zero shows no difference.");
     draw(record, style, ("differences", title, &subtitle), keys, &rows)

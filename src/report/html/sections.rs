@@ -54,6 +54,9 @@ fn question(record: &Record) -> String {
         }
         Kind::Size => "What is the smallest capacity that meets every objective?",
         Kind::Replay => "Does the real scheduler do what the simulator says?",
+        Kind::Check if !record.study.agreements.is_empty() => {
+            "What differs between the two, and does it matter?"
+        }
         Kind::Check => "Has anything changed against the baseline?",
     };
     let mut text = format!("<p>{kind}</p>\n");
@@ -80,11 +83,19 @@ fn definitions(entries: Vec<(&str, String)>) -> String {
     text
 }
 
+/// What the point is that verdicts and tables are of: chosen in a search, one of two worlds in a replay.
+const fn of(record: &Record) -> &'static str {
+    match record.kind {
+        Kind::Sweep | Kind::Size => "Of the chosen point",
+        Kind::Run | Kind::Replay | Kind::Check => "Of the point",
+    }
+}
+
 fn verdicts(record: &Record) -> String {
     let Some(point) = spoken(record).filter(|point| !point.verdicts.is_empty()) else { return String::new() };
     let mut text = String::new();
     if record.points.len() > 1 {
-        let _ = writeln!(text, "<p>Of the chosen point: {}.</p>", escape(&words::called(point)));
+        let _ = writeln!(text, "<p>{}: {}.</p>", of(record), escape(&words::called(point)));
     }
     text.push_str("<div class=\"scroll\"><table class=\"sorts\">\n<thead><tr>");
     for (head, class) in [("answer", ""), ("objective", ""), ("found", " class=\"figure\""), ("why", "")] {
@@ -156,7 +167,7 @@ fn tables(record: &Record) -> String {
     }
     if let Some(point) = spoken(record) {
         if record.points.len() > 1 {
-            let _ = writeln!(text, "<p>At the chosen point, {}:</p>", escape(&words::called(point)));
+            let _ = writeln!(text, "<p>{}: {}.</p>", of(record), escape(&words::called(point)));
         }
         text.extend(table::tables(point).iter().map(html));
     }
