@@ -23,6 +23,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Stack of a thread that only moves lines.
@@ -45,7 +46,10 @@ pub(super) struct Processes {
 #[derive(Default)]
 struct Groups {
     pids: Mutex<Vec<Pid>>,
+    /// Threads that still work.
     threads: AtomicUsize,
+    /// Threads that may still be on their way out.
+    handles: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Groups {
@@ -79,6 +83,22 @@ impl Groups {
         }
     }
 
+    fn keep(&self, handle: JoinHandle<()>) {
+        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that have ended are forgotten, so that the list stays as long as the pool is large.
+        handles.retain(|thread| !thread.is_finished());
+        handles.push(handle);
+    }
+
+    /// Waits for threads that have no work any more.
+    fn join(&self) {
+        let handles = std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));
+        for handle in handles {
+            // One that panicked has ended too.
+            let _ = handle.join();
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.pids().is_empty() && self.threads.load(Ordering::Acquire) == 0
     }
@@ -104,9 +124,12 @@ impl Processes {
             work();
             counted.threads.fetch_sub(1, Ordering::AcqRel);
         });
-        if let Err(error) = spawned {
-            groups.threads.fetch_sub(1, Ordering::AcqRel);
-            return Err(error);
+        match spawned {
+            Ok(handle) => groups.keep(handle),
+            Err(error) => {
+                groups.threads.fetch_sub(1, Ordering::AcqRel);
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -160,6 +183,7 @@ impl Hires for Processes {
             }
             wait::sleep_until(Instant::now() + Duration::from_millis(1));
         }
+        self.groups.join();
         Ok(())
     }
 }

@@ -270,7 +270,7 @@ impl<'a> Replay<'a> {
                 self.fire(at);
             }
             if now >= self.horizon {
-                self.stop_sending();
+                self.stop_sending(self.horizon);
             }
             if self.is_over(now) {
                 return false;
@@ -305,7 +305,7 @@ impl<'a> Replay<'a> {
         }
         let Some(number) = self.sources.iter().position(|source| source.next == at) else { return };
         if at > self.horizon {
-            return self.stop_sending();
+            return self.stop_sending(self.horizon);
         }
         for left in (0..self.sources[number].batch()).rev() {
             let source = &mut self.sources[number];
@@ -315,7 +315,7 @@ impl<'a> Replay<'a> {
             }
             self.send_first(number as u16, drawn, attempt::NO_USER, at);
             if self.sent >= self.most {
-                return self.stop_sending();
+                return self.stop_sending(at);
             }
         }
     }
@@ -341,8 +341,9 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn stop_sending(&mut self) {
+    fn stop_sending(&mut self, at: Time) {
         if std::mem::replace(&mut self.sending, false) {
+            self.watch.sending_ended(at);
             self.heard = self.heard.max(self.clock.now());
             self.sources.iter_mut().for_each(OpenSource::stop);
             self.users.iter_mut().for_each(|user| user.gone = true);

@@ -58,7 +58,7 @@ impl Replay<'_> {
         let source = user.draws.source;
         self.send_first(source, drawn, id, at);
         if self.sent >= self.most {
-            self.stop_sending();
+            self.stop_sending(at);
         }
     }
 

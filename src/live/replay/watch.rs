@@ -72,6 +72,8 @@ pub(super) struct Watch {
     starts: Vec<(Time, usize)>,
     sent: u64,
     next_cut: u64,
+    /// When the last request was sent, or could have been: what ends later is counted, but its time is not.
+    sending_ended: Option<Time>,
     steps: Vec<Step>,
     /// (instant, outcome, latency) of requests that ended.
     ends: Vec<(Time, Outcome, Span)>,
@@ -116,6 +118,7 @@ impl Watch {
             starts,
             sent: 0,
             next_cut: next_cut.min(requests),
+            sending_ended: None,
             steps: Vec::new(),
             ends: Vec::new(),
             sends: Vec::new(),
@@ -150,6 +153,11 @@ impl Watch {
             self.cells.resize_with(self.starts.len() * self.classes, ClassTally::default);
         }
         cell as u32
+    }
+
+    /// No more requests will come.
+    pub(super) fn sending_ended(&mut self, at: Time) {
+        self.sending_ended = Some(at);
     }
 
     pub(super) fn cell(&mut self, cell: u32) -> &mut ClassTally {
@@ -248,7 +256,7 @@ impl Watch {
             }
         }
         self.starts.retain(|&(start, _)| start <= end);
-        let segments = self.segments(end);
+        let segments = self.segments(self.sending_ended.map_or(end, |at| at.min(end)), end);
         let timeline = self.timeline(end);
         Replication {
             index,
@@ -269,12 +277,13 @@ impl Watch {
             .fold(0xcbf2_9ce4_8422_2325, |hash, &(at, outcome, _)| mix(mix(hash, at.nanos()), outcome as u64))
     }
 
-    fn segments(&mut self, end: Time) -> Vec<Segment> {
+    /// The segments: their time ends at `last`, their counts at `end`.
+    fn segments(&mut self, last: Time, end: Time) -> Vec<Segment> {
         let mut levels = Levels::new(self.pools);
-        let mut steps = self.steps.iter().filter(|step| step.at <= end).peekable();
+        let mut steps = self.steps.iter().filter(|step| step.at <= last).peekable();
         let mut segments: Vec<Segment> = Vec::with_capacity(self.starts.len());
         for (number, &(start, phase)) in self.starts.iter().enumerate() {
-            let until = self.starts.get(number + 1).map_or(end, |&(next, _)| next);
+            let until = self.starts.get(number + 1).map_or(last, |&(next, _)| next.min(last));
             while let Some(step) = steps.next_if(|step| step.at <= until) {
                 levels.take(step);
             }
@@ -296,7 +305,9 @@ impl Watch {
         }
         for &(at, pool, count) in self.counts.iter().filter(|&&(at, ..)| at <= end) {
             let number = self.starts.partition_point(|&(start, _)| start <= at).saturating_sub(1);
-            if let Some(segment) = segments.get_mut(number) {
+            if let Count::Served { nanos, how } = count {
+                share_service(&mut segments, pool, (at, nanos), how);
+            } else if let Some(segment) = segments.get_mut(number) {
                 add(&mut segment.pools[usize::from(pool)], count);
             }
         }
@@ -343,6 +354,24 @@ impl Watch {
     }
 }
 
+/// Gives each segment its share of a service that ended at an instant, after so many nanoseconds.
+fn share_service(segments: &mut [Segment], pool: u16, (at, nanos): (Time, u64), how: Use) {
+    let begun = at.nanos().saturating_sub(nanos);
+    for segment in segments.iter_mut().rev().skip_while(|segment| segment.start >= at) {
+        let within = at.nanos().min(segment.end.nanos()).saturating_sub(begun.max(segment.start.nanos()));
+        let slots = &mut segment.pools[usize::from(pool)].slots;
+        let kind = match how {
+            Use::Useful => &mut slots.useful,
+            Use::Wasted => &mut slots.wasted,
+            Use::Zombie => &mut slots.zombie,
+        };
+        *kind += u128::from(within);
+        if segment.start.nanos() <= begun {
+            return;
+        }
+    }
+}
+
 fn add(pool: &mut PoolTally, count: Count) {
     match count {
         Count::Arrival => pool.arrivals += 1,
@@ -351,15 +380,8 @@ fn add(pool: &mut PoolTally, count: Count) {
             pool.starts_on_dying += u64::from(dying);
         }
         Count::Ended(outcome) => pool.outcomes[outcome as usize] += 1,
-        Count::Served { nanos, how } => {
-            let slots = &mut pool.slots;
-            let kind = match how {
-                Use::Useful => &mut slots.useful,
-                Use::Wasted => &mut slots.wasted,
-                Use::Zombie => &mut slots.zombie,
-            };
-            *kind += u128::from(nanos);
-        }
+        // Its time is shared out over the segments.
+        Count::Served { .. } => {}
         Count::Worker(event) => match event {
             WorkerEvent::Spawned => pool.spawns += 1,
             WorkerEvent::Killed => pool.kills += 1,

@@ -15,6 +15,7 @@ use super::records::Folder;
 use poolsim::live::journal::redrive::{Redriven, redrive};
 use poolsim::outcome::Outcome;
 use poolsim::policy::{Discipline, PoolSettings};
+use poolsim::stats::Replication;
 use std::io::BufReader;
 use std::path::Path;
 use ten::Row;
@@ -70,6 +71,12 @@ fn judge(path: &Path, journal: &Path) {
         eprintln!("{}: sends were {:.1} ms late, times are not judged", row.name, row.late * 1000.0);
         return;
     }
+    let zombies = |replication: &Replication| {
+        let pools = replication.segments.iter().flat_map(|segment| &segment.pools);
+        pools.map(|pool| pool.slots.zombie as f64 / pool.slots.capacity as f64).sum::<f64>()
+    };
+    let (real, simulated) = (zombies(&row.replayed.replication), zombies(&row.simulated));
+    assert!((real - simulated).abs() < 0.02, "{}: zombies {real} and {simulated}", row.name);
     assert!(is_same(&row), "{}: {} of {} outcomes differ", row.name, row.other_outcome, row.requests);
     assert!(row.agrees(), "{}: (p, simulated, real) {:?}, late {}", row.name, row.quantiles, row.late);
 }
@@ -99,6 +106,13 @@ fn whole(row: &Row) {
         let latency = class.latency_ok.sum + class.latency_failed.sum;
         let spent = class.spent_waiting + class.spent_failed + class.spent_final + class.spent_backoff;
         assert_eq!(latency, spent, "{}: every nanosecond is explained", row.name);
+    }
+    for pool in replication.segments.iter().flat_map(|segment| &segment.pools) {
+        let slots = &pool.slots;
+        let served = slots.useful + slots.wasted + slots.zombie;
+        // Where time-outs abandon, workers are busy for nobody beside what the pool calls busy.
+        let explained = if row.name == "abandon" { served > pool.busy } else { served == pool.busy };
+        assert!(explained, "{}: {slots:?}, busy {}", row.name, pool.busy);
     }
 }
 

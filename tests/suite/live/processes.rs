@@ -8,6 +8,7 @@ use poolsim::live::replay::{Replayed, Settings, replay};
 use poolsim::model::{self, Model, NoFiles};
 use poolsim::outcome::Outcome;
 use poolsim::time::Span;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -149,6 +150,57 @@ fn workers_that_do_everything_wrong_cost_no_request_its_outcome() {
         assert!(note.is_empty() || notes.contains(&note), "{name}: {notes:?}");
         assert!(matches!(told_again(&journal, |_, _| {}), Redriven::Same { .. }), "{name}");
     }
+}
+
+#[test]
+fn a_worker_that_never_gets_ready_and_one_that_freezes_idle_are_replaced() {
+    if !has_python() {
+        return;
+    }
+    // The first worker dies at its third request; the second never says that it is ready; the next are well.
+    let folder = Folder::new("never-ready");
+    let body = "if n == 3 and starts == 1: os._exit(9)\nok(r)";
+    let script = worker(&folder, body);
+    let text = std::fs::read_to_string(&script).unwrap();
+    let count = "open('starts', 'a').write('x'); starts = len(open('starts').read())\n\
+                 if starts == 2: time.sleep(600)\nsay({'type': 'ready'})";
+    let text = text.replace("say({'type': 'ready'})", count);
+    std::fs::write(&script, format!("import os\nos.chdir({:?})\n{text}", folder.0)).unwrap();
+    let pool = "slots = 1\nretry = { max = 3 }\nworker = { restart_delay = \"5ms\", start_timeout = \"3s\" }";
+    let journal = folder.0.join("journal.jsonl");
+    let replayed = play(&twenty(pool), &["python3", &script], Some(&journal));
+    assert_eq!(count_of(&replayed), BTreeMap::from([("ok", 20)]), "{:?}", replayed.notes);
+    assert_eq!(std::fs::read_to_string(folder.0.join("starts")).unwrap().len(), 3);
+    let text = std::fs::read_to_string(&journal).unwrap();
+    assert_eq!(text.matches("\"kill\"").count(), 1, "the one that never got ready was killed");
+
+    // One that freezes is known by its heartbeats, whatever time its job may take.
+    let model = model(
+        "name = \"freeze\"\nrun = { requests = 12 }\nclass.job = { demand = \"5ms\" }\n\
+         source.web = { pool = \"main\", class = \"job\", arrivals = { process = \"deterministic\", rate = \"20/s\" } }\n\
+         pool.main = { slots = 2, worker = { restart_delay = \"5ms\", heartbeat_interval = \"100ms\", \
+         heartbeat_timeout = \"3s\" } }\nclass.ill = { demand = \"5ms\" }\n\
+         source.ill = { pool = \"main\", requests = [{ at = \"100ms\", class = \"ill\", demand = \"5ms\", fate = \"freeze\" }] }\n",
+    );
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/worker.py");
+    let shipped = script.to_string_lossy();
+    let replayed = play(&model, &["env", "HEARTBEAT_SECONDS=0.1", "python3", &shipped], None);
+    let ill: Vec<_> = replayed.requests.iter().filter(|one| one.source == 1).collect();
+    assert_eq!(ill.len(), 1);
+    assert!(!matches!(ill[0].seen.outcome, Outcome::Ok | Outcome::Unfinished), "{:?}", ill[0]);
+    assert!(ill[0].seen.latency() >= Span::from_millis(2500), "{:?}", ill[0]);
+    let well = replayed.requests.iter().filter(|one| one.source == 0);
+    assert!(
+        well.clone().count() == 11 && well.clone().all(|one| one.seen.outcome == Outcome::Ok),
+        "{replayed:?}"
+    );
+}
+
+/// Requests by outcome.
+fn count_of(replayed: &Replayed) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    replayed.requests.iter().for_each(|one| *counts.entry(one.seen.outcome.name()).or_default() += 1);
+    counts
 }
 
 #[test]

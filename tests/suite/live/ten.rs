@@ -4,7 +4,7 @@ use poolsim::engine;
 use poolsim::live::own::OwnPools;
 use poolsim::live::replay::{Replayed, Settings, replay};
 use poolsim::model::{self, NoFiles};
-use poolsim::stats::RequestSeen;
+use poolsim::stats::{Replication, RequestSeen};
 use std::path::{Path, PathBuf};
 
 /// One workload, played.
@@ -18,6 +18,8 @@ pub(crate) struct Row {
     /// Lateness of sends at p99, seconds: how idle the machine was.
     pub(crate) late: f64,
     pub(crate) replayed: Replayed,
+    /// The simulation's counts.
+    pub(crate) simulated: Replication,
 }
 
 impl Row {
@@ -49,7 +51,7 @@ pub(crate) fn play(path: &Path, journal: Option<PathBuf>) -> Row {
         pools = pools.with_journal(journal);
     }
     let replayed = replay(&model, &mut pools, &Settings::default(), &|| false).expect("the pool does it all");
-    let (_, simulated) = engine::prepare(&model).follow(0, None).expect("a sound simulation");
+    let (counts, simulated) = engine::prepare(&model).follow(0, None).expect("a sound simulation");
     let real: Vec<RequestSeen> = replayed.requests.iter().map(|sent| sent.seen).collect();
     Row {
         name: model.name.clone(),
@@ -58,6 +60,7 @@ pub(crate) fn play(path: &Path, journal: Option<PathBuf>) -> Row {
         quantiles: [0.5, 0.95, 0.99].map(|p| (p, quantile(&simulated, p), quantile(&real, p))).to_vec(),
         late: replayed.lateness.quantile(0.99).map_or(0.0, |late| late.secs()),
         replayed,
+        simulated: counts,
     }
 }
 
