@@ -256,14 +256,15 @@ pub(super) fn throughput(record: &Record, style: &Style) -> Option<Chart> {
     let grid = Grid::of(record)?;
     let all = Scope::default();
     let offered = |point: &Point| point.metric("request_rate", &all).map(|metric| metric.estimate.value);
-    // The axis along which the load changes: the one whose ends differ most. A pool that is too small may slow its
-    // clients down, but that is no change of what they ask for.
+    // The axis along which the load changes: the one whose ends differ most. What is too small may slow its clients
+    // down, but that is no change of what they ask for.
     let spread = |axis: usize| {
         let row = grid.slice(axis, None);
         let loads = row[0].iter().flatten().filter_map(|point| offered(point));
         super::scale::range(loads).map_or(1.0, |(low, high)| high / low.max(1e-12))
     };
-    let asked = (0..grid.axes.len()).filter(|axis| !grid.axes[*axis].path.starts_with("pool."));
+    let serves = |path: &str| path.starts_with("pool.") || path.starts_with("host.");
+    let asked = (0..grid.axes.len()).filter(|axis| !serves(&grid.axes[*axis].path));
     let axis = asked.max_by(|a, b| spread(*a).total_cmp(&spread(*b)))?;
     if spread(axis) < 1.1 {
         return None;
