@@ -33,7 +33,7 @@ pub struct RawCalibrate {
     #[arg(long, value_name = "NAME", help_heading = "Target")]
     pub class: Option<String>,
 
-    /// Probes without work, and as many with 10 ms of it
+    /// Probes without work, and as many with 50 ms of it
     #[arg(long, value_name = "N", default_value_t = 50, help_heading = "Probes")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub probes: u32,

@@ -7,7 +7,7 @@ use super::{interrupt, printer, terminal};
 use crate::experiment::fit::predict::{self, Predicted};
 use crate::experiment::fit::read::{self, Columns};
 use crate::experiment::fit::text::{self, About};
-use crate::experiment::fit::{self, Recording, workers};
+use crate::experiment::fit::{self, Recording};
 use crate::report::figure;
 use crate::workload::recording;
 use std::fmt::Write as _;
@@ -26,7 +26,12 @@ pub fn fit(args: &RawFit) -> Result<Answer, Failure> {
     let stem =
         path.file_stem().map_or_else(|| String::from("fit"), |stem| stem.to_string_lossy().into_owned());
     let mut about = About { name: stem, file: args.file.clone(), slots: args.slots, ..About::default() };
-    let recording = if path.is_dir() { of_scenario(path, args, &mut about)? } else { of_file(path, args)? };
+    let mut recording =
+        if path.is_dir() { of_scenario(path, args, &mut about)? } else { of_file(path, args)? };
+    args.slots.iter().for_each(|slots| recording.take_waiting_out(*slots));
+    about.settings.clone_from(&recording.pool.settings);
+    about.constants.clone_from(&recording.pool.constants);
+    about.slots = about.slots.or_else(|| about.settings.as_ref().and_then(text::slots_of));
     let fitted = fit::fit(&recording)
         .map_err(|error| Failure::new(format!("{}: {error}", args.file), "record for longer"))?;
     let mut model = text::model(&fitted, &about, None);
@@ -51,7 +56,7 @@ fn of_file(path: &Path, args: &RawFit) -> Result<Recording, Failure> {
     let bytes = std::fs::read(path).map_err(|error| {
         Failure::new(
             format!("could not read {}: {error}", args.file),
-            "name a trace, results of k6, or a recorded scenario",
+            "name a trace, results of k6, a replay's requests.csv or journal.jsonl, or a recorded scenario",
         )
     })?;
     let columns = Columns {
@@ -74,8 +79,7 @@ fn of_scenario(path: &Path, args: &RawFit, about: &mut About) -> Result<Recordin
         .map_err(|error| Failure::new(format!("{}: {error}", args.file), "is it a recorded scenario?"))?;
     about.slots = about.slots.or(Some(scenario.settings.pool.pool_size));
     about.pool = Some(scenario.settings.pool);
-    about.constants = workers::measure(&scenario);
-    read::scenario(&scenario).map_err(|(text, hint)| Failure::new(format!("{}: {text}", args.file), hint))
+    Ok(read::scenario(&scenario))
 }
 
 /// The prediction as comments of the model.

@@ -28,6 +28,11 @@ impl Ends {
         Ends { seen: Vec::new(), each, most: 64.max(4 * each * classes) }
     }
 
+    /// Whether it keeps all, those that are still alive at the end among them.
+    pub(super) fn keeps_all(&self) -> bool {
+        self.each == usize::MAX
+    }
+
     fn push(&mut self, end: RequestSeen) {
         self.seen.push(end);
         if self.seen.len() >= self.most {
@@ -132,7 +137,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
 
     /// Keeps the end of a request for a caller who follows them.
     #[inline(never)]
-    fn note_end(&mut self, job: JobId, outcome: Outcome) {
+    pub(super) fn note_end(&mut self, job: JobId, outcome: Outcome) {
         let entry = self.jobs.get(job);
         let end = RequestSeen {
             key: entry.key,

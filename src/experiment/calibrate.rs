@@ -75,7 +75,7 @@ fn place(shown: Shown, reports_starts: bool) -> (&'static str, &'static str) {
         Shown::Answer => {
             ("transport.dispatch", "from submission to the end of a job without work: there and back")
         }
-        Shown::Late => ("transport.late", "what a job of 10 ms takes longer than these and 10 ms"),
+        Shown::Late => ("transport.late", "what a job of 50 ms takes longer than these and 50 ms"),
         Shown::TimerLate => ("transport.timer_late", "how late the time-out fires"),
         Shown::KillExit => ("worker.kill_exit", "from the signal to the notice of the exit"),
         Shown::RestartDelay => {
@@ -112,7 +112,7 @@ impl Calibration {
             text.push_str("# Nothing could be measured.\n");
         }
         let measured: Vec<Constant> = self.constants.iter().map(|one| one.constant.clone()).collect();
-        constants(&mut text, &self.pool, &measured);
+        constants(&mut text, &self.pool, &measured, None);
         text
     }
 

@@ -11,7 +11,7 @@
 
 use super::clock::Clock;
 use super::replay::Note;
-use super::target::{Job, Report, Target, TargetError, What, WorkerEvent};
+use super::target::{Disturbance, Job, Report, Target, TargetError, What, WorkerEvent};
 use super::wait;
 use crate::model::{Model, Transport};
 use crate::outcome::Outcome;
@@ -96,7 +96,7 @@ pub struct Probed {
 /// Probes that go before those that count: connections and caches are made.
 const WARM_UP: u32 = 5;
 /// Work of the probes that bring some.
-const WORK: Span = Span::from_millis(10);
+const WORK: Span = Span::from_millis(50);
 /// Waits whose lateness is measured.
 const WAITS: usize = 500;
 /// Between two probes.
@@ -236,8 +236,11 @@ impl Prober<'_> {
         for (outcome, count) in failed {
             found.notes.push(Note {
                 code: "probes_failed",
-                text: format!("{count} of {} probes ended as {outcome}", self.settings.probes * 2),
-                advice: String::from("they are left out; is the target well?"),
+                text: format!(
+                    "{count} of {} probes ended as {outcome} and are left out (time-outs: give a longer --timeout)",
+                    self.settings.probes * 2
+                ),
+                advice: String::new(),
             });
         }
         let work = WORK.secs() * 1e3;
@@ -287,7 +290,7 @@ impl Prober<'_> {
             return Ok(());
         }
         let from = self.lives.len();
-        let (mut late, mut stopped) = (Vec::new(), None);
+        let (mut late, mut stopped, mut deaf) = (Vec::new(), None, None);
         for _ in 0..self.settings.ends {
             let (begun, (fate, wanted)) = (
                 self.lives.len(),
@@ -295,7 +298,7 @@ impl Prober<'_> {
             );
             let way = self.send(Span::ZERO, fate)?;
             if way.outcome != wanted {
-                stopped = Some(format!(
+                deaf = Some(format!(
                     "a job that was told to {} ended as {}: the workers take no fates",
                     if hangs { "hang" } else { "crash" },
                     way.outcome.name()
@@ -308,12 +311,12 @@ impl Prober<'_> {
                 late.push(ms(way.started.unwrap_or(way.sent), fired) - self.settings.limit.secs() * 1e3);
             }
             if !self.await_ready(begun)? {
-                stopped = Some(format!(
-                    "no new worker was ready within {} s of the end of one",
-                    self.patience().as_secs_f64()
-                ));
+                stopped = Some(self.nobody_came());
                 break;
             }
+        }
+        if deaf.is_some() && can.disturbs {
+            stopped = self.strike()?;
         }
         let seen = &self.lives[from..];
         let pairs = [
@@ -326,7 +329,7 @@ impl Prober<'_> {
             if self.settings.plays {
                 found.leave_out(shown, "workers of this target play the part that the model gives them");
             } else if spans.is_empty() {
-                let why = stopped.as_deref().unwrap_or(match shown {
+                let why = stopped.as_deref().or(deaf.as_deref()).unwrap_or(match shown {
                     Shown::KillExit => "the target was seen to kill no worker",
                     _ => "the target does not report it",
                 });
@@ -336,7 +339,8 @@ impl Prober<'_> {
             }
         }
         if late.is_empty() {
-            let why = stopped.as_deref().unwrap_or("the target has no time-out that kills");
+            let why = deaf.as_deref().or(stopped.as_deref());
+            let why = why.unwrap_or("the target has no time-out that kills");
             found.leave_out(Shown::TimerLate, why);
         } else {
             found.samples.insert(Shown::TimerLate, late);
@@ -346,6 +350,27 @@ impl Prober<'_> {
 
     fn patience(&self) -> Duration {
         Duration::from_nanos(self.settings.patience.nanos())
+    }
+
+    fn nobody_came(&self) -> String {
+        format!("no new worker was ready within {} s of the end of one", self.patience().as_secs_f64())
+    }
+
+    /// Kills workers from outside, as they cannot be told to go wrong; why it went no further.
+    fn strike(&mut self) -> Result<Option<String>, Broken> {
+        for _ in 0..self.settings.ends {
+            let (pool, from) = (self.settings.pool, self.lives.len());
+            let Some(&slot) = self.target.alive(pool).first() else {
+                return Ok(Some(String::from("no worker was left to be killed")));
+            };
+            let at = self.clock.now();
+            self.target.disturb(pool, Disturbance::KillWorker { slot });
+            self.lives.push(Life { at, worker: slot, event: WorkerEvent::Killed });
+            if !self.await_ready(from)? {
+                return Ok(Some(self.nobody_came()));
+            }
+        }
+        Ok(None)
     }
 
     /// Sends a probe and waits for its end.

@@ -72,6 +72,7 @@ impl OwnPools {
             seed: self.model.run.seed,
             replication: self.replication,
             pools: self.model.pools.iter().map(pool).collect(),
+            classes: self.model.classes.iter().map(|class| class.name.clone()).collect(),
         };
         let (journal, file) = JournalFile::create(path, &head).map_err(|error| TargetError {
             text: format!("could not write {}: {error}", path.display()),

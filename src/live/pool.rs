@@ -349,6 +349,7 @@ fn head(settings: &PoolSettings) -> Head {
         seed: 0,
         replication: 0,
         pools: vec![PoolHead { name: String::from("pool"), settings: settings.clone() }],
+        classes: Vec::new(),
     }
 }
 

@@ -20,7 +20,11 @@ pub fn answer(record: &Record) -> Option<String> {
     let count = |wanted| all.iter().map(|one| one.count(wanted)).sum::<usize>();
     let (same, other, open) =
         (count(Equivalence::Equivalent), count(Equivalence::Different), count(Equivalence::Undecided));
-    let pair = all.first().map_or_else(String::new, |one| format!("{} and {}", one.first, one.second));
+    // Of a replay there are two simulations; both are "simulated" in short.
+    let short = |name: &str| name.split(',').next().unwrap_or_default().to_owned();
+    let pair = all
+        .first()
+        .map_or_else(String::new, |one| format!("{} and {}", short(&one.first), short(&one.second)));
     let total = same + other + open;
     let head = if record.points.len() == 2 && record.points[0].fingerprint == record.points[1].fingerprint {
         String::from("the same results to the last bit")
@@ -31,6 +35,76 @@ pub fn answer(record: &Record) -> Option<String> {
         "{}: {pair}: {head} ({same} of {total} figures equivalent, {other} different, {open} undecided)",
         record.name
     ))
+}
+
+/// What a comparison of worlds says in sentences: how far it is agreement, and what would close the gap.
+pub fn sentences(record: &Record) -> Vec<String> {
+    let all = &record.study.agreements;
+    let mut list: Vec<String> = Vec::new();
+    if all.iter().any(|one| one.requests.is_some()) && all.len() <= 2 {
+        list.extend(all.iter().map(sentence));
+    }
+    list.extend(record.study.explained.as_ref().map(cause));
+    list
+}
+
+fn sentence(one: &Agreement) -> String {
+    let what = match one.how.as_str() {
+        "trace-driven" => "Under the arrivals and demands that were measured (an error of the physics)",
+        "model-driven" => "As predicted from the model (an error of its load as well)",
+        other => other,
+    };
+    let count = |wanted| one.count(wanted);
+    let (same, other, open) =
+        (count(Equivalence::Equivalent), count(Equivalence::Different), count(Equivalence::Undecided));
+    let word = one.verdict.word();
+    let total = same + other + open;
+    let open = match (open, other) {
+        (0, _) => String::new(),
+        _ => format!(", {open} undecided, which is no agreement"),
+    };
+    format!("{what}: {word}; {same} of {total} figures are equivalent, {other} different{open}.")
+}
+
+/// The change that closes most of the gap, if any surely does.
+fn cause(explained: &Explained) -> String {
+    let of = &explained.worst_of;
+    if !explained.matters() {
+        return String::from(
+            "There is nothing to explain: no figure is farther off than what does not matter.",
+        );
+    }
+    let worst = figure::plain(Unit::Number, explained.worst);
+    match explained.closings.iter().find(|one| one.sure) {
+        Some(best) => {
+            let others: Vec<String> = explained
+                .closings
+                .iter()
+                .filter(|one| one.sure && *one != best)
+                .map(|one| format!("{}, {}", one.semantic, one.change))
+                .collect();
+            let others = if others.is_empty() {
+                String::from("; beyond it nothing that was tried is a cause")
+            } else {
+                format!("; beyond it: {}", others.join("; "))
+            };
+            let share = figure::plain(Unit::Ratio, best.share);
+            format!(
+                "What closes most of the gap: {}, {} ({share} of it){others}.",
+                best.semantic, best.change
+            )
+        }
+        None => {
+            let nearest = explained.closings.first().filter(|one| one.closes.value > 0.0);
+            let nearest = nearest.map_or_else(String::new, |one| {
+                format!(" Nearest comes: {}, {}, which is no claim.", one.semantic, one.change)
+            });
+            format!(
+                "Nothing that was tried surely closes half of the gap; {of} is farthest off, by {worst} times what does \
+                 not matter.{nearest}"
+            )
+        }
+    }
 }
 
 /// Every table of a comparison.
@@ -105,19 +179,21 @@ fn inputs(changes: &[InputChange], agreement: Option<&Agreement>) -> Option<Tabl
 }
 
 fn explained(explained: &Explained) -> Table {
+    let answer = |one: &crate::experiment::agreement::explain::Closing| match one {
+        _ if !explained.matters() => "nothing to close",
+        one if one.sure => "a cause",
+        one if one.closes.high < 0.0 => "widens",
+        one if one.beyond.is_some() && one.closes.low > 0.0 => "nothing beyond the first",
+        _ => "no claim",
+    };
     let row = |one: &crate::experiment::agreement::explain::Closing| {
         vec![
             one.semantic.clone(),
             one.change.clone(),
             figure::plain(Unit::Ratio, one.share),
             interval(Unit::Number, &one.closes),
-            String::from(if one.sure {
-                "closes"
-            } else if one.closes.high < 0.0 {
-                "widens"
-            } else {
-                "cannot be told"
-            }),
+            one.beyond.as_ref().map_or_else(String::new, |beyond| interval(Unit::Number, beyond)),
+            answer(one).to_owned(),
         ]
     };
     let gap = interval(Unit::Number, &explained.gap);
@@ -126,7 +202,9 @@ fn explained(explained: &Explained) -> Table {
             "What would close the gap of {gap} (1: what does not matter), over {} seeds",
             explained.seeds
         ),
-        header: ["semantic", "changed", "of the gap", "closes", "answer"].map(String::from).to_vec(),
+        header: ["semantic", "changed", "of the gap", "closes", "beyond the first", "answer"]
+            .map(String::from)
+            .to_vec(),
         rows: explained.closings.iter().map(row).collect(),
         labels: 2,
     }

@@ -16,16 +16,22 @@ const ROWS_MAX: usize = 24;
 
 /// Every table of a record of several points.
 pub fn tables(record: &Record) -> Vec<Table> {
-    let mut tables = Vec::new();
-    if let Some(answer) = &record.study.size {
-        tables.extend(sizes(answer));
-        return tables;
+    let mut tables = of_points(record);
+    if record.study.size.is_none() {
+        tables.extend(super::agreement::tables(record));
     }
-    tables.extend(grids(record));
+    tables
+}
+
+/// Those of the points themselves: a page tells what agrees in a section of its own.
+pub fn of_points(record: &Record) -> Vec<Table> {
+    if let Some(answer) = &record.study.size {
+        return sizes(answer).into_iter().collect();
+    }
+    let mut tables = grids(record);
     tables.extend(comparisons(record));
     tables.extend(sensitivity(record));
     tables.extend(frontier(record));
-    tables.extend(super::agreement::tables(record));
     tables
 }
 

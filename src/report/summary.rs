@@ -1,8 +1,9 @@
 //! What a sweep or a search says in sentences: what a planner would tell a review before showing any table.
 
+use super::agreement;
 use super::figure;
 use super::words;
-use crate::experiment::record::{Point, Record};
+use crate::experiment::record::{Point, Record, World};
 use crate::experiment::size::SizeAnswer;
 use crate::experiment::study::{Comparison, MarkShown};
 use crate::experiment::verdict::Verdict;
@@ -14,11 +15,38 @@ const TOLD_MAX: usize = 6;
 
 /// Sentences in the order of reading; none for a record of one point.
 pub fn sentences(record: &Record) -> Vec<String> {
-    match &record.study.size {
+    let mut list = match &record.study.size {
         Some(answer) => of_search(answer),
+        None if !record.study.agreements.is_empty() => of_worlds(record),
         None if record.points.len() > 1 => of_sweep(record),
         None => Vec::new(),
-    }
+    };
+    list.extend(agreement::sentences(record));
+    list
+}
+
+/// The objectives of a real run, and whether its simulation says the same of them.
+fn of_worlds(record: &Record) -> Vec<String> {
+    let world = |wanted: World| record.points.iter().find(|point| point.world == wanted);
+    let (Some(real), Some(simulated)) = (world(World::Real), world(World::Simulated)) else {
+        return Vec::new();
+    };
+    let one = |verdict: &Verdict| {
+        let same = |other: &&Verdict| {
+            (&other.metric, &other.scope, other.side) == (&verdict.metric, &verdict.scope, verdict.side)
+        };
+        let twin = simulated.verdicts.iter().find(same);
+        let twin = twin.map_or_else(String::new, |twin| {
+            format!("; simulated {}, {}", words::judgement(twin.judgement), words::found(twin))
+        });
+        format!(
+            "{}: real {}, {}{twin}.",
+            words::objective(verdict),
+            words::judgement(verdict.judgement),
+            words::found(verdict)
+        )
+    };
+    real.verdicts.iter().map(one).collect()
 }
 
 /// A difference as people read it: shares differ by percentage points.

@@ -7,7 +7,7 @@ use super::study;
 use super::summary;
 use super::table::{self, Table};
 use super::words;
-use crate::experiment::record::{Point, Record, Warning};
+use crate::experiment::record::{Point, Record, Warning, World};
 use crate::experiment::verdict::{Verdict, overall};
 use crate::experiment::{Band, Judgement};
 use anstyle::{AnsiColor, Style};
@@ -101,7 +101,9 @@ impl Page {
             lines.iter().for_each(|line| text.extend([line.as_str(), "\n"]));
         }
         let tables = study::tables(record);
-        if tables.is_empty() {
+        // Of a replay the worlds themselves come before what is said of them.
+        let replay = record.points.iter().any(|point| point.world == World::Traced);
+        if tables.is_empty() || replay {
             self.table(text, &table::points(record));
         }
         for table in &tables {

@@ -2,6 +2,7 @@
 //!
 //! Nothing here draws, simulates or formats.
 
+pub mod blocks;
 pub mod dependence;
 pub mod equivalence;
 pub mod estimate;

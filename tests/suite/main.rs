@@ -21,6 +21,8 @@ mod laws;
 #[cfg(feature = "live")]
 mod live;
 mod metrics;
+#[cfg(feature = "live")]
+mod mirrored;
 #[cfg(feature = "chart")]
 mod pages;
 #[cfg(feature = "chart")]

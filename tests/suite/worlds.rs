@@ -99,7 +99,7 @@ fn one_run_of_each_is_judged_by_what_its_requests_are_worth() {
     assert_ne!(same.verdict, Equivalence::Different, "{:?}", same.figures);
     let other = judged(&[one], &[far], Pairing::Runs);
     assert_eq!(verdict(&other, "mean_latency"), Equivalence::Different);
-    assert_eq!(verdict(&other, "latency_gap"), Equivalence::Different);
+    assert_eq!(verdict(&other, "latency_shape"), Equivalence::Different);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use clap::Args;
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = FIT_HELP)]
 pub struct RawFit {
-    /// Trace (CSV or JSON lines), results of k6 (JSON or CSV), or the folder of a recorded scenario
+    /// Trace (CSV or JSON lines), results of k6 (JSON or CSV), a replay's requests.csv or journal.jsonl, or the folder of
+    /// a recorded scenario
     #[arg(value_name = "FILE|DIR")]
     pub file: String,
     /// Column with the time of arrival [default: by its name]
@@ -45,7 +46,9 @@ Examples:
   poolsim fit results.json
       what k6 --out json=results.json wrote (its times are those of ends; its durations hold waiting)
   poolsim fit tests/data/orchestrator/scenarios/grid_p6_short
-      with the constants of the recorded workers
+      with the constants of the recorded workers; of a closed loop the users and their thinking
+  poolsim fit output/mmc/journal.jsonl
+      what a live pool was told, with its settings and the lives of its workers
 
 Every number of the model has its evidence beside it as a comment: how many, how well it fits, what else was tried.
 
@@ -55,12 +58,15 @@ Exit codes: 0 done, 2 could not.";
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = COMPARE_HELP)]
 pub struct RawCompare {
-    /// Record or its folder, model file, or recorded scenario (a folder with settings.toml, or with scenarios/)
+    /// Record or its folder, model or experiment file, or recorded scenario (a folder with settings.toml, or scenarios/)
     #[arg(value_name = "A")]
     pub first: String,
-    /// What to hold against it: a record, a model file, or a recorded scenario
+    /// What to hold against it: a record, a model or experiment file, or a recorded scenario
     #[arg(value_name = "B")]
     pub second: Option<String>,
+    /// Change a value of the second, such as pool.main.slots=8 (repeatable); without B, A is held against itself so
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub with: Vec<String>,
 
     /// A difference of this share does not matter [default: 5%]
     ///
@@ -77,7 +83,7 @@ pub struct RawCompare {
     /// Switch each semantic off or on, and rank them by how much of the gap each closes
     #[arg(long, help_heading = "Recording")]
     pub explain: bool,
-    /// Seeds where chance decides [default: 30]
+    /// Seeds where chance decides [default: 30, and 60 of --explain]
     #[arg(long, value_name = "N", help_heading = "Recording")]
     pub seeds: Option<u64>,
     /// What the scheduler is believed to be: a preset of pools [default: orchestrator-bridge]
@@ -105,7 +111,9 @@ Examples:
   poolsim compare output/before output/after --margin 5%
       the same with a verdict: are they equivalent within 5 %?
   poolsim compare models/a.toml models/b.toml --format markdown
-      runs both and compares
+      runs both and compares; two experiment files point by point
+  poolsim compare models/orchestrator.toml --with pool.workers.preset=orchestrator-bridge-fixed
+      a model against itself with another preset, or any other value changed
   poolsim compare tests/data/orchestrator
       every recorded scenario against its simulation
   poolsim compare tests/data/orchestrator/scenarios/grid_p6_short --preset orchestrator-bridge-fixed --explain

@@ -44,9 +44,25 @@ pub struct RawReplay {
     #[arg(long, value_name = "TIME", default_value = "0s", help_heading = "Run")]
     pub grace: String,
 
+    /// A difference of this share does not matter [default: 5%]
+    ///
+    /// Given, it also asks for a verdict on real against simulated: the exit code is then 0, 1 or 3.
+    #[arg(long, value_name = "SHARE", help_heading = "Simulated against real")]
+    pub margin: Option<String>,
+    /// A difference of so many of all requests does not matter in a share [default: 2%]
+    #[arg(long, value_name = "SHARE", help_heading = "Simulated against real")]
+    pub margin_of_shares: Option<String>,
+    /// Switch each semantic off or on, and rank them by how much of the gap each closes
+    #[arg(long, help_heading = "Simulated against real")]
+    pub explain: bool,
+    /// Seeds of --explain [default: 60]
+    #[arg(long, value_name = "N", help_heading = "Simulated against real", requires = "explain")]
+    #[arg(value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    pub seeds: Option<u64>,
+
     /// Tell a journal to a fresh policy instead: are its decisions the same, bit for bit?
     #[arg(long, value_name = "JOURNAL", help_heading = "Journal")]
-    #[arg(conflicts_with_all = ["model", "worker", "seed", "horizon", "requests", "set"])]
+    #[arg(conflicts_with_all = ["model", "worker", "seed", "horizon", "requests", "set", "margin", "margin_of_shares", "explain"])]
     pub redrive: Option<String>,
 
     /// How and where results are written.
@@ -66,11 +82,13 @@ Examples:
       against an HTTP service; examples/orchestrator_service.py is one to try
   poolsim replay models/mmc.toml --horizon 30s --target command --adapter \"python3 examples/adapters/process_pool.py\"
       against any scheduler behind an adapter (docs/adapter-protocol.md)
+  poolsim replay models/mmc.toml --horizon 60s --margin 5% --explain
+      is the real pool within 5 % of its simulation, and if not, what would close the gap?
   poolsim replay --redrive output/mmc/journal.jsonl
       tells the pool's inputs to a fresh policy; exit code 1 when a decision differs
 
 Files: output/NAME/record.json, metrics.csv, timeline.csv, requests.csv (one row for each request), journal.jsonl
 (every input and decision of an own pool), report.html, charts/*.svg.
 
-Exit codes: 0 done or all objectives met, 1 an objective is missed or a decision differs, 2 could not, 3 undecided,
-130 interrupted (what was recorded so far is written).";
+Exit codes: 0 done or all objectives met, 1 an objective is missed, a decision differs or (with --margin) real and
+simulated differ, 2 could not, 3 undecided, 130 interrupted (what was recorded so far is written).";

@@ -9,7 +9,8 @@ use super::files::{self, Beside};
 use super::progress::Bar;
 use super::{experiments, interrupt, printer, terminal};
 use crate::experiment::Given;
-use crate::experiment::record::{GivenModel, Record, Warning, write_whole};
+use crate::experiment::agreement::{Terms, explain};
+use crate::experiment::record::{GivenModel, Record, Warning, World, write_whole};
 use crate::experiment::replay as beside;
 use crate::experiment::verdict::{Judgement, overall};
 use crate::live::journal::redrive::{Redriven, redrive};
@@ -17,6 +18,7 @@ use crate::live::replay::{Replayed, Settings, admit, replay};
 use crate::model::{self, Diagnostic, Loaded, Model, Override};
 use crate::quantity;
 use crate::report::{self, requests};
+use crate::stats::Equivalence;
 use crate::time::Span;
 use args::RawReplay;
 use std::cell::Cell;
@@ -39,8 +41,10 @@ pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
     }
     interrupt::listen_gently();
     let settings = settings(raw)?;
+    let mut asked = asked(raw)?;
     let out = checked::out(&raw.out);
     let (model, given) = load(raw)?;
+    asked.terms.confidence = model.run.confidence;
     let folder = match &out.folder {
         Folder::Nowhere => None,
         Folder::Given(path) => Some(path.clone()),
@@ -67,14 +71,44 @@ pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
         terminal::say(&lateness(&replayed, raw.speed));
     }
     let bar = Bar::new(out.quiet);
-    let record = beside::beside(&model, given, &replayed, &bar)?.record;
+    let record = beside::beside(&model, given, &replayed, &asked, &bar)?.record;
     deliver(&record, &model, &replayed, &out, folder.as_deref())?;
     if replayed.interrupted {
         return Err(Failure::Interrupted);
     }
-    let real = record.points.iter().filter(|point| !point.world.is_simulated());
-    let worst = overall(real.flat_map(|point| &point.verdicts));
-    Ok(worst.map_or(Answer::Done, Answer::Judged))
+    Ok(answer(raw, &record))
+}
+
+/// The worst of the objectives of the real run and, where a margin was set, of what was compared.
+fn answer(raw: &RawReplay, record: &Record) -> Answer {
+    let real = record.points.iter().filter(|point| point.world == World::Real);
+    let objectives = overall(real.flat_map(|point| &point.verdicts));
+    let agreements = record.study.agreements.iter().filter(|_| raw.margin.is_some());
+    let agreed = Equivalence::of_all(agreements.map(|one| one.verdict)).map(|verdict| match verdict {
+        Equivalence::Equivalent => Judgement::Met,
+        Equivalence::Different => Judgement::Missed,
+        Equivalence::Undecided => Judgement::Undecided,
+    });
+    let both = [objectives, agreed].into_iter().flatten();
+    let worst = [Judgement::Missed, Judgement::Undecided, Judgement::Met]
+        .into_iter()
+        .find(|wanted| both.clone().any(|one| one == *wanted));
+    worst.map_or(Answer::Done, Answer::Judged)
+}
+
+/// What is asked of the comparison. What never matters in time is of real time, and a replay may be faster.
+fn asked(raw: &RawReplay) -> Result<beside::Asked, Failure> {
+    let usual = Terms::default();
+    let share = |flag: &str, text: &Option<String>, usual: f64| {
+        text.as_ref().map_or(Ok(usual), |text| checked::share(flag, text))
+    };
+    let terms = Terms {
+        margin: share("--margin", &raw.margin, usual.margin)?,
+        floor_share: share("--margin-of-shares", &raw.margin_of_shares, usual.floor_share)?,
+        floor_time: usual.floor_time * raw.speed,
+        ..usual
+    };
+    Ok(beside::Asked { terms, explain: raw.explain.then(|| raw.seeds.unwrap_or(explain::SEEDS)) })
 }
 
 fn settings(raw: &RawReplay) -> Result<Settings, Failure> {
@@ -95,7 +129,7 @@ fn span(flag: &str, text: &str) -> Result<Span, Failure> {
 }
 
 /// Whether a file is an experiment: it names a model.
-fn is_experiment(text: &str) -> bool {
+pub(in crate::cli) fn is_experiment(text: &str) -> bool {
     text.lines()
         .map(str::trim_start)
         .take_while(|line| !line.starts_with('['))
@@ -188,8 +222,14 @@ fn command_of(raw: &RawReplay) -> String {
     flag("point", (raw.point > 0).then(|| raw.point.to_string()));
     flag("horizon", raw.horizon.clone());
     flag("requests", raw.requests.map(|n| n.to_string()));
+    flag("margin", raw.margin.clone());
+    flag("margin-of-shares", raw.margin_of_shares.clone());
+    flag("seeds", raw.seeds.map(|n| n.to_string()));
     for set in &raw.set {
         flag("set", Some(set.clone()));
+    }
+    if raw.explain {
+        words.push(String::from("--explain"));
     }
     words.iter().map(|word| checked::quoted(word)).collect::<Vec<_>>().join(" ")
 }
@@ -260,9 +300,12 @@ fn tell_again(path: &str) -> Result<Answer, Failure> {
     let redriven = redrive(BufReader::new(file), |_, _| {});
     let redriven = redriven.map_err(|error| Failure::new(format!("{path}, {error}"), "is it a journal?"))?;
     let (text, answer) = match redriven {
-        Redriven::Same { inputs, effects, cut_off } => {
+        Redriven::Same { inputs, effects, cut_off, by } => {
             let end = if cut_off { "; its last line is cut off" } else { "" };
-            (format!("the same: {inputs} inputs, {effects} effects, bit for bit{end}\n"), Answer::Done)
+            let own = env!("CARGO_PKG_VERSION");
+            let by =
+                if by == own { String::new() } else { format!("; written by poolsim {by}, read by {own}") };
+            (format!("the same: {inputs} inputs, {effects} effects, bit for bit{end}{by}\n"), Answer::Done)
         }
         Redriven::Differs(first) => {
             (format!("a decision differs\n{first}\n"), Answer::Judged(Judgement::Missed))

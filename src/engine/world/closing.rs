@@ -32,6 +32,9 @@ impl<C: SlotCalendar> World<'_, C> {
             if !entry.orphan && self.is_first_of_siblings(job) {
                 let cell = entry.cell;
                 self.phys.monitor.cell(cell).outcomes[Outcome::Unfinished as usize] += 1;
+                if self.phys.ends.as_ref().is_some_and(Ends::keeps_all) {
+                    self.phys.note_end(job, Outcome::Unfinished);
+                }
             }
         }
     }

@@ -4,7 +4,9 @@
 //! retries) of the distance between its mean over seeds and the recorded mean, in units of what does not matter there
 //! (the margin, or where real runs scatter more, their standard deviation). The mean over seeds is what is compared, so
 //! that a variant is not blamed for leaving things to chance. Variants run under the same seeds: what one closes is
-//! a paired difference of jackknife pseudo-values (Tukey 1958), with its interval.
+//! a paired difference of jackknife pseudo-values (Tukey 1958), with its interval, which also allows for how else the few
+//! real runs might have come out. A cause is claimed only where some figure is farther off than what does not matter, and
+//! as one claim of many (Holm).
 //!
 //! A semantic is a change of the model, made without knowing what the real scheduler does: one that is on is switched
 //! off, one that is off is switched on. What it cannot do: find a semantic that is not in the list, or tell apart two that
@@ -12,13 +14,13 @@
 
 use super::Terms;
 use super::figures::{self, Figure};
-use super::recording::Believed;
-use crate::model::{Contention, Host, Model};
+use crate::experiment::record::Parts;
+use crate::model::{Contention, Host, Model, Pool};
 use crate::outcome::{Outcome, OutcomeSet};
 use crate::policy::settings::{
     DelayGrowth, Discipline, IdleOrder, OnTimeout, PoolRetry, RetryPlace, ServiceTimeout, TimeoutOrigin,
 };
-use crate::stats::{Contrast, Estimate, Level, RequestSeen, interval};
+use crate::stats::{Contrast, Estimate, Level, RequestSeen, interval, multiple};
 use crate::time::Span;
 use crate::workload::Distribution;
 use serde::{Deserialize, Serialize};
@@ -34,7 +36,11 @@ pub struct Closing {
     pub closes: Estimate,
     /// The same as a share of the gap.
     pub share: f64,
-    /// Whether the interval lies above zero.
+    /// How much it closes where the best change has been made already; absent for that one, and where none is sure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beyond: Option<Estimate>,
+    /// Whether it is a cause: there is a gap that matters, and as one claim of many it surely closes at least half of it,
+    /// or some of what the best change leaves.
     pub sure: bool,
 }
 
@@ -45,18 +51,55 @@ pub struct Explained {
     pub seeds: u64,
     /// The gap before any change: mean distance over figures, 1 being what does not matter.
     pub gap: Estimate,
+    /// The largest distance of a single figure: at most 1 where there is nothing to explain.
+    #[serde(default)]
+    pub worst: f64,
+    /// Which figure that is.
+    #[serde(default)]
+    pub worst_of: String,
     /// The changes, the best first.
     pub closings: Vec<Closing>,
 }
 
-/// A change of a model; `None` where the model has nothing to change.
-struct Semantic {
-    name: &'static str,
-    change: fn(&mut Model) -> Option<&'static str>,
+impl Explained {
+    /// Whether any figure is farther off than what does not matter.
+    pub fn matters(&self) -> bool {
+        self.worst > 1.0
+    }
 }
 
-/// Every semantic that is tried.
-const SEMANTICS: [Semantic; 14] = [
+/// How a change is made to a model.
+pub type Change<'a> = &'a (dyn Fn(&mut Model) + Sync);
+
+/// Something real that can be simulated as often as wanted.
+pub trait Played {
+    /// Its classes and phases.
+    fn parts(&self) -> Parts;
+
+    /// What really happened, run by run.
+    fn real(&self) -> Vec<Vec<RequestSeen>>;
+
+    /// What is believed of it.
+    ///
+    /// # Errors
+    /// Settings that have no model.
+    fn believed(&self) -> Result<Model, String>;
+
+    /// The same load under seeds 1 to `seeds`, what is believed being changed first.
+    ///
+    /// # Errors
+    /// Settings that have no model, or a broken law.
+    fn again(&self, seeds: u64, change: Change<'_>) -> Result<Vec<Vec<RequestSeen>>, String>;
+}
+
+/// A change of a pool; `None` where it has nothing to change.
+struct Semantic {
+    name: &'static str,
+    change: fn(&mut Pool) -> Option<&'static str>,
+}
+
+/// Every semantic of a pool that is tried.
+const SEMANTICS: [Semantic; 13] = [
     Semantic { name: "dying window", change: dying_window },
     Semantic { name: "restart delay", change: restart_delay },
     Semantic { name: "start-up time", change: start_up },
@@ -70,14 +113,13 @@ const SEMANTICS: [Semantic; 14] = [
     Semantic { name: "heartbeat time-out", change: heartbeat },
     Semantic { name: "order of the queue", change: discipline },
     Semantic { name: "order over idle workers", change: idle_order },
-    Semantic { name: "CPU contention", change: contention },
 ];
 
 const ON: &str = "switched on";
 const OFF: &str = "switched off";
 
-fn dying_window(model: &mut Model) -> Option<&'static str> {
-    let window = &mut model.pools.first_mut()?.settings.worker.dying_window;
+fn dying_window(pool: &mut Pool) -> Option<&'static str> {
+    let window = &mut pool.settings.worker.dying_window;
     *window = !*window;
     Some(if *window { ON } else { OFF })
 }
@@ -89,34 +131,34 @@ fn toggled(delay: &mut Distribution, usual: f64) -> &'static str {
     word
 }
 
-fn restart_delay(model: &mut Model) -> Option<&'static str> {
-    Some(toggled(&mut model.pools.first_mut()?.life.restart_delay, 0.25))
+fn restart_delay(pool: &mut Pool) -> Option<&'static str> {
+    Some(toggled(&mut pool.life.restart_delay, 0.25))
 }
 
-fn start_up(model: &mut Model) -> Option<&'static str> {
-    let life = &mut model.pools.first_mut()?.life;
+fn start_up(pool: &mut Pool) -> Option<&'static str> {
+    let life = &mut pool.life;
     life.first_start_up.clear();
     Some(toggled(&mut life.start_up, 0.2))
 }
 
-fn kill_exit(model: &mut Model) -> Option<&'static str> {
-    Some(toggled(&mut model.pools.first_mut()?.life.kill_exit, 0.002))
+fn kill_exit(pool: &mut Pool) -> Option<&'static str> {
+    Some(toggled(&mut pool.life.kill_exit, 0.002))
 }
 
-fn overhead(model: &mut Model) -> Option<&'static str> {
-    let transport = &mut model.pools.first_mut()?.transport;
+fn overhead(pool: &mut Pool) -> Option<&'static str> {
+    let transport = &mut pool.transport;
     let word = toggled(&mut transport.dispatch, 0.0005);
     let value = if word == OFF { 0.0 } else { 0.0005 };
     transport.reply = Distribution::Deterministic { value };
     Some(word)
 }
 
-fn timer_late(model: &mut Model) -> Option<&'static str> {
-    Some(toggled(&mut model.pools.first_mut()?.transport.timer_late, 0.001))
+fn timer_late(pool: &mut Pool) -> Option<&'static str> {
+    Some(toggled(&mut pool.transport.timer_late, 0.001))
 }
 
-fn timer_origin(model: &mut Model) -> Option<&'static str> {
-    let ServiceTimeout { origin, .. } = model.pools.first_mut()?.settings.service_timeout.as_mut()?;
+fn timer_origin(pool: &mut Pool) -> Option<&'static str> {
+    let ServiceTimeout { origin, .. } = pool.settings.service_timeout.as_mut()?;
     let (next, word) = match origin {
         TimeoutOrigin::Arrival => (TimeoutOrigin::Dispatch, "from dispatch"),
         _ => (TimeoutOrigin::Arrival, "from arrival"),
@@ -125,8 +167,8 @@ fn timer_origin(model: &mut Model) -> Option<&'static str> {
     Some(word)
 }
 
-fn on_timeout(model: &mut Model) -> Option<&'static str> {
-    let timeout = model.pools.first_mut()?.settings.service_timeout.as_mut()?;
+fn on_timeout(pool: &mut Pool) -> Option<&'static str> {
+    let timeout = pool.settings.service_timeout.as_mut()?;
     let (next, word) = match timeout.then {
         OnTimeout::Kill => (OnTimeout::Abandon, "abandons the work"),
         _ => (OnTimeout::Kill, "kills the worker"),
@@ -135,8 +177,8 @@ fn on_timeout(model: &mut Model) -> Option<&'static str> {
     Some(word)
 }
 
-fn retries(model: &mut Model) -> Option<&'static str> {
-    let retry = &mut model.pools.first_mut()?.settings.retry;
+fn retries(pool: &mut Pool) -> Option<&'static str> {
+    let retry = &mut pool.settings.retry;
     if retry.take().is_some() {
         return Some(OFF);
     }
@@ -151,8 +193,8 @@ fn retries(model: &mut Model) -> Option<&'static str> {
     Some(ON)
 }
 
-fn retry_place(model: &mut Model) -> Option<&'static str> {
-    let retry = model.pools.first_mut()?.settings.retry.as_mut()?;
+fn retry_place(pool: &mut Pool) -> Option<&'static str> {
+    let retry = pool.settings.retry.as_mut()?;
     let (next, word) = match retry.place {
         RetryPlace::Head => (RetryPlace::Tail, "at the tail"),
         RetryPlace::Tail => (RetryPlace::Head, "at the head"),
@@ -161,8 +203,8 @@ fn retry_place(model: &mut Model) -> Option<&'static str> {
     Some(word)
 }
 
-fn heartbeat(model: &mut Model) -> Option<&'static str> {
-    let worker = &mut model.pools.first_mut()?.settings.worker;
+fn heartbeat(pool: &mut Pool) -> Option<&'static str> {
+    let worker = &mut pool.settings.worker;
     if worker.heartbeat_timeout == Span::NEVER {
         return None;
     }
@@ -170,8 +212,8 @@ fn heartbeat(model: &mut Model) -> Option<&'static str> {
     Some(OFF)
 }
 
-fn discipline(model: &mut Model) -> Option<&'static str> {
-    let discipline = &mut model.pools.first_mut()?.settings.discipline;
+fn discipline(pool: &mut Pool) -> Option<&'static str> {
+    let discipline = &mut pool.settings.discipline;
     let (next, word) = match discipline {
         Discipline::Fifo => (Discipline::Lifo, "last come, first served"),
         _ => (Discipline::Fifo, "first come, first served"),
@@ -180,8 +222,8 @@ fn discipline(model: &mut Model) -> Option<&'static str> {
     Some(word)
 }
 
-fn idle_order(model: &mut Model) -> Option<&'static str> {
-    let order = &mut model.pools.first_mut()?.settings.idle_order;
+fn idle_order(pool: &mut Pool) -> Option<&'static str> {
+    let order = &mut pool.settings.idle_order;
     let (next, word) = match order {
         IdleOrder::LowestIndex => (IdleOrder::LongestIdle, "longest idle first"),
         _ => (IdleOrder::LowestIndex, "lowest index first"),
@@ -191,63 +233,142 @@ fn idle_order(model: &mut Model) -> Option<&'static str> {
 }
 
 /// Without a host, all work is taken for work of two cores; with one, it is taken away.
-fn contention(model: &mut Model) -> Option<&'static str> {
+fn contention(model: &mut Model) -> &'static str {
     if !model.hosts.is_empty() {
         model.hosts.clear();
         model.pools.iter_mut().for_each(|pool| pool.hosts.clear());
-        return Some(OFF);
+        return OFF;
     }
     model.hosts.push(Host { name: String::from("host"), contention: Contention::Cores(2.0) });
     model.pools.iter_mut().for_each(|pool| pool.hosts = vec![0]);
     model.classes.iter_mut().for_each(|class| class.cpu_share = 1.0);
-    Some("all work on two cores")
+    "all work on two cores"
 }
 
-/// Tries every semantic on what is believed of a recorded scheduler.
+/// Something that is tried.
+enum Try {
+    Pool(usize, &'static Semantic),
+    Contention,
+}
+
+impl Try {
+    /// Everything that can be tried on a model, with its name and what it does.
+    fn all(model: &Model) -> Vec<(Try, String, &'static str)> {
+        let mut list = Vec::new();
+        for (place, pool) in model.pools.iter().enumerate() {
+            let of = if model.pools.len() > 1 { format!(" of {}", pool.name) } else { String::new() };
+            list.extend(SEMANTICS.iter().filter_map(|semantic| {
+                let change = (semantic.change)(&mut pool.clone())?;
+                Some((Try::Pool(place, semantic), format!("{}{of}", semantic.name), change))
+            }));
+        }
+        list.push((Try::Contention, String::from("CPU contention"), contention(&mut model.clone())));
+        list
+    }
+
+    fn make(&self, model: &mut Model) {
+        match self {
+            Try::Pool(place, semantic) => {
+                (semantic.change)(&mut model.pools[*place]);
+            }
+            Try::Contention => {
+                contention(model);
+            }
+        }
+    }
+}
+
+/// What closes less than half of the gap leaves more unexplained than it explains: it may stand in for something that is
+/// not tried. Of what is left then, another cause closes a tenth of the whole at least.
+const FIRST_MIN: f64 = 0.5;
+/// See above.
+const FURTHER_MIN: f64 = 0.1;
+
+/// Tries every semantic on what is believed; where one is sure, the others once more on top of it, because what hides
+/// the same fault in another way closes nothing beyond it.
 ///
 /// # Errors
 /// Settings that have no model, or a broken law.
-pub fn explain(believed: &Believed<'_>, terms: &Terms, seeds: u64) -> Result<Explained, String> {
-    let real = believed.real();
-    let yardstick = Yardstick::new(believed, &real, terms);
-    let gaps = |change: &(dyn Fn(&mut Model) + Sync)| -> Result<Vec<f64>, String> {
-        let runs = believed.simulate(seeds, change)?;
-        Ok(yardstick.gaps(runs.iter().map(|(_, requests)| requests.as_slice())))
-    };
-    let base = gaps(&|_| {})?;
-    let level = Level::new(terms.confidence);
-    let gap = interval::mean(&base, &level).ok_or("there are no seeds to run")?;
-    let mut closings = Vec::new();
-    for semantic in &SEMANTICS {
-        let mut probe = believed.model(believed.scenario.runs.first(), 1)?;
-        let Some(change) = (semantic.change)(&mut probe) else { continue };
-        let changed = gaps(&|model: &mut Model| {
-            (semantic.change)(model);
-        })?;
-        let Some(contrast) = Contrast::paired(&changed, &base) else { continue };
-        let closes = contrast.interval(terms.confidence);
-        closings.push(Closing {
-            semantic: semantic.name.to_owned(),
-            change: change.to_owned(),
+pub fn explain(played: &dyn Played, terms: &Terms, seeds: u64) -> Result<Explained, String> {
+    let yardstick = Yardstick::new(played, terms);
+    let run = |change: Change<'_>| Ok::<_, String>(yardstick.rows(&played.again(seeds, change)?));
+    let base = run(&|_| {})?;
+    let gap = interval::mean(&yardstick.pseudo_gaps(&base), &Level::new(terms.confidence));
+    let gap = gap.ok_or("there are no seeds to run")?;
+    let (worst, worst_of) = yardstick.worst(&base);
+    let tries = Try::all(&played.believed()?);
+    let mut first: Vec<Contrast> = Vec::new();
+    for (one, _, _) in &tries {
+        let rows = run(&|model: &mut Model| one.make(model))?;
+        first.push(yardstick.closes(&base, &rows).ok_or("two seeds are the least")?);
+    }
+    let matters = |contrast: &Contrast, share: f64| worst > 1.0 && contrast.difference >= share * gap.value;
+    let sure = claims(&first, terms);
+    // What closes most is the cause or nothing is claimed: a surer change that closes less may only hide the fault.
+    let best = (0..tries.len()).max_by(|&a, &b| first[a].difference.total_cmp(&first[b].difference));
+    let best = best.filter(|&at| sure[at] && matters(&first[at], FIRST_MIN));
+    let mut then: Vec<Option<Contrast>> = vec![None; tries.len()];
+    if let Some(best) = best {
+        let after = run(&|model: &mut Model| tries[best].0.make(model))?;
+        for (at, (one, _, _)) in tries.iter().enumerate().filter(|(at, _)| *at != best) {
+            let rows = run(&|model: &mut Model| {
+                tries[best].0.make(model);
+                one.make(model);
+            })?;
+            then[at] = yardstick.closes(&after, &rows);
+        }
+    }
+    let known: Vec<Contrast> = then.iter().map(|one| one.unwrap_or(NOTHING)).collect();
+    let sure_then = claims(&known, terms);
+    let closing = |(at, (_, semantic, change)): (usize, &(Try, String, &str))| {
+        let closes = first[at].interval(terms.confidence);
+        Closing {
+            semantic: semantic.clone(),
+            change: (*change).to_owned(),
             closes,
             share: if gap.value > 0.0 { closes.value / gap.value } else { 0.0 },
-            sure: closes.low > 0.0,
-        });
-    }
+            beyond: then[at].map(|contrast| contrast.interval(terms.confidence)),
+            sure: best == Some(at) || (best.is_some() && sure_then[at] && matters(&known[at], FURTHER_MIN)),
+        }
+    };
+    let mut closings: Vec<Closing> = tries.iter().enumerate().map(closing).collect();
     // What closes most comes first; names tell equals apart, so that the order never depends on chance.
     closings.sort_by(|a, b| b.closes.value.total_cmp(&a.closes.value).then(a.semantic.cmp(&b.semantic)));
-    Ok(Explained { seeds, gap, closings })
+    Ok(Explained { seeds, gap, worst, worst_of, closings })
 }
 
-/// The recorded figures, each with the distance that counts as one.
+/// Closes nothing, for sure.
+const NOTHING: Contrast =
+    Contrast { first: 0.0, second: 0.0, difference: 0.0, error: 0.0, freedom: f64::INFINITY, n: 0 };
+
+/// Which of a family of changes surely close something: one side of the two, corrected for their number.
+fn claims(contrasts: &[Contrast], terms: &Terms) -> Vec<bool> {
+    let p = |one: &Contrast| if one.difference > 0.0 { one.judge(0.0, terms.confidence).p_any } else { 1.0 };
+    let corrected = multiple::holm(&contrasts.iter().map(p).collect::<Vec<_>>());
+    corrected.into_iter().map(|p| p <= 1.0 - terms.confidence).collect()
+}
+
+/// Seeds that every change is tried under, where nobody says.
+pub const SEEDS: u64 = 60;
+
+/// The real figures, each with the distance that counts as one.
 struct Yardstick {
-    figures: Vec<(Figure, f64, f64)>,
+    figures: Vec<Measured>,
+    /// The figures of the real runs, one row each.
+    real: Vec<Vec<f64>>,
+}
+
+/// A real figure.
+struct Measured {
+    figure: Figure,
+    real: f64,
+    scale: f64,
 }
 
 impl Yardstick {
-    fn new(believed: &Believed<'_>, real: &[Vec<RequestSeen>], terms: &Terms) -> Yardstick {
-        let parts = believed.parts();
-        // Outcomes that the recording lacks count too: a variant may bring them.
+    fn new(played: &dyn Played, terms: &Terms) -> Yardstick {
+        let (parts, real) = (played.parts(), played.real());
+        // Outcomes that never were count too: a variant may bring them.
         let mut all = figures::all(&parts, real.iter());
         let missing = [Outcome::Timeout, Outcome::Crash, Outcome::Error, Outcome::WriteError];
         for outcome in missing {
@@ -256,32 +377,79 @@ impl Yardstick {
                 all.push(Figure::share(outcome, &parts));
             }
         }
-        let whole = all.into_iter().filter(|figure| figure.scope.class.is_none());
+        let whole = all.into_iter().filter(|one| one.scope.class.is_none() && one.scope.phase.is_none());
         let one = |figure: Figure| {
             let values: Vec<f64> = real.iter().filter_map(|run| figure.value(run)).collect();
-            let (mean, variance) = interval::mean_and_variance(&values)?;
-            let scale = terms.around(figure.unit, mean).max(variance.sqrt());
-            (scale > 0.0).then_some((figure, mean, scale))
+            let (real, variance) = interval::mean_and_variance(&values)?;
+            let scale = terms.around(figure.unit, real).max(variance.sqrt());
+            (scale > 0.0).then_some(Measured { figure, real, scale })
         };
-        Yardstick { figures: whole.filter_map(one).collect() }
+        let mut yardstick = Yardstick { figures: whole.filter_map(one).collect(), real: Vec::new() };
+        yardstick.real = yardstick.rows(&real);
+        yardstick
+    }
+
+    /// The figures of simulated runs, one row each. A run without a value is as far as can be told: by the whole figure.
+    fn rows(&self, runs: &[Vec<RequestSeen>]) -> Vec<Vec<f64>> {
+        let row = |run: &Vec<RequestSeen>| {
+            self.figures.iter().map(|one| one.figure.value(run).unwrap_or(0.0)).collect()
+        };
+        runs.iter().map(row).collect()
+    }
+
+    /// Distances of figures from the real ones, these being moved by `off`.
+    fn gap(&self, figures: &[f64], off: &[f64]) -> f64 {
+        let far = self.figures.iter().zip(figures.iter().zip(off));
+        let sum: f64 = far.map(|(one, (value, off))| (value - one.real - off).abs() / one.scale).sum();
+        sum / self.figures.len().max(1) as f64
+    }
+
+    fn means(rows: &[Vec<f64>]) -> Vec<f64> {
+        let width = rows.first().map_or(0, Vec::len);
+        (0..width).map(|at| rows.iter().map(|row| row[at]).sum::<f64>() / rows.len() as f64).collect()
+    }
+
+    /// The figure that is farthest off, and by how much.
+    fn worst(&self, rows: &[Vec<f64>]) -> (f64, String) {
+        let far = self.figures.iter().zip(Self::means(rows));
+        let far = far.map(|(one, mean)| ((mean - one.real).abs() / one.scale, &one.figure.name));
+        far.fold(
+            (0.0, String::new()),
+            |worst, one| if one.0 > worst.0 { (one.0, one.1.clone()) } else { worst },
+        )
     }
 
     /// Pseudo-values of the gap, one for each run: their mean is the gap less its bias.
-    fn gaps<'r>(&self, runs: impl Iterator<Item = &'r [RequestSeen]>) -> Vec<f64> {
-        // A run without a value is as far as can be told: by the whole figure.
-        let value = |figure: &Figure, run: &[RequestSeen]| figure.value(run).unwrap_or(0.0);
-        let rows: Vec<Vec<f64>> =
-            runs.map(|run| self.figures.iter().map(|(figure, _, _)| value(figure, run)).collect()).collect();
+    fn pseudo_gaps(&self, rows: &[Vec<f64>]) -> Vec<f64> {
         let n = rows.len() as f64;
-        let sums: Vec<f64> =
-            (0..self.figures.len()).map(|place| rows.iter().map(|row| row[place]).sum()).collect();
-        let gap = |mean: &dyn Fn(usize) -> f64| {
-            let far = self.figures.iter().enumerate();
-            let sum: f64 = far.map(|(place, (_, real, scale))| (mean(place) - real).abs() / scale).sum();
-            sum / self.figures.len().max(1) as f64
+        let (means, none) = (Self::means(rows), vec![0.0; self.figures.len()]);
+        let whole = self.gap(&means, &none);
+        let without = |row: &Vec<f64>| {
+            let rest: Vec<f64> =
+                means.iter().zip(row).map(|(mean, value)| (n * mean - value) / (n - 1.0)).collect();
+            self.gap(&rest, &none)
         };
-        let whole = gap(&|place| sums[place] / n);
-        let without = |row: &Vec<f64>| gap(&|place| (sums[place] - row[place]) / (n - 1.0));
         rows.iter().map(|row| n * whole - (n - 1.0) * without(row)).collect()
+    }
+
+    /// How much of the gap a variant closes. Its error has two parts: the seeds', by the pseudo-values of pairs; and that
+    /// of the few real runs, which might have come out otherwise: as far from their mean as they do from each other, or
+    /// as simulated runs do from theirs, whichever scatter more.
+    fn closes(&self, base: &[Vec<f64>], changed: &[Vec<f64>]) -> Option<Contrast> {
+        let seeds = Contrast::paired(&self.pseudo_gaps(changed), &self.pseudo_gaps(base))?;
+        let (one, two) = (Self::means(base), Self::means(changed));
+        let spread = |rows: &[Vec<f64>], means: &[f64]| {
+            let closes = |row: &Vec<f64>| {
+                let runs = (self.real.len() as f64).sqrt();
+                let apart = row.iter().zip(means).map(|(value, mean)| (value - mean) / runs);
+                let off: Vec<f64> = apart.collect();
+                self.gap(&one, &off) - self.gap(&two, &off)
+            };
+            let closes: Vec<f64> = rows.iter().map(closes).collect();
+            interval::mean_and_variance(&closes).map_or(0.0, |(_, variance)| variance)
+        };
+        let own = spread(&self.real, &Self::means(&self.real));
+        let real = own.max(spread(base, &one)).max(spread(changed, &two));
+        Some(Contrast { error: (seeds.error * seeds.error + real).sqrt(), ..seeds })
     }
 }

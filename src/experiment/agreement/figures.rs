@@ -60,6 +60,11 @@ impl Figure {
             && self.phase.as_ref().is_none_or(|phase| phase.start <= sent && sent < phase.end)
     }
 
+    /// Whether it counts requests rather than times.
+    pub(super) const fn is_share(&self) -> bool {
+        matches!(self.of, Of::Share(_) | Of::Retried)
+    }
+
     /// Whether a request counts for a share.
     pub(super) fn hit(&self, request: &RequestSeen) -> bool {
         match self.of {

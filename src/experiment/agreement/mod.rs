@@ -8,26 +8,28 @@
 //! * *model-driven*: chance was drawn anew, so only the distributions over runs are compared ([`Pairing::None`]); the
 //!   rest is an error of the fit, or of too few real runs to tell.
 //!
-//! The run is the unit of observation, since requests within a run depend on each other. A single pair of runs is all
-//! that a live replay may have: its requests are then taken for as many as their dependence leaves them worth.
+//! The run is the unit of observation, since requests within a run depend on each other. A few pairs of runs are all
+//! that a live replay or a recording may have: their requests are then paired one by one and taken for as many as their
+//! dependence leaves them worth, which says nothing of what would differ in yet another run.
 //! Claims of a difference are corrected for their number (Holm); claims of equivalence need no correction.
 
 pub mod explain;
 mod figures;
+mod pairs;
 pub mod recording;
 pub mod records;
 
 use self::figures::{Figure, Of};
+use self::pairs::Pairs;
 use super::metric::{Metric, Scope, Unit};
 use super::record::{Difference, Parts};
 use crate::outcome::Outcome;
-use crate::stats::proportions::{PairedShares, Shares};
+use crate::stats::proportions::Shares;
 use crate::stats::shape::{self, ShapeJudged};
 use crate::stats::{
     Contrast, Equivalence, Estimate, Judged, Level, RequestSeen, dependence, interval, multiple,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// What counts as agreement, set before anything is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -151,9 +153,15 @@ impl Agreement {
 
     /// The figures as differences of a record.
     pub fn differences(&self) -> impl Iterator<Item = Difference> + '_ {
-        self.figures.iter().filter(|one| one.first.is_some() && one.difference.is_finite()).map(|one| {
+        // Worlds are told apart by how they were compared; records need their names.
+        let label = if self.how.ends_with("driven") {
+            self.how.clone()
+        } else {
+            format!("{} against {} ({})", self.second, self.first, self.how)
+        };
+        self.figures.iter().filter(|one| one.first.is_some() && one.difference.is_finite()).map(move |one| {
             Difference {
-                label: format!("{} against {} ({})", self.second, self.first, self.how),
+                label: label.clone(),
                 metric: one.metric.clone(),
                 scope: one.scope.clone(),
                 unit: one.unit,
@@ -173,12 +181,14 @@ pub fn judge(
     pairing: Pairing,
 ) -> Option<Agreement> {
     let (first, second) = worlds;
+    let pairs = (pairing == Pairing::Runs).then(|| Pairs::of(first, second));
+    let both = Both { first, second, pairs: pairs.as_ref(), terms };
     let mut judged: Vec<(Agreed, f64)> = Vec::new();
     for figure in figures::all(parts, first.runs.iter().chain(second.runs)) {
-        judged.extend(one_figure(&figure, first, second, terms, pairing));
+        judged.extend(both.figure(&figure));
     }
     for scope in figures::scopes(parts) {
-        judged.extend(shape_of(&scope, parts, first, second, terms, pairing));
+        judged.extend(both.shape(&Figure::latency(scope, parts)));
     }
     // A family of claims of difference: its probabilities are corrected together.
     let beyond: Vec<f64> = judged.iter().map(|(_, p)| *p).collect();
@@ -197,229 +207,164 @@ pub fn judge(
         verdict: Equivalence::of_all(figures.iter().map(|figure| figure.verdict))?,
         terms: *terms,
         figures,
-        requests: (pairing == Pairing::Runs).then(|| requests(first.runs, second.runs, terms)).flatten(),
+        requests: pairs.and_then(|pairs| pairs.requests(terms)),
     })
 }
 
 /// So many pairs of runs say enough by themselves; fewer are asked request by request.
 const RUNS_ENOUGH: usize = 5;
 
-/// One figure, with the probability that its claim of difference rests on. `None` where a world has no value.
-fn one_figure(
-    figure: &Figure,
-    first: &World<'_>,
-    second: &World<'_>,
-    terms: &Terms,
-    pairing: Pairing,
-) -> Option<(Agreed, f64)> {
-    let values =
-        |world: &World<'_>| -> Vec<f64> { world.runs.iter().filter_map(|run| figure.value(run)).collect() };
-    let (one, two) = (values(first), values(second));
-    let mean = |values: &[f64]| interval::mean_and_variance(values).map(|(mean, _)| mean);
-    let (a, b) = (mean(&one)?, mean(&two)?);
-    if let (Of::Share(_) | Of::Retried, true) = (figure.of, a == 0.0 && b == 0.0) {
-        // What neither world saw is no figure to speak of.
-        return None;
-    }
-    let margin = terms.around(figure.unit, a);
-    let whole = one.len() == first.runs.len() && two.len() == second.runs.len();
-    let by_runs = match pairing {
-        Pairing::Runs if whole => Contrast::paired(&one, &two),
-        Pairing::Runs => None,
-        Pairing::None => Contrast::independent(&one, &two).or_else(|| Contrast::common_variance(&one, &two)),
-    };
-    let by_runs = by_runs.map(|contrast| contrast.judge(margin, terms.confidence));
-    let judged = match figure.of {
-        Of::Share(_) | Of::Retried => share(figure, (first, second), margin, terms, pairing, by_runs),
-        Of::Mean | Of::Wait if pairing == Pairing::Runs && first.runs.len() < RUNS_ENOUGH => {
-            request_by_request(figure, first, second, margin, terms).or(by_runs)
-        }
-        _ => by_runs.or_else(|| within_a_run(figure, first, second, margin, terms)),
-    };
-    let judged = judged.unwrap_or_else(|| Judged::undecided(b - a, 1, margin, terms.confidence));
-    Some((
-        Agreed {
-            metric: figure.name.clone(),
-            scope: figure.scope.clone(),
-            unit: figure.unit,
-            first: Some(a),
-            second: Some(b),
-            difference: judged.difference,
-            margin,
-            verdict: judged.verdict,
-            p_value: judged.p_any,
-        },
-        judged.p_beyond,
-    ))
+/// What is judged, and how.
+struct Both<'a> {
+    first: &'a World<'a>,
+    second: &'a World<'a>,
+    /// The same requests of both, where runs are paired.
+    pairs: Option<&'a Pairs<'a>>,
+    terms: &'a Terms,
 }
 
-/// Shares are asked twice: over requests, whose outcomes may come in bursts, and over runs, of which there may be so few
-/// that they agree by luck. Only what both say is claimed.
-fn share(
-    figure: &Figure,
-    worlds: (&World<'_>, &World<'_>),
-    margin: f64,
-    terms: &Terms,
-    pairing: Pairing,
-    by_runs: Option<Judged>,
-) -> Option<Judged> {
-    let (first, second) = worlds;
-    let by_requests = if pairing == Pairing::Runs {
-        let mut pairs = PairedShares::default();
-        for (one, two) in first.runs.iter().zip(second.runs) {
-            for (a, b) in paired(one, two).filter(|(a, _)| figure.holds(a)) {
-                let (a, b) = (figure.hit(a), figure.hit(b));
-                pairs.pairs += 1;
-                pairs.first_only += u64::from(a && !b);
-                pairs.second_only += u64::from(b && !a);
-            }
-        }
-        pairs.judge(margin, terms.confidence)
-    } else {
-        let count = |world: &World<'_>| {
-            let of = world.runs.iter().flatten().filter(|request| figure.holds(request));
-            of.fold((0, 0), |(hits, all), request| (hits + u64::from(figure.hit(request)), all + 1))
+impl Both<'_> {
+    /// Pairs, where there are too few runs to be the unit.
+    fn few(&self) -> Option<&Pairs<'_>> {
+        self.pairs.filter(|_| self.first.runs.len() < RUNS_ENOUGH)
+    }
+
+    /// One figure, with the probability that its claim of difference rests on. `None` where a world has no value.
+    fn figure(&self, figure: &Figure) -> Option<(Agreed, f64)> {
+        let values = |world: &World<'_>| -> Vec<f64> {
+            world.runs.iter().filter_map(|run| figure.value(run)).collect()
         };
-        Shares::new(count(first), count(second)).judge(margin, terms.confidence)
-    };
-    let Some(by_runs) = by_runs else { return Some(by_requests) };
-    let verdict =
-        if by_runs.verdict == by_requests.verdict { by_runs.verdict } else { Equivalence::Undecided };
-    let wider = |judged: &Judged| judged.difference.half_width();
-    let shown = if wider(&by_runs) > wider(&by_requests) { by_runs } else { by_requests };
-    Some(Judged {
-        verdict,
-        p_equivalent: by_runs.p_equivalent.max(by_requests.p_equivalent),
-        p_beyond: by_runs.p_beyond.max(by_requests.p_beyond),
-        p_any: by_runs.p_any.max(by_requests.p_any),
-        ..shown
-    })
-}
-
-/// Means of few runs whose requests are paired: the differences of single requests in order of sending, in batches as
-/// many as their dependence leaves them worth. `None` where that is too few.
-fn request_by_request(
-    figure: &Figure,
-    first: &World<'_>,
-    second: &World<'_>,
-    margin: f64,
-    terms: &Terms,
-) -> Option<Judged> {
-    /// Batches of a run: more say no more.
-    const BATCHES: usize = 20;
-    let mut means = Vec::new();
-    for (one, two) in first.runs.iter().zip(second.runs) {
-        let mut pairs: Vec<_> = paired(one, two).filter(|(a, _)| figure.holds(a)).collect();
-        pairs.sort_by_key(|(a, _)| (a.sent, a.key));
-        let apart: Vec<f64> = pairs.iter().map(|(a, b)| figure.of_one(b) - figure.of_one(a)).collect();
-        let batches = (dependence::effective_size(&apart) as usize).clamp(1, BATCHES);
-        means.extend(dependence::batch_means(&apart, batches));
+        let (one, two) = (values(self.first), values(self.second));
+        let mean = |values: &[f64]| interval::mean_and_variance(values).map(|(mean, _)| mean);
+        let (a, b) = (mean(&one)?, mean(&two)?);
+        if figure.is_share() && a == 0.0 && b == 0.0 {
+            // What neither world saw is no figure to speak of.
+            return None;
+        }
+        let Terms { confidence, .. } = *self.terms;
+        let margin = self.terms.around(figure.unit, a);
+        let judged = self.judged(figure, margin, (&one, &two));
+        let judged = judged.unwrap_or_else(|| Judged::undecided(b - a, 1, margin, confidence));
+        Some((
+            Agreed {
+                metric: figure.name.clone(),
+                scope: figure.scope.clone(),
+                unit: figure.unit,
+                first: Some(a),
+                second: Some(b),
+                difference: judged.difference,
+                margin,
+                verdict: judged.verdict,
+                p_value: judged.p_any,
+            },
+            judged.p_beyond,
+        ))
     }
-    let contrast = Contrast::paired(&vec![0.0; means.len()], &means).filter(|_| means.len() >= 8)?;
-    Some(contrast.judge(margin, terms.confidence))
-}
 
-/// One run of each world: requests in order of sending, taken for as many as their dependence leaves them worth.
-fn within_a_run(
-    figure: &Figure,
-    first: &World<'_>,
-    second: &World<'_>,
-    margin: f64,
-    terms: &Terms,
-) -> Option<Judged> {
-    let ([one], [two]) = (first.runs, second.runs) else { return None };
-    let (one, two) = (figure.values(one), figure.values(two));
-    let effective = (dependence::effective_size(&one), dependence::effective_size(&two));
-    let contrast = match figure.of {
-        Of::Quantile(p) => Contrast::quantile(&one, &two, p, effective)?,
-        _ => {
-            // Batches long enough to be nearly independent, and no more than a t-interval needs.
-            let batches = (effective.0.min(effective.1) as usize).clamp(1, 30);
-            let (one, two) = (dependence::batch_means(&one, batches), dependence::batch_means(&two, batches));
-            Contrast::independent(&one, &two)?
+    /// The figure's values by run, held against the margin. `None` where there is too little to say anything.
+    fn judged(&self, figure: &Figure, margin: f64, (one, two): (&[f64], &[f64])) -> Option<Judged> {
+        let whole = one.len() == self.first.runs.len() && two.len() == self.second.runs.len();
+        let by_runs = || {
+            let contrast = match self.pairs {
+                Some(_) if whole => Contrast::paired(one, two),
+                Some(_) => None,
+                None => Contrast::independent(one, two).or_else(|| Contrast::common_variance(one, two)),
+            };
+            contrast.map(|contrast| contrast.judge(margin, self.terms.confidence))
+        };
+        let few = self.few();
+        match figure.of {
+            Of::Share(_) | Of::Retried => {
+                let by_batches = few.and_then(|pairs| pairs.mean(figure, margin, self.terms));
+                Some(self.share(figure, margin, by_batches.or_else(by_runs)))
+            }
+            Of::Mean | Of::Wait => few.and_then(|pairs| pairs.mean(figure, margin, self.terms)),
+            Of::Quantile(p) => few.and_then(|pairs| pairs.quantile(figure, p, margin, self.terms)),
         }
-    };
-    Some(contrast.judge(margin, terms.confidence))
-}
+        .or_else(by_runs)
+        .or_else(|| self.within_a_run(figure, margin))
+    }
 
-/// The whole distribution of latencies of one scope.
-fn shape_of(
-    scope: &Scope,
-    parts: &Parts,
-    first: &World<'_>,
-    second: &World<'_>,
-    terms: &Terms,
-    pairing: Pairing,
-) -> Option<(Agreed, f64)> {
-    /// How far distribution functions may lie apart where only they can be bounded.
-    const GAP: f64 = 0.1;
-    let figure = Figure::latency(scope.clone(), parts);
-    let values = |world: &World<'_>| world.runs.iter().map(|run| figure.values(run)).collect::<Vec<_>>();
-    let (one, two) = (values(first), values(second));
-    let mean = interval::mean_and_variance(&one.concat()).map(|(mean, _)| mean)?;
-    let margin = terms.around(Unit::Seconds, mean);
-    let (name, unit, judged): (_, _, ShapeJudged) = match (pairing, one.as_slice(), two.as_slice()) {
-        (_, [one], [two]) => {
-            let effective = (dependence::effective_size(one), dependence::effective_size(two));
-            ("latency_gap", Unit::Ratio, shape::within(one, two, effective, GAP, terms.confidence)?)
-        }
-        (Pairing::Runs, _, _) => {
-            ("latency_shape", Unit::Seconds, shape::of_pairs(&one, &two, margin, terms.confidence)?)
-        }
-        (Pairing::None, _, _) => {
-            ("latency_shape", Unit::Seconds, shape::of_runs(&one, &two, margin, terms.confidence)?)
-        }
-    };
-    let agreed = Agreed {
-        metric: name.to_owned(),
-        scope: scope.clone(),
-        unit,
-        first: None,
-        second: None,
-        difference: judged.distance,
-        margin: judged.margin,
-        verdict: judged.verdict,
-        p_value: judged.p_value,
-    };
-    Some((agreed, judged.p_beyond))
-}
-
-/// Requests of two runs by key, in order of key.
-fn paired<'a>(
-    one: &'a [RequestSeen],
-    two: &'a [RequestSeen],
-) -> impl Iterator<Item = (&'a RequestSeen, &'a RequestSeen)> {
-    let by_key: BTreeMap<u64, &RequestSeen> = two.iter().map(|request| (request.key, request)).collect();
-    one.iter().filter_map(move |request| Some((request, *by_key.get(&request.key)?)))
-}
-
-fn requests(first: &[Vec<RequestSeen>], second: &[Vec<RequestSeen>], terms: &Terms) -> Option<RequestsAgree> {
-    let (mut outcome, mut hand_overs, mut near) = (0, 0, 0);
-    let (mut pairs, mut all) = (0u64, 0u64);
-    let mut distances = Vec::new();
-    for (one, two) in first.iter().zip(second) {
-        all += (one.len() + two.len()) as u64;
-        for (a, b) in paired(one, two) {
-            let (x, y) = (a.latency().secs(), b.latency().secs());
-            pairs += 1;
-            outcome += u64::from(a.outcome == b.outcome);
-            hand_overs += u64::from(a.hand_overs == b.hand_overs);
-            near += u64::from((x - y).abs() <= terms.around(Unit::Seconds, x));
-            distances.push((x - y).abs());
+    /// Shares are asked twice: over requests, whose outcomes may come in bursts, and over runs or batches, of which
+    /// there may be so few that they agree by luck. Only what both say is claimed.
+    fn share(&self, figure: &Figure, margin: f64, by_runs: Option<Judged>) -> Judged {
+        let confidence = self.terms.confidence;
+        let by_requests = if let Some(pairs) = self.pairs {
+            pairs.shares(figure).judge(margin, confidence)
+        } else {
+            let count = |world: &World<'_>| {
+                let of = world.runs.iter().flatten().filter(|request| figure.holds(request));
+                of.fold((0, 0), |(hits, all), request| (hits + u64::from(figure.hit(request)), all + 1))
+            };
+            Shares::new(count(self.first), count(self.second)).judge(margin, confidence)
+        };
+        let Some(by_runs) = by_runs else { return by_requests };
+        let verdict =
+            if by_runs.verdict == by_requests.verdict { by_runs.verdict } else { Equivalence::Undecided };
+        let wider = |judged: &Judged| judged.difference.half_width();
+        let shown = if wider(&by_runs) > wider(&by_requests) { by_runs } else { by_requests };
+        Judged {
+            verdict,
+            p_equivalent: by_runs.p_equivalent.max(by_requests.p_equivalent),
+            p_beyond: by_runs.p_beyond.max(by_requests.p_beyond),
+            p_any: by_runs.p_any.max(by_requests.p_any),
+            ..shown
         }
     }
-    let level = Level::new(terms.confidence);
-    let share = |hits| interval::wilson(hits, pairs, &level);
-    distances.sort_by(f64::total_cmp);
-    Some(RequestsAgree {
-        pairs,
-        alone: all - 2 * pairs,
-        same_outcome: share(outcome)?,
-        same_hand_overs: share(hand_overs)?,
-        within_margin: share(near)?,
-        distance_p50: figures::quantile(&distances, 0.5)?,
-        distance_p95: figures::quantile(&distances, 0.95)?,
-    })
+
+    /// One run of each world that have nothing but the model in common: requests in order of sending, taken for as many
+    /// as their dependence leaves them worth.
+    fn within_a_run(&self, figure: &Figure, margin: f64) -> Option<Judged> {
+        let ([one], [two], None) = (self.first.runs, self.second.runs, self.pairs) else { return None };
+        let (one, two) = (figure.values(one), figure.values(two));
+        let effective = (dependence::effective_size(&one), dependence::effective_size(&two));
+        let contrast = match figure.of {
+            Of::Quantile(p) => Contrast::quantile(&one, &two, p, effective)?,
+            _ => {
+                // Batches long enough to be nearly independent, and no more than a t-interval needs.
+                let batches = (effective.0.min(effective.1) as usize).clamp(1, 30);
+                let (one, two) =
+                    (dependence::batch_means(&one, batches), dependence::batch_means(&two, batches));
+                Contrast::independent(&one, &two)?
+            }
+        };
+        Some(contrast.judge(margin, self.terms.confidence))
+    }
+
+    /// The whole distribution of latencies of one scope.
+    fn shape(&self, figure: &Figure) -> Option<(Agreed, f64)> {
+        /// How far distribution functions may lie apart where only they can be bounded.
+        const GAP: f64 = 0.1;
+        let values = |world: &World<'_>| world.runs.iter().map(|run| figure.values(run)).collect::<Vec<_>>();
+        let (one, two) = (values(self.first), values(self.second));
+        let mean = interval::mean_and_variance(&one.concat()).map(|(mean, _)| mean)?;
+        let Terms { confidence, .. } = *self.terms;
+        let margin = self.terms.around(Unit::Seconds, mean);
+        let by_pairs = self.few().and_then(|pairs| pairs.shape(figure, margin, self.terms));
+        let (name, unit, judged): (_, _, ShapeJudged) = match (by_pairs, one.as_slice(), two.as_slice()) {
+            (Some(judged), _, _) => ("latency_shape", Unit::Seconds, judged),
+            (None, [one], [two]) => {
+                let effective = (dependence::effective_size(one), dependence::effective_size(two));
+                ("latency_gap", Unit::Ratio, shape::within(one, two, effective, GAP, confidence)?)
+            }
+            _ if self.pairs.is_some() => {
+                ("latency_shape", Unit::Seconds, shape::of_pairs(&one, &two, margin, confidence)?)
+            }
+            _ => ("latency_shape", Unit::Seconds, shape::of_runs(&one, &two, margin, confidence)?),
+        };
+        let agreed = Agreed {
+            metric: name.to_owned(),
+            scope: figure.scope.clone(),
+            unit,
+            first: None,
+            second: None,
+            difference: judged.distance,
+            margin: judged.margin,
+            verdict: judged.verdict,
+            p_value: judged.p_value,
+        };
+        Some((agreed, judged.p_beyond))
+    }
 }
 
 /// The figures of one world by themselves, for its point in a record.

@@ -10,7 +10,7 @@ use super::super::record::{
 };
 use super::super::study::Study;
 use super::super::validate::recorded;
-use super::explain::Explained;
+use super::explain::{Change, Explained, Played};
 use super::{Agreement, Pairing, Terms, World, judge, metrics};
 use crate::engine::{self, Races};
 use crate::model::{Model, Override};
@@ -73,7 +73,7 @@ impl Believed<'_> {
     pub fn simulate(
         &self,
         seeds: u64,
-        change: &(dyn Fn(&mut Model) + Sync),
+        change: Change<'_>,
     ) -> Result<Vec<(Replication, Vec<RequestSeen>)>, String> {
         let runs = &self.scenario.runs;
         let one = |seed: u64| {
@@ -94,6 +94,24 @@ impl Believed<'_> {
             engine::prepare(&model).follow(0, races).map_err(|breach| breach.to_string())
         };
         self.scenario.runs.iter().map(one).collect()
+    }
+}
+
+impl Played for Believed<'_> {
+    fn parts(&self) -> Parts {
+        Believed::parts(self)
+    }
+
+    fn real(&self) -> Vec<Vec<RequestSeen>> {
+        Believed::real(self)
+    }
+
+    fn believed(&self) -> Result<Model, String> {
+        self.model(self.scenario.runs.first(), 1)
+    }
+
+    fn again(&self, seeds: u64, change: Change<'_>) -> Result<Vec<Vec<RequestSeen>>, String> {
+        Ok(requests_of(&self.simulate(seeds, change)?))
     }
 }
 
@@ -309,5 +327,6 @@ fn point(index: u64, runs: &[Vec<RequestSeen>], parts: &Parts, terms: &Terms) ->
         warnings: Vec::new(),
         world: Place::Simulated,
         stretch: None,
+        each: Vec::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! Laws of arrivals: a constant rate, a rate that changes in steps, gaps of another law, or a rate that jumps.
 //!
-//! All are fitted by maximum likelihood of the same instants, so AIC compares them. Whether the best one fits at all is
+//! All are fitted by maximum likelihood of the same instants, so AIC compares them. A law whose own mean rate is not the
+//! rate that was seen would be right about gaps and wrong about the load, so it is left out before. Whether the best one fits at all is
 //! asked of its residuals: the integral of its rate from one arrival to the next is exponential of mean 1 and
 //! independent if the law is true (time rescaling, Brown et al. 2002).
 //!
@@ -44,6 +45,11 @@ pub struct ArrivalFit {
     pub gap_cv: f64,
     /// Processes by AIC, but Poisson first where nothing is better by more than 2.
     pub candidates: Vec<Candidate>,
+    /// What was seen stands for itself where no process fits: the gaps, if nothing speaks against their independence,
+    /// else the rate in steps.
+    pub sample: Option<Process>,
+    /// Processes that would send at another rate than was seen.
+    pub left_out: Vec<&'static str>,
     /// Probability of the residuals' distribution if the best were true (approximate: its parameters were fitted).
     pub p_shape: f64,
     /// Probability of their correlation from one to the next.
@@ -53,9 +59,33 @@ pub struct ArrivalFit {
 impl ArrivalFit {
     /// The process to use.
     pub fn best(&self) -> &Process {
-        &self.candidates[0].process
+        self.sample.as_ref().unwrap_or(&self.candidates[0].process)
     }
 }
+
+impl Process {
+    /// Its mean rate over the stretch that it was fitted to, per second.
+    pub fn mean_rate(&self, span: f64) -> f64 {
+        match self {
+            Process::Poisson(rate) => *rate,
+            Process::Steps(steps) => {
+                let until = |index: usize| steps.get(index + 1).map_or(span, |next: &(f64, f64)| next.0);
+                let of = |(index, (from, rate)): (usize, &(f64, f64))| rate * (until(index) - from);
+                steps.iter().enumerate().map(of).sum::<f64>() / span
+            }
+            Process::Renewal(law) => 1.0 / law.mean(),
+            Process::Modulated(rates, stays) => {
+                (rates[0] * stays[0] + rates[1] * stays[1]) / (stays[0] + stays[1])
+            }
+        }
+    }
+}
+
+/// A process is left out when its mean rate is farther from the one seen.
+const RATE_OFF: f64 = 0.1;
+
+/// A law whose residuals are less likely is not used.
+pub const P_MIN: f64 = 0.01;
 
 /// Shortest gap: recorders round.
 const GAP_MIN: f64 = 1e-6;
@@ -74,8 +104,14 @@ pub fn fit(times: &[f64]) -> ArrivalFit {
     let poisson = 2.0 - 2.0 * (n * log(rate) - n);
     let mut candidates = vec![Candidate { name: "Poisson", process: Process::Poisson(rate), aic: poisson }];
     candidates.extend(steps(times));
-    candidates.extend(renewal(&gaps));
+    candidates.extend(renewal(&gaps, rate));
     candidates.extend(modulated(&gaps, rate));
+    let off = |one: &Candidate| {
+        let ratio = one.process.mean_rate(span) / rate;
+        !(1.0 - RATE_OFF..=1.0 + RATE_OFF).contains(&ratio)
+    };
+    let left_out = candidates.iter().filter(|one| off(one)).map(|one| one.name).collect();
+    candidates.retain(|one| !off(one));
     candidates.sort_by(|a, b| a.aic.total_cmp(&b.aic));
     // More parameters must be better by more than luck (2: Burnham & Anderson 2002).
     let simplest = candidates.iter().position(|one| one.name == "Poisson").unwrap_or(0);
@@ -91,7 +127,25 @@ pub fn fit(times: &[f64]) -> ArrivalFit {
         gap.max((law - k as f64 / count).abs()).max((law - (k as f64 + 1.0) / count).abs())
     });
     let p_shape = shape::kolmogorov_of_one(gap, count);
-    ArrivalFit { rate, gap_cv: variance.sqrt() / mean, candidates, p_shape, p_order: order(&residuals) }
+    let p_order = order(&residuals);
+    let fits = p_shape >= P_MIN && p_order >= P_MIN;
+    let sample = if fits {
+        None
+    } else if independent(&gaps) {
+        Some(Process::Renewal(super::demand::sample(&gaps)))
+    } else {
+        steps(times).map(|steps| steps.process)
+    };
+    ArrivalFit { rate, gap_cv: variance.sqrt() / mean, candidates, sample, left_out, p_shape, p_order }
+}
+
+/// Whether nothing speaks against gaps that know nothing of each other: the correlation of neighbouring ranks.
+fn independent(gaps: &[f64]) -> bool {
+    let mut places: Vec<usize> = (0..gaps.len()).collect();
+    places.sort_by(|a, b| gaps[*a].total_cmp(&gaps[*b]));
+    let mut ranks = vec![0.0; gaps.len()];
+    places.into_iter().enumerate().for_each(|(rank, place)| ranks[place] = rank as f64);
+    order(&ranks) >= P_MIN
 }
 
 /// Two-sided probability of the correlation of neighbours.
@@ -122,15 +176,18 @@ fn steps(times: &[f64]) -> Option<Candidate> {
             aic: 2.0 * count as f64 - 2.0 * likelihood,
         }
     };
-    let counts =
-        [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64].into_iter().filter(|count| times.len() >= 20 * count);
+    let counts = [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
+        .into_iter()
+        .filter(|count| times.len() >= 20 * count);
     counts.filter(|_| end > start).map(with).min_by(|a, b| a.aic.total_cmp(&b.aic))
 }
 
-/// Gaps of the best family that is no exponential.
-fn renewal(gaps: &[f64]) -> Option<Candidate> {
+/// Gaps of the best family that is no exponential and keeps the rate; where none does, the best for all that.
+fn renewal(gaps: &[f64], rate: f64) -> Option<Candidate> {
     let fitted = super::demand::families(gaps);
-    let best = fitted.into_iter().find(|one| one.family != "exponential")?;
+    let others = || fitted.iter().filter(|one| one.family != "exponential");
+    let keeps = |one: &&super::demand::Candidate| (1.0 / one.law.mean() / rate - 1.0).abs() <= RATE_OFF;
+    let best = others().find(keeps).or_else(|| others().next())?.clone();
     Some(Candidate { name: "renewal", process: Process::Renewal(best.law), aic: best.aic })
 }
 

@@ -86,13 +86,14 @@ pub fn refit(fitted: &DemandFit, values: &[f64]) -> Option<Distribution> {
     }
 }
 
-/// Quantiles of a sample at equal steps, itself where it is short.
-fn sample(values: &[f64]) -> Distribution {
+/// Means of equal parts of a sorted sample, so that its mean stays as it is; itself where it is short.
+pub(super) fn sample(values: &[f64]) -> Distribution {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let n = sorted.len();
     if n > SAMPLE {
-        sorted = (0..SAMPLE).map(|k| sorted[(k * n + n / 2) / SAMPLE]).collect();
+        let part = |k: usize| &sorted[k * n / SAMPLE..(k + 1) * n / SAMPLE];
+        sorted = (0..SAMPLE).map(|k| mean(part(k))).collect();
     }
     Distribution::Empirical { values: sorted.into() }
 }

@@ -1,21 +1,31 @@
 //! A model from a recording: what arrives, how much work it brings, how often it fails, how workers behave.
 //!
-//! `read` takes the bytes of a recording, `demand` and `arrivals` choose laws by AIC and say how well they fit, `workers`
-//! measures the constants of a recorded pool, `text` writes the model with every number's evidence as a comment, and
-//! `predict` carries the uncertainty of the fit into a prediction.
+//! `read` takes the bytes of a recording (`k6` and `journal` those that need more), `demand` and `arrivals` choose laws by
+//! AIC and say how well they fit, `workers` measures the constants of a recorded pool, `text` writes the model with every
+//! number's evidence as a comment, and `predict` carries the uncertainty of the fit into a prediction.
+//!
+//! Where users wait for their answers there is no arrival process to fit: their number over time and how long they think
+//! are fitted instead, and their arrivals follow.
 //!
 //! What it cannot know: latencies of clients hold waiting as well as work, so a demand fitted from them is too long
 //! wherever there was a queue; the text says so. Laws are fitted to the whole recording as if it were one stretch.
 
 pub mod arrivals;
 pub mod demand;
+#[cfg(feature = "live")]
+pub mod journal;
+mod k6;
 pub mod predict;
 pub mod read;
 pub mod text;
 pub mod workers;
 
 use crate::outcome::Outcome;
-use std::collections::BTreeMap;
+use crate::policy::PoolSettings;
+use crate::workload::trace::Fate;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use workers::Constant;
 
 /// A request as a recording has it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +38,39 @@ pub struct Row {
     pub class: usize,
     /// How it ended, where the recording says.
     pub outcome: Option<Outcome>,
+    /// How it was meant to go wrong, where the recording says.
+    pub fate: Option<Fate>,
+}
+
+impl Row {
+    /// The word for what it does wrong by itself, if anything: no time-outs, which are the pool's.
+    fn failure(&self) -> Option<&'static str> {
+        match (self.fate, self.outcome) {
+            (Some(Fate::CrashOnce), _) => Some("crash"),
+            (Some(fate), _) if fate != Fate::Ok => Some(fate.name()),
+            (_, Some(Outcome::Error)) => Some("error"),
+            (_, Some(Outcome::Crash)) => Some("crash"),
+            _ => None,
+        }
+    }
+}
+
+/// Virtual users who wait for their answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Users {
+    /// By user: from when to when, seconds.
+    pub stays: Vec<(f64, f64)>,
+    /// From an end to the next request, seconds.
+    pub thinks: Vec<f64>,
+}
+
+/// What a recording says of the pool behind it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PoolSeen {
+    /// What its scheduler was told.
+    pub settings: Option<PoolSettings>,
+    /// Measured delays of its workers.
+    pub constants: Vec<Constant>,
 }
 
 /// What was read.
@@ -39,6 +82,53 @@ pub struct Recording {
     pub classes: Vec<String>,
     /// What a reader of the model should know of the recording.
     pub notes: Vec<String>,
+    /// Demands are what clients saw: waiting and work in one.
+    pub latencies: bool,
+    /// The users behind the requests, where arrivals follow from answers.
+    pub users: Option<Users>,
+    /// The pool, where the recording says anything of it.
+    pub pool: PoolSeen,
+}
+
+/// Most services that may come out as nothing before the order of service is believed.
+const BACKWARDS_MAX: f64 = 0.02;
+
+impl Recording {
+    /// Takes the waiting out of what clients saw, for so many slots that serve in the order of arrival: a service begins
+    /// when it arrives or when the first of the slots is free, and when those are free is what their clients saw. Where
+    /// that makes services end before they begin, the pool is not such a one, and nothing is taken out.
+    pub fn take_waiting_out(&mut self, slots: u32) {
+        if !self.latencies {
+            return;
+        }
+        // Ascending by the instant at which each is free; nanoseconds, because floats have no order of their own.
+        let nanos = |secs: f64| (secs.max(0.0) * 1e9) as u64;
+        let mut free: BinaryHeap<Reverse<u64>> = (0..slots).map(|_| Reverse(0)).collect();
+        let mut services = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            let (at, end) = (nanos(row.at), nanos(row.at + row.demand));
+            let begin = free.pop().map_or(at, |Reverse(free)| free.max(at));
+            free.push(Reverse(end.max(begin)));
+            services.push((end as f64 - begin as f64) / 1e9);
+        }
+        let backwards = services.iter().filter(|service| **service <= 0.0).count();
+        if backwards as f64 > BACKWARDS_MAX * services.len() as f64 {
+            self.notes.push(format!(
+                "the recording is not of {slots} slots that serve in the order of arrival ({backwards} services would be \
+                 over before they begin), so waiting is left in the demands"
+            ));
+            return;
+        }
+        let least = services.iter().copied().filter(|service| *service > 0.0).fold(f64::INFINITY, f64::min);
+        for (row, service) in self.rows.iter_mut().zip(services) {
+            row.demand = service.max(least);
+        }
+        self.latencies = false;
+        self.notes.clear();
+        self.notes.push(format!(
+            "waiting is taken out of what clients saw, for {slots} slots that serve in the order of arrival"
+        ));
+    }
 }
 
 /// Everything fitted.
@@ -50,10 +140,30 @@ pub struct Fitted {
     pub span: f64,
     /// By class: its name, its number, its demand, its failures.
     pub classes: Vec<ClassFit>,
-    /// The arrival process.
-    pub arrivals: arrivals::ArrivalFit,
+    /// What sends them.
+    pub load: LoadFit,
     /// What to know.
     pub notes: Vec<String>,
+}
+
+/// What was fitted to the arrivals.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LoadFit {
+    /// A process that heeds nothing.
+    Open(arrivals::ArrivalFit),
+    /// Users who wait.
+    Users(UsersFit),
+}
+
+/// What was fitted of users.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsersFit {
+    /// Everyone who ever came.
+    pub n: usize,
+    /// How many there are from each instant on, linear in between; one entry where it stays the same.
+    pub present: Vec<(f64, u32)>,
+    /// How long they think; `None` where nobody came twice.
+    pub think: Option<demand::DemandFit>,
 }
 
 /// What was fitted of one class.
@@ -66,7 +176,9 @@ pub struct ClassFit {
     /// Its demand.
     pub demand: demand::DemandFit,
     /// Requests by the way they failed; only what requests do by themselves, so no time-outs.
-    pub failures: BTreeMap<Outcome, u64>,
+    pub failures: BTreeMap<&'static str, u64>,
+    /// A failing request fails at every try.
+    pub sticky: bool,
 }
 
 /// Fewest requests that anything can be fitted to.
@@ -84,30 +196,49 @@ pub fn fit(recording: &Recording) -> Result<Fitted, String> {
         ));
     }
     let times: Vec<f64> = recording.rows.iter().map(|row| row.at).collect();
-    let class = |(index, name): (usize, &String)| {
-        let own: Vec<&Row> = recording.rows.iter().filter(|row| row.class == index).collect();
-        let demands: Vec<f64> = own.iter().map(|row| row.demand).collect();
-        let mut failures = BTreeMap::new();
-        for outcome in own.iter().filter_map(|row| row.outcome) {
-            if matches!(outcome, Outcome::Error | Outcome::Crash) {
-                *failures.entry(outcome).or_insert(0) += 1;
-            }
-        }
-        let demand = demand::fit(&demands)?;
-        Some(ClassFit { name: name.clone(), n: own.len(), demand, failures })
-    };
     let mut notes = recording.notes.clone();
-    let timeouts = recording.rows.iter().filter(|row| row.outcome == Some(Outcome::Timeout)).count();
-    if timeouts > 0 {
+    let count = |wanted| recording.rows.iter().filter(|row| row.outcome == Some(wanted)).count();
+    let hangs = recording.rows.iter().any(|row| matches!(row.fate, Some(Fate::Hang | Fate::Freeze)));
+    if count(Outcome::Timeout) > 0 && !hangs {
         notes.push(format!(
-            "{timeouts} requests timed out: their demands are at least as long as was seen, and time-outs are the pool's"
+            "{} requests timed out: their demands are at least as long as was seen, and time-outs are the pool's",
+            count(Outcome::Timeout)
         ));
     }
-    Ok(Fitted {
-        n,
-        span: times[n - 1] - times[0],
-        classes: recording.classes.iter().enumerate().filter_map(class).collect(),
-        arrivals: arrivals::fit(&times),
-        notes,
-    })
+    let load = match &recording.users {
+        Some(users) => LoadFit::Users(users_of(users, times[n - 1])),
+        None => LoadFit::Open(arrivals::fit(&times)),
+    };
+    let classes = recording.classes.iter().enumerate();
+    let classes = classes.filter_map(|(index, name)| class(recording, index, name)).collect();
+    Ok(Fitted { n, span: times[n - 1] - times[0], classes, load, notes })
+}
+
+fn class(recording: &Recording, index: usize, name: &str) -> Option<ClassFit> {
+    let own: Vec<&Row> = recording.rows.iter().filter(|row| row.class == index).collect();
+    let demands: Vec<f64> = own.iter().map(|row| row.demand).collect();
+    let mut failures = BTreeMap::new();
+    for word in own.iter().filter_map(|row| row.failure()) {
+        *failures.entry(word).or_insert(0) += 1;
+    }
+    let has = |fate| own.iter().any(|row| row.fate == Some(fate));
+    let sticky = has(Fate::Crash) && !has(Fate::CrashOnce);
+    Some(ClassFit { name: name.to_owned(), n: own.len(), demand: demand::fit(&demands)?, failures, sticky })
+}
+
+/// Instants at which users are counted.
+const COUNTS: usize = 24;
+
+fn users_of(users: &Users, end: f64) -> UsersFit {
+    // Who came with the first and stayed to the last is there all the time: a tenth of the stretch is no ramp.
+    let slack = 0.1 * end;
+    let all = users.stays.iter().all(|(from, to)| *from <= slack && *to >= end - slack);
+    let at = |time: f64| users.stays.iter().filter(|(from, to)| *from <= time && time < *to).count() as u32;
+    let n = users.stays.len();
+    let present = if all || end <= 0.0 {
+        vec![(0.0, n as u32)]
+    } else {
+        (0..=COUNTS).map(|k| end * k as f64 / COUNTS as f64).map(|time| (time, at(time))).collect()
+    };
+    UsersFit { n, present, think: demand::fit(&users.thinks) }
 }

@@ -8,12 +8,11 @@
 //! Source: Barton, Nelson & Xie, "Quantifying input uncertainty via simulation confidence intervals" (2014).
 
 use super::text::{self, About};
-use super::{Fitted, Recording, demand};
+use super::{Fitted, LoadFit, Recording, UsersFit, demand};
 use crate::engine;
 use crate::experiment::estimate::{self, EstimateSettings};
 use crate::experiment::metric::Unit;
 use crate::model::{self, Model};
-use crate::outcome::Outcome;
 use crate::random::{Purpose, Stream, Streams};
 use crate::stats::Replication;
 use crate::workload::Distribution;
@@ -27,7 +26,9 @@ pub struct Draw {
     /// By class.
     pub demands: Vec<Distribution>,
     /// By class: probability of each failure.
-    pub failures: Vec<Vec<(Outcome, f64)>>,
+    pub failures: Vec<Vec<(&'static str, f64)>>,
+    /// How long users think, where there are any.
+    pub think: Option<Distribution>,
 }
 
 /// One figure predicted.
@@ -72,15 +73,24 @@ pub fn draw(recording: &Recording, fitted: &Fitted, index: u64) -> Draw {
         let n = own.len().min(RESAMPLED_MAX);
         let again: Vec<f64> = (0..n).map(|_| own[stream.below(own.len() as u64) as usize]).collect();
         demands.push(demand::refit(&class.demand, &again).unwrap_or_else(|| class.demand.law.clone()));
-        let drawn = class.failures.iter().map(|(outcome, count)| {
+        let drawn = class.failures.iter().map(|(word, count)| {
             // A Dirichlet draw of count + 1/2 hits: Jeffreys' prior.
             let share = *count as f64 / class.n as f64;
             let error = ((share * (1.0 - share) + 0.25 / class.n as f64) / class.n as f64).sqrt();
-            (*outcome, (share + error * stream.normal()).clamp(0.0, 1.0))
+            (*word, (share + error * stream.normal()).clamp(0.0, 1.0))
         });
         failures.push(drawn.collect());
     }
-    Draw { rate, demands, failures }
+    let think = match &fitted.load {
+        LoadFit::Users(UsersFit { think: Some(think), .. }) => {
+            let own = recording.users.as_ref().map_or(&[][..], |users| &users.thinks);
+            let n = own.len().min(RESAMPLED_MAX);
+            let again: Vec<f64> = (0..n).map(|_| own[stream.below(own.len() as u64) as usize]).collect();
+            demand::refit(think, &again).or_else(|| Some(think.law.clone()))
+        }
+        _ => None,
+    };
+    Draw { rate, demands, failures, think }
 }
 
 /// The rate of resampled blocks over the rate.

@@ -1,13 +1,9 @@
-//! Recordings as requests: traces (CSV, JSON lines), results of k6 (JSON lines, CSV), scenarios of a recorded pool.
-//!
-//! k6 writes one point for each request and metric; `time` of `http_req_duration` is when the request *ended*, so
-//! the duration is taken off to find when it was sent. Its CSV has whole seconds: requests of one second are spread
-//! evenly over it, which says nothing of gaps below a second (k6 documentation, "Results output": JSON, CSV).
+//! Recordings as requests: traces (CSV, JSON lines), the requests of a replay, scenarios of a recorded pool.
 
-use super::{Recording, Row};
+use super::{PoolSeen, Recording, Row, Users, k6};
 use crate::outcome::Outcome;
 use crate::quantity;
-use crate::workload::recording::{RecordedScenario, RecordedWorkload};
+use crate::workload::recording::{RecordedScenario, RecordedUser, RecordedWorkload};
 use crate::workload::trace::{self, Fate, TimeColumn, TimeUnit, TraceFormat, TraceSettings};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,6 +20,16 @@ pub struct Columns {
     /// How it ended.
     pub outcome: Option<String>,
 }
+
+impl Columns {
+    /// Nothing is asked for by name.
+    fn are_usual(&self) -> bool {
+        *self == Columns::default()
+    }
+}
+
+/// Columns by which the requests of a replay are known.
+const REPLAYED: [&str; 6] = ["request", "fate", "sent", "started", "end", "hand_overs"];
 
 /// Usual names, the best first.
 const TIMES: [&str; 12] = [
@@ -66,19 +72,30 @@ pub fn read(bytes: &[u8], columns: &Columns) -> Result<Recording, (String, Strin
     let json = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
     let head = String::from_utf8_lossy(first).into_owned();
     if json && head.contains("\"metric\"") && head.contains("\"type\"") {
-        return k6_json(bytes);
+        return k6::json(bytes);
     }
     if !json && head.starts_with("metric_name,timestamp,metric_value") {
-        return k6_csv(bytes);
+        return k6::csv(bytes);
+    }
+    #[cfg(feature = "live")]
+    if json && head.contains("\"schema\":\"poolsim.journal/") {
+        return super::journal::read(bytes);
+    }
+    if !json
+        && REPLAYED.iter().all(|name| head.split(',').any(|column| column.trim() == *name))
+        && columns.are_usual()
+    {
+        return replayed(&rows(bytes)?);
     }
     let (format, table) =
         if json { (TraceFormat::JsonLines, lines(bytes)?) } else { (TraceFormat::Csv, rows(bytes)?) };
     generic(bytes, format, &table, columns)
 }
 
-type Table = (Vec<String>, Vec<BTreeMap<String, String>>);
+/// Names of columns, and rows by name.
+pub(super) type Table = (Vec<String>, Vec<BTreeMap<String, String>>);
 
-fn rows(bytes: &[u8]) -> Result<Table, (String, String)> {
+pub(super) fn rows(bytes: &[u8]) -> Result<Table, (String, String)> {
     let failed = |error: csv::Error| (error.to_string(), String::from("is it a CSV file with a header?"));
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
     let names: Vec<String> = reader.headers().map_err(failed)?.iter().map(str::to_owned).collect();
@@ -150,6 +167,7 @@ fn generic(
             demand: row.demand.secs(),
             class: usize::from(row.class),
             outcome: None,
+            fate: None,
         })
         .collect();
     if let Some(outcome) = outcome {
@@ -157,15 +175,17 @@ fn generic(
     }
     shift(&mut rows);
     let mut notes = Vec::new();
-    if demand.contains("latency") || demand.contains("elapsed") {
+    let latencies = demand.contains("latency") || demand.contains("elapsed");
+    if latencies {
         notes.push(latency_note(&demand));
     }
-    Ok(Recording { rows, classes: settings.classes, notes })
+    Ok(Recording { rows, classes: settings.classes, notes, latencies, ..Recording::default() })
 }
 
-fn latency_note(column: &str) -> String {
+pub(super) fn latency_note(column: &str) -> String {
     format!(
-        "{column} is what clients saw: it holds waiting as well as work, so the demand is too long where there was a queue"
+        "{column} is what clients saw: it holds waiting as well as work, so the demand is too long where there was a queue; \
+         with --slots N the waiting at N slots is taken out"
     )
 }
 
@@ -247,122 +267,110 @@ fn terms(text: &str) -> Result<Vec<Term>, (String, String)> {
 }
 
 /// Puts the first arrival at nought.
-fn shift(rows: &mut [Row]) {
+pub(super) fn shift(rows: &mut [Row]) {
     rows.sort_by(|a, b| a.at.total_cmp(&b.at));
     let first = rows.first().map_or(0.0, |row| row.at);
     rows.iter_mut().for_each(|row| row.at -= first);
 }
 
-fn k6_json(bytes: &[u8]) -> Result<Recording, (String, String)> {
-    /// A request: its end in nanoseconds, its duration in seconds, its class, its outcome.
-    type Ended = (i128, f64, String, Option<Outcome>);
-    let mut ended: Vec<Ended> = Vec::new();
-    for (number, line) in bytes.split(|b| *b == b'\n').enumerate() {
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let failed = |why: String| {
-            (format!("line {}: {why}", number + 1), String::from("is it a whole output of k6 --out json?"))
-        };
-        let value: Value = serde_json::from_slice(line).map_err(|error| failed(error.to_string()))?;
-        if value["type"] != "Point" || value["metric"] != "http_req_duration" {
-            continue;
-        }
-        let data = &value["data"];
-        let (Some(time), Some(ms)) = (data["time"].as_str(), data["value"].as_f64()) else {
-            return Err(failed(String::from("a point without time or value")));
-        };
-        let tags = &data["tags"];
-        let expected = tags["expected_response"].as_str().map(|text| text == "true");
-        let outcome = expected.map(|good| if good { Outcome::Ok } else { Outcome::Error });
-        let end = trace::instant(time).map_err(failed)?;
-        ended.push((end, ms / 1e3, tags["name"].as_str().unwrap_or("request").to_owned(), outcome));
-    }
-    let Some(first) = ended.iter().map(|one| one.0).min() else {
-        let hint = "k6 writes one for each request; was it stopped before any?";
-        return Err((String::from("no http_req_duration in it"), hint.to_owned()));
-    };
-    let sent = |(end, secs, name, outcome): Ended| ((end - first) as f64 / 1e9 - secs, secs, name, outcome);
-    Ok(of_k6(ended.into_iter().map(sent).collect(), vec![latency_note("http_req_duration")]))
-}
-
-fn k6_csv(bytes: &[u8]) -> Result<Recording, (String, String)> {
-    let (_, table) = rows(bytes)?;
-    let mut by_second: BTreeMap<u64, Vec<(f64, String, Option<Outcome>)>> = BTreeMap::new();
+/// The requests of a replay: what they were sent with, and how long their only service took.
+fn replayed((_, table): &Table) -> Result<Recording, (String, String)> {
+    let hint = "is it a whole requests.csv of a replay?";
+    let mut recording = Recording::default();
+    // Of virtual users: (user, sent, end).
+    let mut turns: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
     for (number, row) in table.iter().enumerate() {
-        if row.get("metric_name").map(String::as_str) != Some("http_req_duration") {
-            continue;
-        }
-        let number_of = |column: &str| row.get(column).and_then(|text| text.parse::<f64>().ok());
-        let (Some(second), Some(ms)) = (number_of("timestamp"), number_of("metric_value")) else {
-            let text = format!("line {}: no number in timestamp or metric_value", number + 2);
-            return Err((text, String::from("is it a whole output of k6 --out csv?")));
+        let text = |column: &str| row.get(column).map_or("", String::as_str);
+        let secs = |column: &str| {
+            let failed = || (format!("line {}: {column} is no number", number + 2), hint.to_owned());
+            text(column).parse::<f64>().map_err(|_| failed())
         };
-        let expected = row.get("expected_response").map(String::as_str);
-        let outcome = match expected {
-            Some("true") => Some(Outcome::Ok),
-            Some("false") => Some(Outcome::Error),
-            _ => None,
+        let (sent, end) = (secs("sent")?, secs("end")?);
+        let fate = Fate::from_name(text("fate"));
+        let outcome = Outcome::from_name(text("outcome"));
+        let once = text("hand_overs") == "1" && matches!(outcome, Some(Outcome::Ok | Outcome::Error));
+        let demand = match (once, text("started").parse::<f64>()) {
+            // What a service really took; where it was cut short or began again, what was sent.
+            (true, Ok(started)) if fate != Some(Fate::Hang) => (end - started).max(0.0),
+            _ => secs("demand")?,
         };
-        let name = row
-            .get("name")
-            .filter(|name| !name.is_empty())
-            .cloned()
-            .unwrap_or_else(|| String::from("request"));
-        by_second.entry(second as u64).or_default().push((ms / 1e3, name, outcome));
-    }
-    let Some(first) = by_second.keys().next().copied() else {
-        return Err((
-            String::from("no http_req_duration in it"),
-            String::from("is it a whole output of k6 --out csv?"),
-        ));
-    };
-    let mut list = Vec::new();
-    for (second, points) in by_second {
-        let n = points.len() as f64;
-        for (place, (duration, name, outcome)) in points.into_iter().enumerate() {
-            let end = (second - first) as f64 + (place as f64 + 0.5) / n;
-            list.push((end - duration, duration, name, outcome));
-        }
-    }
-    let whole = "times are whole seconds, spread evenly within each: gaps below a second are not known; k6 --out json has them";
-    Ok(of_k6(list, vec![latency_note("http_req_duration"), whole.to_owned()]))
-}
-
-fn of_k6(list: Vec<(f64, f64, String, Option<Outcome>)>, notes: Vec<String>) -> Recording {
-    let mut classes: Vec<String> = Vec::new();
-    let mut rows = Vec::with_capacity(list.len());
-    for (at, demand, name, outcome) in list {
-        let class = classes.iter().position(|one| *one == name).unwrap_or_else(|| {
-            classes.push(name);
-            classes.len() - 1
+        let name = text("class").to_owned();
+        let class = recording.classes.iter().position(|one| *one == name).unwrap_or_else(|| {
+            recording.classes.push(name);
+            recording.classes.len() - 1
         });
-        rows.push(Row { at, demand, class, outcome });
+        // `source.number` for an open source, `source.user.number` for a user.
+        if let Some((user, _)) = text("request").rsplit_once('.').filter(|(user, _)| user.contains('.')) {
+            turns.entry(user.to_owned()).or_default().push((sent, end));
+        }
+        recording.rows.push(Row { at: sent, demand, class, outcome, fate });
     }
-    shift(&mut rows);
-    Recording { rows, classes, notes }
+    let of_users: usize = turns.values().map(Vec::len).sum();
+    shift(&mut recording.rows);
+    if of_users > 0 && of_users == recording.rows.len() {
+        recording.users = Some(users(turns.into_values()));
+    } else if of_users > 0 {
+        recording.notes.push(format!(
+            "{of_users} of {} requests are of users who wait: all are played as if nobody did",
+            recording.rows.len()
+        ));
+    }
+    Ok(recording)
 }
 
-/// The workload of a recorded scenario.
-///
-/// # Errors
-/// A closed loop, which has no arrivals of its own.
-pub fn scenario(scenario: &RecordedScenario) -> Result<Recording, (String, String)> {
-    let RecordedWorkload::Open(arrivals) = &scenario.workload else {
-        let hint = "its users are in vus.csv: write them as `users` of a source";
-        return Err((
-            String::from("the scenario is a closed loop, whose arrivals follow from its answers"),
-            hint.to_owned(),
-        ));
-    };
+/// Users by their turns (sent, end).
+fn users(turns: impl Iterator<Item = Vec<(f64, f64)>>) -> Users {
+    let mut found = Users::default();
+    let mut turns: Vec<Vec<(f64, f64)>> = turns.collect();
+    let first = turns.iter().flatten().map(|turn| turn.0).fold(f64::INFINITY, f64::min);
+    for own in &mut turns {
+        own.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (Some(from), Some(to)) = (own.first(), own.last()) else { continue };
+        found.stays.push((from.0 - first, to.1 - first));
+        found.thinks.extend(own.windows(2).map(|pair| (pair[1].0 - pair[0].1).max(0.0)));
+    }
+    found
+}
+
+/// The workload of a recorded scenario: as planned, which is as long as its workers really worked.
+pub fn scenario(scenario: &RecordedScenario) -> Recording {
     let classes = scenario.workload.classes();
-    let row = |one: &crate::workload::recording::RecordedArrival| Row {
-        at: one.at.secs(),
-        demand: one.demand.secs(),
-        class: classes.iter().position(|class| *class == one.class).unwrap_or(0),
-        outcome: outcome_of(one.fate.name()),
-    };
-    let mut rows: Vec<Row> = arrivals.iter().map(row).collect();
-    shift(&mut rows);
-    Ok(Recording { rows, classes, notes: Vec::new() })
+    let place = |name: &str| classes.iter().position(|class| class == name).unwrap_or(0);
+    let pool = PoolSeen { settings: None, constants: super::workers::measure(scenario) };
+    let mut recording = Recording { pool, ..Recording::default() };
+    match &scenario.workload {
+        RecordedWorkload::Open(arrivals) => {
+            recording.rows.extend(arrivals.iter().map(|one| Row {
+                at: one.at.secs(),
+                demand: one.demand.secs(),
+                class: place(&one.class),
+                outcome: None,
+                fate: Some(one.fate),
+            }));
+        }
+        RecordedWorkload::Closed(plans) => {
+            let of = |user: &RecordedUser| (user.plan.start.secs(), user.plan.stop.secs());
+            let mut found = Users { stays: plans.iter().map(of).collect(), thinks: Vec::new() };
+            // When requests were sent is what happened in the first run: a plan has no such instants.
+            let run = scenario.runs.first();
+            for turn in plans.iter().flat_map(|user| &user.rows) {
+                let result = run.and_then(|run| run.results.iter().find(|one| one.id == turn.id));
+                let Some(result) = result else { continue };
+                found.thinks.push(turn.think.secs());
+                recording.rows.push(Row {
+                    at: result.submit_ms / 1e3,
+                    demand: turn.demand.secs(),
+                    class: place(&turn.class),
+                    outcome: None,
+                    fate: Some(turn.fate),
+                });
+            }
+            let first = found.stays.iter().map(|stay| stay.0).fold(f64::INFINITY, f64::min);
+            found.stays.iter_mut().for_each(|stay| *stay = (stay.0 - first, stay.1 - first));
+            recording.users = Some(found);
+        }
+    }
+    recording.classes = classes;
+    shift(&mut recording.rows);
+    recording
 }

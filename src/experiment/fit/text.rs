@@ -1,11 +1,13 @@
 //! The fitted model as TOML, every number with its evidence beside it.
 
-use super::Fitted;
-use super::arrivals::Process;
+use super::arrivals::{ArrivalFit, P_MIN, Process};
+use super::demand::DemandFit;
 use super::predict::Draw;
 use super::workers::Constant;
-use crate::outcome::Outcome;
+use super::{Fitted, LoadFit, UsersFit};
+use crate::policy::{Discipline, OnTimeout, PoolSettings, RetryPlace, Slots, TimeoutOrigin};
 use crate::stats::{Level, interval};
+use crate::time::Span;
 use crate::workload::Distribution;
 use crate::workload::recording::RecordedPool;
 use std::fmt::Write;
@@ -21,6 +23,8 @@ pub struct About {
     pub slots: Option<u32>,
     /// Settings of a recorded pool.
     pub pool: Option<RecordedPool>,
+    /// Settings of a live pool.
+    pub settings: Option<PoolSettings>,
     /// Measured delays of its workers.
     pub constants: Vec<Constant>,
 }
@@ -41,65 +45,66 @@ pub fn model(fitted: &Fitted, about: &About, draw: Option<&Draw>) -> String {
         let _ = writeln!(text, "# Note: {}.", one_line(note));
     }
     let length = span(fitted.span.max(1.0));
-    let _ =
-        write!(text, "name = {:?}\n\n[run]\nhorizon = \"{length}\"\nregime = \"terminating\"\n", about.name);
+    let _ = write!(
+        text,
+        "name = {:?}\n\n[run]\nhorizon = \"{length}\"\nregime = \"terminating\"\ndrain = true\n",
+        about.name
+    );
     for (index, class) in fitted.classes.iter().enumerate() {
-        let demand = &class.demand;
-        let _ = write!(
-            text,
-            "\n# {} requests; demand of mean {}, cv {:.3}.\n",
-            class.n,
-            span(demand.mean),
-            demand.cv
-        );
-        if demand.candidates.len() > 1 {
-            let best = demand.candidates[0].aic;
-            let list: Vec<String> = demand
-                .candidates
-                .iter()
-                .map(|one| format!("{} {:+.1}", one.family, one.aic - best))
-                .collect();
-            let _ = writeln!(text, "# By AIC, beside the first: {}.", list.join(", "));
-        }
-        if let Some(p) = demand.p_value {
-            let verdict = match (&demand.law, p < 0.05) {
-                (Distribution::Empirical { .. }, _) => "no law fits, so the sample stands for itself",
-                (_, true) => "the fit is doubtful",
-                (_, false) => "nothing speaks against it",
-            };
-            let family = demand.candidates[0].family;
-            let _ = writeln!(
-                text,
-                "# Anderson-Darling distance from the {family} law {:.3}, p = {p:.2}: {verdict}.",
-                demand.distance
-            );
-        }
-        let law = draw.and_then(|draw| draw.demands.get(index)).unwrap_or(&demand.law);
+        text.push_str(&evidence(&class.demand, &format!("{} requests; demand", class.n)));
+        let law = draw.and_then(|draw| draw.demands.get(index)).unwrap_or(&class.demand.law);
         let _ = writeln!(text, "[class.{:?}]\ndemand = {}", class.name, distribution(law));
         text.push_str(&fates(class, draw.and_then(|draw| draw.failures.get(index))));
     }
-    arrivals(&mut text, fitted, draw);
+    source(&mut text, fitted, draw);
     pool(&mut text, fitted, about);
     text
 }
 
-fn fates(class: &super::ClassFit, draw: Option<&Vec<(Outcome, f64)>>) -> String {
+/// How well a law fits, as comments.
+fn evidence(fit: &DemandFit, what: &str) -> String {
+    let mut text = format!("\n# {what} of mean {}, cv {:.3}.\n", span(fit.mean), fit.cv);
+    if fit.candidates.len() > 1 {
+        let best = fit.candidates[0].aic;
+        let one = |one: &super::demand::Candidate| format!("{} {:+.1}", one.family, one.aic - best);
+        let list: Vec<String> = fit.candidates.iter().map(one).collect();
+        let _ = writeln!(text, "# By AIC, beside the first: {}.", list.join(", "));
+    }
+    if let Some(p) = fit.p_value {
+        let verdict = match (&fit.law, p < 0.05) {
+            (Distribution::Empirical { .. }, _) => "no law fits, so the sample stands for itself",
+            (_, true) => "the fit is doubtful",
+            (_, false) => "nothing speaks against it",
+        };
+        let family = fit.candidates[0].family;
+        let _ = writeln!(
+            text,
+            "# Anderson-Darling distance from the {family} law {:.3}, p = {p:.2}: {verdict}.",
+            fit.distance
+        );
+    }
+    text
+}
+
+fn fates(class: &super::ClassFit, draw: Option<&Vec<(&'static str, f64)>>) -> String {
     let level = Level::new(0.95);
     let mut parts = Vec::new();
     let mut text = String::new();
-    for (outcome, count) in &class.failures {
+    for (word, count) in &class.failures {
         let Some(share) = interval::wilson(*count, class.n as u64, &level) else { continue };
         let _ = writeln!(
             text,
-            "# {count} of {} ended with {}: {:.3} %, 95 % interval {:.3} % to {:.3} %.",
+            "# {count} of {} went wrong by {word}: {:.3} %, 95 % interval {:.3} % to {:.3} %.",
             class.n,
-            outcome.name(),
             share.value * 100.0,
             share.low * 100.0,
             share.high * 100.0
         );
-        let drawn = draw.and_then(|draw| draw.iter().find(|one| one.0 == *outcome)).map(|one| one.1);
-        parts.push(format!("{} = {:.6}", outcome.name(), drawn.unwrap_or(share.value)));
+        let drawn = draw.and_then(|draw| draw.iter().find(|one| one.0 == *word)).map(|one| one.1);
+        parts.push(format!("{word} = {:.6}", drawn.unwrap_or(share.value)));
+    }
+    if class.sticky && !parts.is_empty() {
+        parts.push(String::from("sticky = true"));
     }
     if !parts.is_empty() {
         let _ = writeln!(text, "fates = {{ {} }}", parts.join(", "));
@@ -107,26 +112,12 @@ fn fates(class: &super::ClassFit, draw: Option<&Vec<(Outcome, f64)>>) -> String 
     text
 }
 
-fn arrivals(text: &mut String, fitted: &Fitted, draw: Option<&Draw>) {
-    let found = &fitted.arrivals;
-    let best = found.candidates[0].aic;
-    let list: Vec<String> =
-        found.candidates.iter().map(|one| format!("{} {:+.1}", one.name, one.aic - best)).collect();
-    let verdict = if found.p_shape < 0.01 || found.p_order < 0.01 {
-        "the best of these does not fit: play the recording itself as a trace"
-    } else {
-        "nothing speaks against the best"
+fn source(text: &mut String, fitted: &Fitted, draw: Option<&Draw>) {
+    let head = match &fitted.load {
+        LoadFit::Open(found) => arrivals_evidence(found),
+        LoadFit::Users(found) => users_evidence(found),
     };
-    let _ = write!(
-        text,
-        "\n# Arrivals: {} per second, cv of gaps {:.3}. By AIC, beside the first: {}.\n\
-         # Residuals: distribution p = {:.3}, order p = {:.3}: {verdict}.\n[source.requests]\npool = \"pool\"\n",
-        number(found.rate),
-        found.gap_cv,
-        list.join(", "),
-        found.p_shape,
-        found.p_order
-    );
+    let _ = write!(text, "{head}[source.requests]\npool = \"pool\"\n");
     match fitted.classes.as_slice() {
         [only] => drop(writeln!(text, "class = {:?}", only.name)),
         several => {
@@ -143,7 +134,47 @@ fn arrivals(text: &mut String, fitted: &Fitted, draw: Option<&Draw>) {
             let _ = writeln!(text, "mix = {{ {} }}", parts.join(", "));
         }
     }
-    let factor = draw.map_or(1.0, |draw| draw.rate);
+    match &fitted.load {
+        LoadFit::Open(found) => arrivals(text, found, draw.map_or(1.0, |draw| draw.rate)),
+        LoadFit::Users(found) => users(text, found, draw),
+    }
+}
+
+fn arrivals_evidence(found: &ArrivalFit) -> String {
+    let best = found.candidates[0].aic;
+    let list: Vec<String> =
+        found.candidates.iter().map(|one| format!("{} {:+.1}", one.name, one.aic - best)).collect();
+    let verdict = match (&found.sample, found.p_shape < P_MIN || found.p_order < P_MIN) {
+        (Some(Process::Renewal(_)), _) => {
+            "no law fits, so the gaps stand for themselves, for nothing speaks against their independence"
+        }
+        (Some(_), _) => {
+            "no law fits and gaps follow from each other, so the rate as seen stands for itself, in steps; play the \
+             recording itself as a trace where bursts within a step count"
+        }
+        (None, true) => "the best of these does not fit: play the recording itself as a trace",
+        (None, false) => "nothing speaks against the best",
+    };
+    let mut text = format!(
+        "\n# Arrivals: {} per second, cv of gaps {:.3}. By AIC, beside the first: {}.\n\
+         # Residuals: distribution p = {:.3}, order p = {:.3}: {verdict}.\n",
+        number(found.rate),
+        found.gap_cv,
+        list.join(", "),
+        found.p_shape,
+        found.p_order
+    );
+    if !found.left_out.is_empty() {
+        let _ = writeln!(
+            text,
+            "# Left out, for their mean rate is more than 10 % off: {}.",
+            found.left_out.join(", ")
+        );
+    }
+    text
+}
+
+fn arrivals(text: &mut String, found: &ArrivalFit, factor: f64) {
     let rate = |rate: f64| format!("\"{}/s\"", number(rate * factor));
     let line = match found.best() {
         Process::Poisson(mean) => format!("{{ process = \"poisson\", rate = {} }}", rate(*mean)),
@@ -166,6 +197,31 @@ fn arrivals(text: &mut String, fitted: &Fitted, draw: Option<&Draw>) {
     let _ = writeln!(text, "arrivals = {line}");
 }
 
+fn users_evidence(found: &UsersFit) -> String {
+    let users = format!("\n# {} users wait for their answers, so arrivals follow from them.", found.n);
+    match &found.think {
+        Some(think) => users + &evidence(think, &format!("{} pauses of users; thinking", think.n)),
+        None => users + " Nobody came twice.\n",
+    }
+}
+
+fn users(text: &mut String, found: &UsersFit, draw: Option<&Draw>) {
+    let law = draw.and_then(|draw| draw.think.as_ref()).or(found.think.as_ref().map(|think| &think.law));
+    let think = law.map_or_else(|| String::from("\"0s\""), distribution);
+    let count = match found.present.as_slice() {
+        [] => String::from("count = 1"),
+        [(_, only)] => format!("count = {}", (*only).max(1)),
+        [(_, first), ..] => {
+            let stage = |pair: &[(f64, u32)]| {
+                format!("{{ duration = \"{}\", target = {} }}", span(pair[1].0 - pair[0].0), pair[1].1)
+            };
+            let stages: Vec<String> = found.present.windows(2).map(stage).collect();
+            format!("initial = {first}, stages = [{}]", stages.join(", "))
+        }
+    };
+    let _ = writeln!(text, "users = {{ think = {think}, {count} }}");
+}
+
 /// The same law on another scale.
 fn scaled(law: &Distribution, by: f64) -> Distribution {
     match law {
@@ -178,6 +234,9 @@ fn scaled(law: &Distribution, by: f64) -> Distribution {
             probabilities: probabilities.clone(),
             means: means.iter().map(|mean| mean * by).collect(),
         },
+        Distribution::Empirical { values } => {
+            Distribution::Empirical { values: values.iter().map(|value| value * by).collect() }
+        }
         other => other.clone(),
     }
 }
@@ -203,20 +262,27 @@ fn pool(text: &mut String, fitted: &Fitted, about: &About) {
         );
     } else {
         let _ = writeln!(text, "slots = {slots}");
+        about.settings.iter().for_each(|known| settings(text, known));
     }
-    constants(text, "pool", &about.constants);
+    constants(text, "pool", &about.constants, about.settings.as_ref());
 }
 
-/// Measured delays of a pool's workers, as tables of a model.
-pub(in crate::experiment) fn constants(text: &mut String, pool: &str, measured: &[Constant]) {
+/// Measured delays of a pool's workers, as tables of a model, with what is known of their settings.
+pub(in crate::experiment) fn constants(
+    text: &mut String,
+    pool: &str,
+    measured: &[Constant],
+    known: Option<&PoolSettings>,
+) {
     let bare = !pool.is_empty() && pool.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
     let name = if bare { pool.to_owned() } else { format!("{pool:?}") };
     for table in ["worker", "transport"] {
         let own: Vec<&Constant> = measured.iter().filter(|one| one.path.starts_with(table)).collect();
-        if own.is_empty() {
+        let known = known.filter(|_| table == "worker").map(worker).unwrap_or_default();
+        if own.is_empty() && known.is_empty() {
             continue;
         }
-        let _ = write!(text, "\n[pool.{name}.{table}]\n");
+        let _ = write!(text, "\n[pool.{name}.{table}]\n{known}");
         for one in own {
             let key = one.path.rsplit('.').next().unwrap_or(one.path);
             let interval = one
@@ -231,6 +297,80 @@ pub(in crate::experiment) fn constants(text: &mut String, pool: &str, measured: 
                 one.spread.1
             );
         }
+    }
+}
+
+/// What a live pool's scheduler was told, as a model has it; the rest is named.
+fn settings(text: &mut String, known: &PoolSettings) {
+    let plain = |span: Span| format!("\"{}s\"", span.secs());
+    if let Some(timeout) = known.service_timeout.filter(|timeout| timeout.span != Span::NEVER) {
+        let from = match timeout.origin {
+            TimeoutOrigin::Dispatch => "dispatch",
+            TimeoutOrigin::Arrival => "arrival",
+            TimeoutOrigin::TotalService => "total_service",
+        };
+        let then = match timeout.then {
+            OnTimeout::Kill => "kill",
+            OnTimeout::Cancel { .. } => "cancel",
+            OnTimeout::Abandon => "abandon",
+        };
+        let after = plain(timeout.span);
+        let _ =
+            writeln!(text, "service_timeout = {after}\ntimeout_from = \"{from}\"\non_timeout = \"{then}\"");
+    }
+    if let Some(retry) = &known.retry {
+        let on: Vec<String> = retry.on.iter().map(|outcome| format!("{:?}", outcome.name())).collect();
+        let place = if retry.place == RetryPlace::Head { "head" } else { "tail" };
+        let _ = writeln!(
+            text,
+            "retry = {{ max = {}, on = [{}], place = \"{place}\", delay = {}, turn = {} }}",
+            retry.max,
+            on.join(", "),
+            plain(retry.delay),
+            plain(retry.turn)
+        );
+    }
+    if let Some(capacity) = known.queue_capacity {
+        let _ = writeln!(text, "queue_capacity = {capacity}");
+    }
+    match known.discipline {
+        Discipline::Fifo => {}
+        Discipline::Lifo => text.push_str("discipline = \"lifo\"\n"),
+        Discipline::Random => text.push_str("discipline = \"random\"\n"),
+        Discipline::ShortestJob => text.push_str("discipline = \"shortest_job\"\n"),
+        other => drop(writeln!(text, "# Not taken over: the discipline is {other:?}.")),
+    }
+    if !known.admission.is_empty() || !known.reserved.is_empty() {
+        text.push_str("# Not taken over: admission checks and reserved slots.\n");
+    }
+}
+
+/// Of a live pool's settings those of its workers.
+fn worker(known: &PoolSettings) -> String {
+    let mut text = String::new();
+    for (key, span) in [
+        ("start_timeout", known.worker.start_timeout),
+        ("heartbeat_timeout", known.worker.heartbeat_timeout),
+        ("idle_shutdown", known.worker.idle_shutdown),
+    ] {
+        if span != Span::NEVER {
+            let _ = writeln!(text, "{key} = \"{}s\"", span.secs());
+        }
+    }
+    if known.worker.dying_window {
+        text.push_str("dying_window = true\n");
+    }
+    if known.worker.recycle_after > 0 {
+        let _ = writeln!(text, "recycle_after = {}", known.worker.recycle_after);
+    }
+    text
+}
+
+/// How many slots a pool's settings name.
+pub fn slots_of(settings: &PoolSettings) -> Option<u32> {
+    match settings.slots {
+        Slots::Limited(slots) => Some(slots),
+        Slots::Unlimited => None,
     }
 }
 

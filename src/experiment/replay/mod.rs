@@ -2,19 +2,33 @@
 //!
 //! Three points answer three questions. *Simulated* (model-driven): what was predicted. *Real*: what happened.
 //! *Traced*: the simulator under the arrivals and demands that were measured; what is left between it and the real
-//! point is an error of the physics, the rest of the gap an error of the model's load.
+//! point is an error of the physics, the rest of the gap an error of the model's load. Both are judged by
+//! [`super::agreement`], request by request, because a replay is one run.
 
 mod traced;
+mod why;
 
+use super::agreement::{self, Agreement, Pairing, Terms};
 use super::estimate::{self, EstimateSettings};
-use super::record::{self, Kind, Point, Record, SCHEMA, Warning, World};
+use super::record::{self, Kind, Parts, Point, Record, SCHEMA, Warning, World};
 use super::run::{self, Given, Progress, RunError, Task};
 use super::study::Study;
 use crate::engine;
 use crate::live::replay::{Replayed, Sent};
 use crate::model::Model;
+use crate::outcome::Outcome;
 use crate::random::RNG_CONTRACT;
 use crate::stats::{Replication, RequestSeen};
+use crate::time::Time;
+
+/// What is asked of a replay and its simulations.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked {
+    /// What counts as agreement.
+    pub terms: Terms,
+    /// Seeds under which every change is tried that might explain a difference; `None` where nobody asks why.
+    pub explain: Option<u64>,
+}
 
 /// The same requests in each world, for comparisons request by request.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +52,7 @@ pub struct Beside {
     pub traced: Model,
 }
 
-/// Simulates what was replayed and makes the record of both.
+/// Simulates what was replayed, judges how far it is from what happened, and makes the record of both.
 ///
 /// # Errors
 /// A [`RunError`].
@@ -46,9 +60,10 @@ pub fn beside(
     model: &Model,
     given: Given,
     replayed: &Replayed,
+    asked: &Asked,
     progress: &dyn Progress,
 ) -> Result<Beside, RunError> {
-    let traced = traced::model(model, replayed);
+    let traced = traced::model(model, replayed, traced::Demands::Measured);
     let index = replayed.replication.index;
     let mut simulated = run::point(model, 0, String::from("simulated"), Vec::new(), progress)?;
     simulated.world = World::Simulated;
@@ -58,6 +73,13 @@ pub fn beside(
     under_trace.world = World::Traced;
     let (_, predicted) = engine::prepare(model).follow(index, None).map_err(RunError::Breach)?;
     let real_requests = replayed.requests.iter().map(|sent: &Sent| sent.seen).collect();
+    let mut sides = Sides { real: real_requests, predicted, traced: traced_requests };
+    if replayed.interrupted {
+        sides.cut();
+    }
+    let agreements = judged(&sides, &real.parts, &asked.terms);
+    let explain = |seeds| why::explain(model, replayed, &sides.real, &real.parts, &asked.terms, seeds);
+    let explained = asked.explain.map(explain).transpose()?;
     let points = vec![simulated, real, under_trace];
     let mut warnings = given.warnings;
     warnings.extend(replayed.notes.iter().map(|note| Warning {
@@ -80,10 +102,34 @@ pub fn beside(
         points,
         warnings,
         chosen: None,
-        differences: Vec::new(),
-        study: Study::default(),
+        differences: agreements.iter().flat_map(Agreement::differences).collect(),
+        study: Study { agreements, explained, ..Study::default() },
     };
-    Ok(Beside { record, sides: Sides { real: real_requests, predicted, traced: traced_requests }, traced })
+    Ok(Beside { record, sides, traced })
+}
+
+/// Both questions: is the physics right, and was the prediction?
+fn judged(sides: &Sides, parts: &Parts, terms: &Terms) -> Vec<Agreement> {
+    let judge = |how: &str, label: &str, runs: &Vec<RequestSeen>| {
+        let real = agreement::World { label: "real", runs: std::slice::from_ref(&sides.real) };
+        let other = agreement::World { label, runs: std::slice::from_ref(runs) };
+        agreement::judge(how, (&real, &other), parts, terms, Pairing::Runs)
+    };
+    let traced = judge("trace-driven", "simulated, measured demands", &sides.traced);
+    traced.into_iter().chain(judge("model-driven", "simulated", &sides.predicted)).collect()
+}
+
+impl Sides {
+    /// Ends the simulated worlds when the real one was stopped, so that they are asked about the same stretch.
+    fn cut(&mut self) {
+        let stopped = self.real.iter().map(|request| request.end).max().unwrap_or(Time::ZERO);
+        for world in [&mut self.predicted, &mut self.traced] {
+            world.retain(|request| request.sent <= stopped);
+            for request in world.iter_mut().filter(|request| request.end > stopped) {
+                (request.end, request.outcome) = (stopped, Outcome::Unfinished);
+            }
+        }
+    }
 }
 
 /// The point of a real run.

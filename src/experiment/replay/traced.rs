@@ -12,28 +12,41 @@ const SOURCE: u32 = 48;
 const OF_USER: u64 = 1 << 47;
 const USER: u32 = 24;
 
+/// Which demands requests come with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Demands {
+    /// As long as they really took: what is left is an error of the physics.
+    Measured,
+    /// As the target was told, where it was: what made work longer is part of the gap.
+    Told,
+}
+
 /// The model with what was measured in place of its load.
-pub(super) fn model(model: &Model, replayed: &Replayed) -> Model {
+pub(super) fn model(model: &Model, replayed: &Replayed, demands: Demands) -> Model {
     let mut traced = model.clone();
     for (number, source) in traced.sources.iter_mut().enumerate() {
         let own = replayed.requests.iter().filter(|sent| usize::from(sent.source) == number);
         let mut own: Vec<&Sent> = own.collect();
         own.sort_by_key(|sent| sent.seen.key);
         let pool = &model.pools[model.routes[source.route].pools[0]];
+        let demand = |sent: &Sent| match demands {
+            Demands::Told if sent.told => sent.seen.demand,
+            _ => measured(sent, pool),
+        };
         source.load = match &source.load {
-            Load::Open(_) | Load::Trace(_) => Load::Trace(Trace { rows: rows(&own, pool).into() }),
-            Load::Closed(_) | Load::Script(_) => Load::Script(users(&own, pool)),
+            Load::Open(_) | Load::Trace(_) => Load::Trace(Trace { rows: rows(&own, &demand).into() }),
+            Load::Closed(_) | Load::Script(_) => Load::Script(users(&own, &demand)),
         };
     }
     traced
 }
 
-fn rows(own: &[&Sent], pool: &Pool) -> Vec<TraceRow> {
+fn rows(own: &[&Sent], demand: &dyn Fn(&Sent) -> Span) -> Vec<TraceRow> {
     let row = |sent: &&Sent| TraceRow {
         at: sent.seen.sent + sent.late,
-        demand: demand(sent, pool),
+        demand: demand(sent),
         class: sent.seen.class,
-        fate: Some(sent.fate),
+        fate: Some(fate(sent)),
     };
     let mut rows: Vec<TraceRow> = own.iter().map(row).collect();
     // Sends of one source keep their order; a stable sort leaves equal instants as they are.
@@ -41,7 +54,7 @@ fn rows(own: &[&Sent], pool: &Pool) -> Vec<TraceRow> {
     rows
 }
 
-fn users(own: &[&Sent], pool: &Pool) -> Vec<ScriptedUser> {
+fn users(own: &[&Sent], demand: &dyn Fn(&Sent) -> Span) -> Vec<ScriptedUser> {
     let mut users: Vec<ScriptedUser> = Vec::new();
     let number = |sent: &Sent| ((sent.seen.key & !(u64::MAX << SOURCE) & !OF_USER) >> USER) as usize;
     for (index, sent) in own.iter().enumerate() {
@@ -59,17 +72,26 @@ fn users(own: &[&Sent], pool: &Pool) -> Vec<ScriptedUser> {
         }
         users[user].requests.push(ScriptedRequest {
             class: sent.seen.class,
-            demand: demand(sent, pool),
-            fate: sent.fate,
+            demand: demand(sent),
+            fate: fate(sent),
             think: next.map_or(Span::NEVER, |next| (next.seen.sent + next.late).since(sent.seen.end)),
         });
     }
     users
 }
 
+/// How a request goes wrong, as seen: a scripted crash hits every execution, so one that a retry got over came once.
+fn fate(sent: &Sent) -> Fate {
+    match (sent.fate, sent.seen.outcome) {
+        (Fate::Crash, outcome) if outcome != Outcome::Crash && sent.seen.hand_overs > 1 => Fate::CrashOnce,
+        (Fate::Ok, Outcome::Error) => Fate::Error,
+        (fate, _) => fate,
+    }
+}
+
 /// The work that a request brought, as measured: its last service less what hand-over and answer take. Where service
 /// was cut short, it is what the request was sent with, or at least as long as it was served.
-fn demand(sent: &Sent, pool: &Pool) -> Span {
+fn measured(sent: &Sent, pool: &Pool) -> Span {
     let served = if sent.started == Time::NEVER { Span::ZERO } else { sent.seen.end.since(sent.started) };
     let whole = sent.seen.hand_overs == 1
         && matches!(sent.seen.outcome, Outcome::Ok | Outcome::Error)

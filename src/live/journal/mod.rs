@@ -32,6 +32,24 @@ pub struct Head {
     pub replication: u64,
     /// The pools, in order of their numbers.
     pub pools: Vec<PoolHead>,
+    /// Names of classes, in order of their numbers; older journals have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+}
+
+/// What the first line says of its own form.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Schema {
+    /// Name and major.
+    pub(crate) schema: String,
+}
+
+/// Whether this version reads such a journal; else what it is instead, in words.
+pub(crate) fn check_schema(schema: &str) -> Result<(), String> {
+    if schema == SCHEMA || schema.starts_with(&format!("{SCHEMA}.")) {
+        return Ok(());
+    }
+    Err(format!("the journal has schema \"{schema}\", but this poolsim reads \"{SCHEMA}\""))
 }
 
 /// One pool of a journal.

@@ -1,6 +1,6 @@
 //! A journal told to a fresh policy: are its decisions the same, bit for bit?
 
-use super::{Entry, Head, SCHEMA};
+use super::{Entry, Head, Schema, check_schema};
 use crate::policy::{Effect, Input, PoolSettings, Rerun, WorkerState};
 use crate::random::{Purpose, Streams};
 use crate::time::Time;
@@ -18,6 +18,8 @@ pub enum Redriven {
         effects: u64,
         /// The file ends within a line: what came before was told again.
         cut_off: bool,
+        /// Version of poolsim that wrote it.
+        by: String,
     },
     /// The first decision that differs.
     Differs(Box<Divergence>),
@@ -93,11 +95,11 @@ pub fn redrive(
     let failed = |line: u64, text: String| JournalError { line, text };
     let mut lines = journal.split(b'\n');
     let first = lines.next().ok_or_else(|| failed(1, String::from("the file is empty")))?;
-    let head: Head = parse(first, 1)?;
-    if head.schema != SCHEMA && !head.schema.starts_with(&format!("{SCHEMA}.")) {
-        let text = format!("the journal has schema \"{}\", but this poolsim reads \"{SCHEMA}\"", head.schema);
-        return Err(failed(1, text));
-    }
+    let first = first.map_err(|error| failed(1, error.to_string()))?;
+    // Another major may have another head, so its name comes first.
+    let Schema { schema } = parse(Ok(first.clone()), 1)?;
+    check_schema(&schema).map_err(|why| failed(1, why))?;
+    let head: Head = parse(Ok(first), 1)?;
     let streams = Streams::new(head.seed, head.replication);
     let mut pools: Vec<Rerun> = Vec::new();
     for (number, pool) in head.pools.iter().enumerate() {
@@ -112,7 +114,7 @@ pub fn redrive(
             Ok(entry) => entry,
             // The last line of a journal whose writer was killed.
             Err(_) if lines.peek().is_none() && line > 2 => {
-                return Ok(Redriven::Same { inputs, effects, cut_off: true });
+                return Ok(Redriven::Same { inputs, effects, cut_off: true, by: head.poolsim });
             }
             Err(error) => return Err(error),
         };
@@ -124,7 +126,7 @@ pub fn redrive(
         inputs += 1;
         effects += entry.effects.len() as u64;
     }
-    Ok(Redriven::Same { inputs, effects, cut_off: false })
+    Ok(Redriven::Same { inputs, effects, cut_off: false, by: head.poolsim })
 }
 
 fn parse<T: serde::de::DeserializeOwned>(text: io::Result<Vec<u8>>, line: u64) -> Result<T, JournalError> {

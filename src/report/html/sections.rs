@@ -123,7 +123,10 @@ fn objective(verdict: &Verdict) -> String {
 }
 
 fn agreement(record: &Record) -> String {
-    crate::report::agreement::tables(record).iter().map(html).collect()
+    let sentences = crate::report::agreement::sentences(record);
+    let items: String = sentences.iter().map(|line| format!("<li>{}</li>\n", escape(line))).collect();
+    let list = if items.is_empty() { items } else { format!("<ul>\n{items}</ul>\n") };
+    list + &crate::report::agreement::tables(record).iter().map(html).collect::<String>()
 }
 
 /// What a search says: its answers, why the next smaller size fails, and what is near; what a sweep says of its marks.
@@ -161,7 +164,7 @@ fn pictures(charts: &[Chart]) -> Result<String, PaintError> {
 }
 
 fn tables(record: &Record) -> String {
-    let mut text: String = study::tables(record).iter().map(html).collect();
+    let mut text: String = study::of_points(record).iter().map(html).collect();
     if record.points.len() > 1 {
         text.push_str(&html(&Table { title: String::from("All points"), ..table::points(record) }));
     }

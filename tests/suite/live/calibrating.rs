@@ -105,7 +105,11 @@ fn what_a_target_cannot_show_is_named_with_the_reason() {
                 echo {\\\"type\\\":\\\"response\\\",\\\"id\\\":\\\"task-${i%%\\\"*}\\\",\\\"status\\\":\\\"ok\\\"}; done'";
     let deaf = found(&folder.0, &["--target", "process", "--worker", deaf, "--probes", "10", "--ends", "3"]);
     assert!(why(&deaf, "transport.reply").contains("as long as they are told"), "{deaf:#}");
-    assert!(why(&deaf, "worker.kill_exit").contains("told to hang ended as ok"), "{deaf:#}");
+    assert!(why(&deaf, "transport.timer_late").contains("told to hang ended as ok"), "{deaf:#}");
+    // They are killed from outside then.
+    for path in ["worker.kill_exit", "worker.restart_delay", "worker.start_up"] {
+        assert_eq!(constant(&deaf, path).unwrap_or_else(|| panic!("{deaf:#}"))["n"], 3, "{path}");
+    }
     assert!(constant(&deaf, "transport.dispatch").is_some());
 }
 
@@ -147,7 +151,7 @@ fn the_constants_are_tables_of_a_model_with_their_evidence() {
     let text = found.text();
     let expected = r#"# Grain of poolsim's own timer here: waits of 1 ms end 0.001 ms late (median of 7; 90 % below 0.001).
 # transport.dispatch: from submission to the hand-over, to an idle worker.
-# transport.late: what a job of 10 ms takes longer than these and 10 ms.
+# transport.late: what a job of 50 ms takes longer than these and 50 ms.
 # worker.start_up: from a worker's start to its word that it is ready.
 # Not measured: transport.reply; probing ended before.
 # Not measured: transport.timer_late; probing ended before.

@@ -12,7 +12,11 @@ mod processes;
 mod ten;
 
 use super::records::Folder;
+use poolsim::experiment::fit::fit;
+use poolsim::experiment::fit::read::{Columns, read};
+use poolsim::experiment::fit::text::{self, About};
 use poolsim::live::journal::redrive::{Redriven, redrive};
+use poolsim::model::{self, NoFiles};
 use poolsim::outcome::Outcome;
 use poolsim::policy::{Discipline, PoolSettings};
 use poolsim::stats::Replication;
@@ -87,6 +91,25 @@ fn is_same(row: &Row) -> bool {
     row.other_outcome <= if close { row.requests / 20 } else { 0 }
 }
 
+/// A journal is a recording: its arrivals, its services and its settings become a model.
+fn is_fitted(journal: &str) {
+    let recording = read(journal.as_bytes(), &Columns::default()).unwrap_or_else(|error| panic!("{error:?}"));
+    let arrivals = journal.lines().filter(|line| line.contains("{\"arrive\"")).count();
+    assert!(arrivals > 20 && recording.rows.len() == arrivals, "{arrivals}");
+    assert!(recording.rows.iter().all(|row| row.outcome.is_some() && row.demand > 0.0), "{recording:?}");
+    let about = About {
+        name: String::from("journal"),
+        settings: recording.pool.settings.clone(),
+        constants: recording.pool.constants.clone(),
+        ..About::default()
+    };
+    let text = text::model(&fit(&recording).unwrap(), &about, None);
+    let loaded = model::load("journal", &text, &NoFiles, &[]);
+    let loaded = loaded.unwrap_or_else(|faults| panic!("{text}\n{}", faults.render(false)));
+    assert!(loaded.warnings.is_empty(), "{text}");
+    assert_eq!(Some(&loaded.model.pools[0].settings), recording.pool.settings.as_ref(), "{text}");
+}
+
 /// Every request has exactly one outcome, and the tallies say the same.
 fn whole(row: &Row) {
     let replication = &row.replayed.replication;
@@ -127,6 +150,7 @@ fn a_changed_setting_is_found_in_a_journal() {
     assert!(first.state.0 > 1, "with one waiting both take the same: {first}");
     assert!(first.to_string().contains("recorded:") && first.recorded != first.now, "{first}");
     let text = std::fs::read_to_string(&journal).unwrap();
+    is_fitted(&text);
     // A journal whose writer was killed ends within a line.
     let cut = &text[..text.len() - 7];
     let again = redrive(cut.as_bytes(), |_, _| {}).unwrap();
