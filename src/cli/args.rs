@@ -8,7 +8,7 @@ pub use check::{CheckFormat, RawCheck};
 
 use super::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-pub use hunt::RawHunt;
+pub use hunt::{HuntTarget, RawHunt};
 pub use worlds::{RawCompare, RawFit};
 
 const ABOUT: &str = "Simulate worker pools under load, and say what they can carry";

@@ -4,7 +4,7 @@ use super::args::{Format, RawCompare, RawRun};
 use super::checked::{self, Out};
 use super::exit::{Answer, Failure};
 use super::progress::Bar;
-use super::{interrupt, sweep, terminal};
+use super::{files, interrupt, sweep, terminal};
 use crate::experiment::agreement::recording::{self, Believed, Made};
 use crate::experiment::agreement::{Agreement, Terms, explain, records};
 use crate::experiment::record::{GivenModel, Record, RecordError};
@@ -23,8 +23,10 @@ use std::path::{Path, PathBuf};
 pub fn compare(args: &RawCompare) -> Result<Answer, Failure> {
     interrupt::listen();
     let asked = Asked::of(args)?;
-    let first = Input::of(&args.first, args)?;
-    let second = args.second.as_deref().map(|path| Input::of(path, args)).transpose()?;
+    let first = Input::of(&args.first, &[], args)?;
+    // A model is held against itself where only values of it are changed.
+    let second = args.second.as_deref().or_else(|| (!args.with.is_empty()).then_some(args.first.as_str()));
+    let second = second.map(|path| Input::of(path, &args.with, args)).transpose()?;
     let (record, judged) = match (first, second) {
         (Input::Recordings(all), None) => (asked.recordings(args, &all)?, true),
         (Input::Recordings(all), Some(Input::Model(model)))
@@ -56,6 +58,12 @@ pub fn compare(args: &RawCompare) -> Result<Answer, Failure> {
 enum Input {
     Record(Box<Record>, String),
     Model(String),
+    /// A model or an experiment, with values that are changed.
+    ToRun {
+        path: String,
+        with: Vec<String>,
+        experiment: bool,
+    },
     Recordings(Vec<Recording>),
 }
 
@@ -67,7 +75,22 @@ struct Recording {
 }
 
 impl Input {
-    fn of(path: &str, args: &RawCompare) -> Result<Input, Failure> {
+    fn of(path: &str, with: &[String], args: &RawCompare) -> Result<Input, Failure> {
+        let found = Input::at(path, args)?;
+        match (with.is_empty(), found) {
+            (_, Input::ToRun { path, experiment, .. }) => {
+                Ok(Input::ToRun { path, with: with.to_vec(), experiment })
+            }
+            (true, found) => Ok(found),
+            (false, Input::Model(path)) => Ok(Input::ToRun { path, with: with.to_vec(), experiment: false }),
+            (false, _) => Err(Failure::new(
+                format!("--with changes values of a model, and {path} is none"),
+                "name a model or experiment file; with one file alone it is held against itself",
+            )),
+        }
+    }
+
+    fn at(path: &str, args: &RawCompare) -> Result<Input, Failure> {
         let place = Path::new(path);
         if !place.exists() {
             return Err(Failure::new(
@@ -82,6 +105,9 @@ impl Input {
             return Recording::all(&place.join("scenarios"), args).map(Input::Recordings);
         }
         if place.extension().is_some_and(|ending| ending == "toml") {
+            if super::replay::is_experiment(&files::read_model(path)?) {
+                return Ok(Input::ToRun { path: path.to_owned(), with: Vec::new(), experiment: true });
+            }
             return Ok(Input::Model(path.to_owned()));
         }
         let file = if place.is_dir() { place.join(report::files::RECORD) } else { place.to_owned() };
@@ -94,9 +120,22 @@ impl Input {
         match self {
             Input::Record(record, name) => Ok((*record, name)),
             Input::Model(path) => {
-                let (model, given) = load(&path)?;
+                let (model, given) = load(&path, &[])?;
                 let bar = Bar::new(args.out.quiet);
                 Ok((experiment::run::run(&model, given, &bar)?, path))
+            }
+            Input::ToRun { path, with, experiment } => {
+                let name = match with.as_slice() {
+                    [] => path.clone(),
+                    with => format!("{path} with {}", with.join(", ")),
+                };
+                if experiment {
+                    let study = checked::study(&path, None, &with, &args.out)?;
+                    return Ok((sweep::whole(&study)?, name));
+                }
+                let (model, given) = load(&path, &with)?;
+                let bar = Bar::new(args.out.quiet);
+                Ok((experiment::run::run(&model, given, &bar)?, name))
             }
             Input::Recordings(_) => Err(Failure::new("a recording is no record", "")),
         }
@@ -114,7 +153,7 @@ fn unreadable(error: &RecordError, file: &Path) -> Failure {
 }
 
 /// Loads a model as `poolsim run` does.
-fn load(path: &str) -> Result<(Model, experiment::Given), Failure> {
+fn load(path: &str, with: &[String]) -> Result<(Model, experiment::Given), Failure> {
     let raw = RawRun {
         model: path.to_owned(),
         seed: None,
@@ -122,7 +161,7 @@ fn load(path: &str) -> Result<(Model, experiment::Given), Failure> {
         precision: None,
         horizon: None,
         requests: None,
-        set: Vec::new(),
+        set: with.to_vec(),
         trace: None,
         threads: None,
         format: Format::Text,
@@ -291,7 +330,7 @@ impl Asked {
                 hint,
             ));
         }
-        let (model, given) = load(path)?;
+        let (model, given) = load(path, &[])?;
         let compared = recording::against(&one.scenario, &model, &self.terms, self.seeds)
             .map_err(|error| Failure::new(error, "give both the same classes"))?;
         let made = self.made(format!("{} against {}", model.name, one.scenario.settings.name), &one.folder);
@@ -327,6 +366,7 @@ fn command(args: &RawCompare) -> String {
     let mut flag = |name: &str, value: Option<String>| {
         words.extend(value.into_iter().flat_map(|value| [format!("--{name}"), value]));
     };
+    args.with.iter().for_each(|one| flag("with", Some(one.clone())));
     flag("margin", args.margin.clone());
     flag("margin-of-shares", args.margin_of_shares.clone());
     flag("confidence", args.confidence.clone());

@@ -1,5 +1,7 @@
 //! `poolsim hunt`: random cases against a scheduler, until a law is broken.
 
+mod scene;
+
 use super::args::{Format, RawHunt};
 use super::checked::{Folder, Sink};
 use super::exit::{Answer, Failure};
@@ -10,11 +12,12 @@ use crate::experiment::Judgement;
 use crate::experiment::hunt::case::{Case, Settings};
 use crate::experiment::hunt::laws::{Law, Laws};
 use crate::experiment::hunt::record::{Finding, HuntRecord, Hunted, Kept, SCHEMA, State};
-use crate::experiment::hunt::{Bag, Hunt, Quarry, bench, generate};
+use crate::experiment::hunt::{Bag, Hunt, Quarry, Small, generate};
 use crate::experiment::record::write_whole;
-use crate::model::{self, Document, Override, presets, suggestion};
+use crate::model::{self, Document, Model, Override, presets, suggestion};
 use crate::quantity;
 use crate::report;
+use scene::{Real, Scene};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -33,6 +36,8 @@ struct Orders {
     folder: Folder,
     quiet: bool,
     command: String,
+    /// A real target; the policy on virtual time without one.
+    real: Option<Real>,
 }
 
 /// A quarry before it is hunted.
@@ -56,7 +61,10 @@ pub fn hunt(args: &RawHunt) -> Result<Answer, Failure> {
         return repeat(file, &orders, &sink(args));
     }
     interrupt::listen_gently();
-    let quarries = quarries(args)?;
+    let mut quarries = quarries(args)?;
+    if let Some(real) = &orders.real {
+        quarries.iter_mut().filter_map(|named| named.settings.as_mut()).for_each(|one| real.put_adapter(one));
+    }
     let share = orders.time.map(|time| time / quarries.len() as f64);
     let hunted = super::run::in_pool(args.threads, || {
         let hunted = quarries.iter().map(|quarry| one(quarry, &orders, share, quarries.len() > 1));
@@ -116,11 +124,13 @@ fn orders(args: &RawHunt) -> Result<Orders, Failure> {
         None => None,
     };
     let chosen = laws(&args.law)?;
+    let real = Real::of(args)?;
+    let most = if real.is_some() { scene::CASES } else { CASES };
     Ok(Orders {
         laws: (!chosen.is_empty()).then(|| Laws::of(chosen)),
         except: Laws::of(laws(&args.except)?),
         time,
-        cases: args.cases.unwrap_or(if time.is_some() { u64::MAX } else { CASES }),
+        cases: args.cases.unwrap_or(if time.is_some() { u64::MAX } else { most }),
         seed: args.seed,
         from_start: args.from_start,
         folder: match args.output.as_deref() {
@@ -130,6 +140,7 @@ fn orders(args: &RawHunt) -> Result<Orders, Failure> {
         },
         quiet: args.quiet,
         command: command(args),
+        real,
     })
 }
 
@@ -137,6 +148,7 @@ fn orders(args: &RawHunt) -> Result<Orders, Failure> {
 fn command(args: &RawHunt) -> String {
     let mut words = vec![String::from("poolsim hunt")];
     words.extend(args.quarries.iter().cloned());
+    words.extend(Real::flags(args));
     words.extend(args.set.iter().map(|set| format!("--set {set}")));
     words.extend(args.law.iter().map(|law| format!("--law {law}")));
     words.extend(args.except.iter().map(|law| format!("--except {law}")));
@@ -221,6 +233,12 @@ fn pools(name: &str, document: &Document, slots_are_given: bool) -> Result<Vec<N
             class.retain(|key, _| key == "priority");
         }
     }
+    // How an adapter is reached goes with the pool: the file of a case names it.
+    let command = table("target").and_then(|mut target| target.remove("command")).map(|command| {
+        let mut target = Table::new();
+        target.insert(String::from("command"), command);
+        (String::from("target"), Value::Table(target))
+    });
     let pools = table("pool").unwrap_or_default();
     let several = pools.len() > 1;
     let named = pools.into_iter().filter_map(|(pool, mut table)| {
@@ -239,6 +257,7 @@ fn pools(name: &str, document: &Document, slots_are_given: bool) -> Result<Vec<N
         let mut one = Table::new();
         one.insert(pool, table);
         root.insert(String::from("pool"), Value::Table(one));
+        root.extend(command.clone());
         Some(Named { name, settings: Some(Settings(root)), keep })
     });
     Ok(named.collect())
@@ -262,32 +281,45 @@ fn keys(table: &Table, above: &str) -> Vec<String> {
 fn one(named: &Named, orders: &Orders, time: Option<f64>, several: bool) -> Result<Hunted, Failure> {
     let laws =
         orders.laws.unwrap_or_else(|| laws_for(named.settings.is_none())).without(orders.except.iter());
+    let make = |model: &Model| Real::make(orders.real.as_ref(), model);
+    let scene = Scene::of(orders, &make, &|| first_model(named, orders, laws))?;
     let quarry = match &named.settings {
         None => Quarry::Random,
-        Some(settings) => Quarry::given(settings, laws).map_err(Failure::Rendered)?,
+        Some(settings) => scene.quarry(settings, laws)?,
     };
     let folder = match &orders.folder {
         Folder::Nowhere => None,
         Folder::Given(folder) if several => Some(folder.join(report::files::folder_name(&named.name))),
         Folder::Given(folder) => Some(folder.clone()),
         Folder::ByName => {
-            Some(Path::new("output").join(report::files::folder_name(&format!("hunt-{}", named.name))))
+            let target = if orders.real.is_some() { format!("-{}", scene.name()) } else { String::new() };
+            let name = format!("hunt-{}{target}", named.name);
+            Some(Path::new("output").join(report::files::folder_name(&name)))
         }
     };
     let mut state = state(named, orders, folder.as_deref());
-    let corpus = folder.as_deref().map_or_else(Vec::new, |folder| replay_corpus(folder, laws));
+    let corpus = match folder.as_deref() {
+        Some(folder) => replay_corpus(folder, laws, &scene)?,
+        None => Vec::new(),
+    };
     let hunt = Hunt { quarry, laws, seed: orders.seed, keep: named.keep.clone() };
     let bar = HuntBar::new(orders.quiet);
     let first = state.next_case;
-    let bag = hunt.run(first, orders.cases.min(u64::MAX - first), &mut |bag: &Bag| {
+    let bag = scene.hunt(&hunt, (first, orders.cases.min(u64::MAX - first)), &mut |bag: &Bag| {
         bar.show(bag.cases, bag.events, bag.found.len());
         !interrupt::asked() && time.is_none_or(|time| bar.elapsed() < time)
-    });
+    })?;
     let seconds = bar.elapsed();
     bar.clear();
     if !orders.quiet {
         let rate = quantity::format_rate(bag.events as f64 / seconds.max(1e-9));
         terminal::say(&format!("{}: {} cases, {} events, {rate}", named.name, bag.cases, bag.events));
+    }
+    if bag.unconfirmed > 0 && !orders.quiet {
+        terminal::say(&format!(
+            "{} times something came late, and was in time when it was looked for again: a busy machine",
+            bag.unconfirmed
+        ));
     }
     state.next_case = first + bag.cases;
     state.events += bag.events;
@@ -295,9 +327,8 @@ fn one(named: &Named, orders: &Orders, time: Option<f64>, several: bool) -> Resu
     let mut findings = Vec::new();
     for (&law, (count, cases)) in &bag.found {
         *state.found.entry(law).or_default() += count;
-        let Some(small) = hunt.smallest(law, cases, &by) else { continue };
-        let file =
-            folder.as_deref().map(|folder| keep(folder, law, small.requests, &small.text)).transpose()?;
+        let Some(small) = scene.smallest(&hunt, law, cases, &by) else { continue };
+        let file = folder.as_deref().map(|folder| keep(folder, law, &small, &scene)).transpose()?;
         findings.push(Finding {
             law,
             what: small.what,
@@ -313,7 +344,7 @@ fn one(named: &Named, orders: &Orders, time: Option<f64>, several: bool) -> Resu
     }
     Ok(Hunted {
         name: named.name.clone(),
-        target: String::from("policy"),
+        target: String::from(scene.name()),
         first_case: first,
         cases: bag.cases,
         events: bag.events,
@@ -322,8 +353,19 @@ fn one(named: &Named, orders: &Orders, time: Option<f64>, several: bool) -> Resu
     })
 }
 
+/// The model of a quarry's first case: what a real target is made for.
+fn first_model(named: &Named, orders: &Orders, laws: Laws) -> Result<Model, Failure> {
+    let quarry = match &named.settings {
+        Some(settings) => Quarry::real(settings, laws).map_err(Failure::Rendered)?,
+        None => Quarry::Random,
+    };
+    let (settings, _) = Hunt { quarry, laws, seed: orders.seed, keep: Vec::new() }.case(0);
+    Ok(settings.ground(laws).map_err(Failure::Rendered)?.model)
+}
+
 fn state(named: &Named, orders: &Orders, folder: Option<&Path>) -> State {
-    let settings = named.settings.as_ref().map_or(String::new(), |settings| settings.0.to_string());
+    let mut settings = named.settings.as_ref().map_or(String::new(), |settings| settings.0.to_string());
+    settings.extend(orders.real.as_ref().map(Real::word));
     let digest = Sha256::digest(settings.as_bytes());
     let fresh = State::new(orders.seed, digest.iter().map(|byte| format!("{byte:02x}")).collect());
     let old = folder
@@ -344,7 +386,7 @@ fn corpus_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Plays what was found earlier. A file that is no case any more is said and left out.
-fn replay_corpus(folder: &Path, laws: Laws) -> Vec<Kept> {
+fn replay_corpus(folder: &Path, laws: Laws, scene: &Scene<'_>) -> Result<Vec<Kept>, Failure> {
     let mut kept = Vec::new();
     for path in corpus_files(folder) {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -354,26 +396,30 @@ fn replay_corpus(folder: &Path, laws: Laws) -> Vec<Kept> {
             .and_then(|text| Case::read(&text, laws));
         match case {
             Ok(case) => {
-                let found = bench::play(&case.ground, &case.work).found;
+                let found = scene.retell(&case.ground, &case.work)?.0.found;
                 let still = found.into_iter().find(|breach| breach.law == law).map(|breach| breach.what);
                 kept.push(Kept { file: path.display().to_string(), law, still });
             }
             Err(why) => terminal::say(&format!("{} is no case: {why}", path.display())),
         }
     }
-    kept
+    Ok(kept)
 }
 
 /// Writes a case to the corpus, unless a smaller one that still fails is there.
-fn keep(folder: &Path, law: Law, requests: usize, text: &str) -> Result<PathBuf, Failure> {
+fn keep(folder: &Path, law: Law, small: &Small, scene: &Scene<'_>) -> Result<PathBuf, Failure> {
     let path = folder.join("corpus").join(format!("{}.toml", law.name()));
     let old = std::fs::read_to_string(&path).ok().and_then(|text| Case::read(&text, Laws::of([law])).ok());
-    let smaller = old.is_some_and(|case| {
-        case.work.requests.len() <= requests
-            && bench::play(&case.ground, &case.work).found.iter().any(|breach| breach.law == law)
-    });
+    let fails = |case: &Case| -> Result<bool, Failure> {
+        let (played, _) = scene.retell(&case.ground, &case.work)?;
+        Ok(played.found.iter().any(|breach| breach.law == law))
+    };
+    let smaller = match old.filter(|case| case.work.requests.len() <= small.requests) {
+        Some(case) => fails(&case)?,
+        None => false,
+    };
     if !smaller {
-        write(&path, text)?;
+        write(&path, &small.text)?;
     }
     Ok(path)
 }
@@ -398,7 +444,9 @@ fn repeat(file: &str, orders: &Orders, sink: &Sink) -> Result<Answer, Failure> {
     let text = files::read_model(file)?;
     let case = Case::read(&text, laws)
         .map_err(|why| Failure::new(format!("{} is no case of a hunt: {why}", files::named(file)), ""))?;
-    let (played, story) = bench::tell(&case.ground, &case.work);
+    let make = |model: &Model| Real::make(orders.real.as_ref(), model);
+    let scene = Scene::of(orders, &make, &|| Ok(case.ground.model.clone()))?;
+    let (played, story) = scene.retell(&case.ground, &case.work)?;
     let mut out: String = story.into_iter().map(|line| line + "\n").collect();
     for breach in &played.found {
         out.push_str(&format!("BROKEN  {} at {} s: {}\n", breach.law.name(), breach.at.secs(), breach.what));

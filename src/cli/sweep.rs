@@ -5,7 +5,7 @@
     reason = "how often a sweep saves what it has is a matter of wall-clock time"
 )]
 
-use super::checked::{Folder, Out, Shard, Sweep};
+use super::checked::{Folder, Out, Shard, Study, Sweep};
 use super::exit::{Answer, Failure};
 use super::progress::PointBar;
 use super::{experiments, interrupt, printer, terminal};
@@ -76,6 +76,19 @@ pub fn sweep(args: &Sweep) -> Result<Answer, Failure> {
         store.remove();
     }
     Ok(Answer::Done)
+}
+
+/// Runs a whole experiment for its record alone.
+///
+/// # Errors
+/// A [`Failure`].
+pub(super) fn whole(study: &Study) -> Result<Record, Failure> {
+    let mut loaded = experiments::load(study)?;
+    let plan = experiments::plan(study, &mut loaded)?;
+    let outline = Outline::of(&plan, sweep::compared(&plan), loaded.given, loaded.text);
+    let indices: Vec<usize> = (0..outline.points()).collect();
+    let finished = sweep::run(&plan, &indices, &sweep::Unwatched)?;
+    Ok(sweep::record(outline, finished))
 }
 
 /// The chunks of a part: every N-th, so that dear and cheap ones are spread.

@@ -208,12 +208,33 @@ pub struct Point {
     /// What every slot did for a while.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stretch: Option<Stretch>,
+    /// The figures by replication, of those that records are compared by: replications under one seed share their luck.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub each: Vec<Each>,
+}
+
+/// One figure of every replication.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Each {
+    /// Metric name.
+    pub metric: String,
+    /// Of what.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// By replication: its own value, if it has one.
+    pub values: Vec<Option<f64>>,
 }
 
 impl Point {
     /// The figure of that name and scope.
     pub fn metric(&self, name: &str, scope: &Scope) -> Option<&Metric> {
         self.metrics.iter().find(|metric| metric.name == name && metric.scope == *scope)
+    }
+
+    /// The figure of that name and scope, by replication.
+    pub fn by_replication(&self, name: &str, scope: &Scope) -> Option<&[Option<f64>]> {
+        let found = self.each.iter().find(|each| each.metric == name && each.scope == *scope);
+        found.map(|each| each.values.as_slice())
     }
 }
 

@@ -10,7 +10,7 @@ use super::estimate::{self, EstimateSettings, Estimated, RegimeFound, Wanted};
 use super::follow;
 use super::metric::{Metric, Scope, Unit};
 use super::record::{
-    self, GivenModel, Kind, Parts, PhaseSpan, Point, Record, SCHEMA, Setting, Settings, Warning, World,
+    self, Each, GivenModel, Kind, Parts, PhaseSpan, Point, Record, SCHEMA, Setting, Settings, Warning, World,
 };
 use super::study::Study;
 use super::verdict::{self, Evidence, Judgement, overall};
@@ -169,8 +169,8 @@ pub fn point(
         curves: true,
         follow: Follow::Always,
         parallel: true,
+        sampled: &Wanted::of_runs(model),
         draws: None,
-        sampled: &[],
     };
     Ok(finish(model, task, progress)?.point)
 }
@@ -202,10 +202,16 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
     let keep = Keep { timelines: task.timelines, curves: task.curves, parallel: task.parallel };
     let Rounds { replications, estimated, warning } = rounds(model, progress, &simulate, keep)?;
     let samples = samples(model, &replications, task.sampled);
+    let each = task.sampled.iter().zip(&samples).map(|(wanted, values)| Each {
+        metric: wanted.name.clone(),
+        scope: wanted.scope.clone(),
+        values: values.iter().map(|value| value.filter(|value| value.is_finite())).collect(),
+    });
+    let each: Vec<Each> = each.filter(|each| each.values.iter().any(Option::is_some)).collect();
     let made = replications.len() as f64;
     let seconds = replications.iter().map(|one| one.end.secs()).sum::<f64>() / made;
     let follow = task.follow;
-    let mut point = gather(model, task, &replications, estimated, warning);
+    let mut point = Point { each, ..gather(model, task, &replications, estimated, warning) };
     let met = overall(&point.verdicts) == Some(Judgement::Met);
     if follow == Follow::Always || (follow == Follow::IfMet && met) {
         let slow = slow.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -246,6 +252,7 @@ pub(super) fn gather(
         warnings: warning.into_iter().collect(),
         world: World::Simulated,
         stretch: None,
+        each: Vec::new(),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod calibrate;
 pub mod clock;
 pub mod command;
 mod desk;
+pub mod direct;
 pub mod http;
 pub mod journal;
 mod needs;

@@ -29,6 +29,8 @@ pub struct Queue {
     /// Virtual finish time of each class's last served job (start-time fair queueing).
     finish: Vec<f64>,
     virtual_time: f64,
+    /// Jobs have come back, so a lane's first need not be its oldest.
+    returned: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +63,7 @@ impl Queue {
             weights: weights.to_vec(),
             finish: vec![0.0; weights.len()],
             virtual_time: 0.0,
+            returned: false,
         }
     }
 
@@ -118,8 +121,15 @@ impl Queue {
         }
     }
 
-    /// Puts a job before all others.
+    /// Puts a job that was here before behind the others.
+    pub fn push_again<T: Tickets>(&mut self, job: JobId, table: &mut T) {
+        self.returned = true;
+        self.push(job, table);
+    }
+
+    /// Puts a job that was here before ahead of all others.
     pub fn push_front<T: Tickets>(&mut self, job: JobId, table: &mut T) {
+        self.returned = true;
         self.len += 1;
         table.ticket(job).place = Place::Queued;
         let lane = if self.has_own_head() { &mut self.lanes[0] } else { &mut self.front };
@@ -228,15 +238,26 @@ impl Queue {
         }
     }
 
-    /// The job that came first, of those that entered each lane first; for dropping the oldest. Of equals the one put
-    /// back at the head, then the one of the first lane or of the first entry: the numbers that a driver gives its jobs
-    /// play no part.
-    pub fn oldest<T: Tickets>(&self, table: &mut T) -> Option<JobId> {
-        let lanes = self.lanes.iter().map(|lane| lane.head);
-        let lanes = [self.front.tail].into_iter().chain(lanes).map(|job| (0, job));
+    /// The job that arrived first; for dropping the oldest. Of equals the one put back at the head, then the one of the
+    /// first lane or of the first entry: the numbers that a driver gives its jobs play no part.
+    pub fn oldest<T: Tickets>(&mut self, table: &mut T) -> Option<JobId> {
+        if self.returned {
+            return self.oldest_of_all(table);
+        }
+        let lanes = self.lanes.iter().map(|lane| (0, lane.head));
         let array = self.array.iter().map(|entry| (entry.sequence, entry.job));
         let jobs = lanes.chain(array).filter(|&(_, job)| job != NO_JOB);
         jobs.min_by_key(|&(sequence, job)| (table.ticket(job).arrived, sequence)).map(|(_, job)| job)
+    }
+
+    /// The same where jobs have come back: their lanes are in the order of entries, which is not that of arrivals.
+    fn oldest_of_all<T: Tickets>(&mut self, table: &mut T) -> Option<JobId> {
+        let jobs = self.jobs(table);
+        let arrived = |job: JobId, table: &mut T| table.ticket(job).arrived;
+        self.returned = self.front.head != NO_JOB
+            || jobs.windows(2).any(|pair| arrived(pair[0], table) > arrived(pair[1], table));
+        // The first of equals, as `min_by_key` has it.
+        jobs.into_iter().min_by_key(|&job| table.ticket(job).arrived)
     }
 
     /// Every job that waits: those put back at the head, then lane by lane, each in the order of its entries.
@@ -448,6 +469,26 @@ mod tests {
     fn a_job_gains_a_level_for_each_step_it_waits() {
         // With steps of 1 ns, job 2 (level 2, waited 8) and job 0 (level 0, waited 10) tie with job 1.
         assert_eq!(served(Discipline::Priority { age_step: Span::from_nanos(1) }), [5, 0, 1, 2, 4]);
+    }
+
+    #[test]
+    fn the_oldest_is_the_one_that_arrived_first_wherever_it_stands() {
+        let mut table = table();
+        let adaptive = Discipline::AdaptiveLifo { threshold: 3 };
+        for discipline in [Discipline::Fifo, Discipline::Lifo, adaptive, Discipline::ShortestJob] {
+            let mut queue = Queue::new(discipline, &[1.0]);
+            (3..6).for_each(|job| queue.push(job, &mut table));
+            assert_eq!(queue.oldest(&mut table), Some(3), "{discipline:?}");
+            // 2 was retried first and 4 after it, so 4 stands before 2; 1 came back at the tail.
+            queue.push_front(2, &mut table);
+            queue.remove(4, &mut table);
+            queue.push_front(4, &mut table);
+            assert_eq!(queue.oldest(&mut table), Some(2), "{discipline:?}");
+            queue.push_again(1, &mut table);
+            assert_eq!(queue.oldest(&mut table), Some(1), "{discipline:?}");
+            [1, 2, 4].into_iter().for_each(|job| queue.remove(job, &mut table));
+            assert_eq!(queue.oldest(&mut table), Some(3), "{discipline:?}");
+        }
     }
 
     #[test]

@@ -142,6 +142,30 @@ fn two_records_are_compared_by_input_and_output() {
         assert_eq!(code, Some(2), "{args:?}");
         assert!(said.contains(words), "{args:?}: {said}");
     }
+    // Replications under one seed are pairs: the same records with one seed hidden say less of the difference.
+    let half_width = |second: &str| {
+        let (_, text, _) = ask(&["a", second, "--format", "json"]);
+        let record: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let agreed = &record["agreements"][0];
+        let figure = |one: &&serde_json::Value| one["metric"] == "mean_latency" && one.get("class").is_none();
+        let found = agreed["figures"].as_array().unwrap().iter().find(figure).unwrap()["difference"].clone();
+        let half = found["high"].as_f64().unwrap() - found["low"].as_f64().unwrap();
+        (agreed["how"].as_str().unwrap().to_owned(), half)
+    };
+    let hidden = std::fs::read_to_string(place.join("b/record.json")).unwrap();
+    std::fs::write(place.join("hidden.json"), hidden.replacen("\"seed\": 1,", "\"seed\": 99,", 1)).unwrap();
+    let ((how, pairs), (other, alone)) = (half_width("b"), half_width("hidden.json"));
+    assert_eq!((how.as_str(), other.as_str()), ("records under one seed", "records"));
+    assert!(pairs < 0.8 * alone, "{pairs} {alone}");
+    // A model against itself with a value changed, and an experiment point by point.
+    let (code, text, _) = ask(&["a.toml", "--with", "pool.main.slots=5"]);
+    assert!(code == Some(0) && text.contains("pool.main.slots  4 "), "{text}");
+    let grid = "name = \"grid\"\nmodel = \"a.toml\"\nreplications = 4\n\n[[axis]]\npath = \"pool.main.slots\"\nvalues = [4, 5]\n";
+    std::fs::write(place.join("grid.toml"), grid).unwrap();
+    let (code, text, said) = ask(&["grid.toml", "--with", "class.short.demand.mean=2.2s"]);
+    assert!(code == Some(0) && text.contains("class.short.demand.mean"), "{text} {said}");
+    let (code, _, said) = ask(&["a", "--with", "pool.main.slots=5"]);
+    assert!(code == Some(2) && said.contains("changes values of a model"), "{said}");
     std::fs::write(place.join("other.json"), "{\"schema\": \"poolsim.record/9\"}").unwrap();
     let (code, _, said) = ask(&["a", "other.json"]);
     assert!(code == Some(2) && said.contains("poolsim.record/9"), "{said}");

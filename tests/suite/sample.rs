@@ -146,6 +146,7 @@ fn point() -> Point {
         }],
         world: World::Simulated,
         stretch: None,
+        each: Vec::new(),
     }
 }
 

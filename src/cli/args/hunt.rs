@@ -1,7 +1,7 @@
 //! `poolsim hunt` as written.
 
 use super::Format;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// `poolsim hunt`.
 #[derive(Clone, Debug, Args)]
@@ -35,9 +35,28 @@ pub struct RawHunt {
     /// Play one case from a file and tell its story
     #[arg(long, value_name = "FILE", help_heading = "Hunt", conflicts_with_all = ["quarries", "time", "cases", "from_start"])]
     pub repeat: Option<String>,
-    /// Threads [default: RAYON_NUM_THREADS, or one per core]
+    /// Threads [default: RAYON_NUM_THREADS, or one per core]; of a real target, cases side by side [default: 16, or 4
+    /// where a case starts processes]
     #[arg(long, value_name = "N", help_heading = "Hunt")]
     pub threads: Option<usize>,
+
+    /// What is hunted: policy (the scheduler's rules on virtual time), pool (threads of this process), process (worker
+    /// processes) or command (a scheduler behind an adapter) [default: policy]
+    #[arg(long, value_name = "TARGET", default_value = "policy", help_heading = "Target")]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
+    pub target: HuntTarget,
+    /// Command of a worker process, such as "python3 worker.py"
+    #[arg(long, value_name = "COMMAND", help_heading = "Target")]
+    pub worker: Option<String>,
+    /// Command of the adapter, such as "python3 adapter.py", in place of the model's target.command.run
+    #[arg(long, value_name = "COMMAND", help_heading = "Target")]
+    pub adapter: Option<String>,
+    /// Model seconds per real second of a real target [default: 20]
+    #[arg(long, value_name = "X", help_heading = "Target")]
+    pub speed: Option<f64>,
+    /// What a busy machine may be late by before a real target has broken a law [default: 100ms]
+    #[arg(long, value_name = "TIME", help_heading = "Target")]
+    pub grace: Option<String>,
 
     /// How the result is written: text, json or markdown
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
@@ -54,6 +73,19 @@ pub struct RawHunt {
     pub quiet: bool,
 }
 
+/// What is hunted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HuntTarget {
+    /// The policy core on virtual time.
+    Policy,
+    /// poolsim's own pool on threads.
+    Pool,
+    /// poolsim's own pool over worker processes.
+    Process,
+    /// A scheduler behind an adapter.
+    Command,
+}
+
 const HUNT_HELP: &str = "\
 Random workloads, faults and races against a scheduler, until it breaks a law. What is found is made as small as it
 gets and written as a model file, which tells its story in its head, can be run, and is played first next time.
@@ -67,10 +99,19 @@ Examples:
       schedulers drawn at random, against the laws that no setting may break: a breach is a defect of poolsim
   poolsim hunt --repeat output/hunt-orchestrator-bridge/corpus/innocent-failure.toml
       one case again, step by step
+  poolsim hunt --target pool --for 60s
+      random schedulers on real threads and a real clock, many cases side by side
+  poolsim hunt models/mmc.toml --target process --worker \"python3 examples/worker.py\" --cases 100
+      a model's pool over worker processes, which are also killed from outside
+  poolsim hunt models/mmc.toml --target command --adapter \"python3 examples/adapters/process_pool.py\" --cases 50
+      a scheduler behind an adapter, held to what the model says of it (docs/adapter-protocol.md)
 
 Laws that every scheduler keeps: request-lost, ended-twice, double-start, order, idle-worker, attempts, time-out,
 limits, outlives-shutdown. Laws that tell its character: innocent-failure (no request fails for what others did),
 lost-slot (every slot is of use again), waiting-without-bound (no request waits longer than its own time-outs).
+
+A real target is judged by what it reports, and may be late by the grace; what rests on time alone must be seen twice,
+the second time with four times the grace. Its model time runs faster than the wall's (--speed).
 
 Case N of a seed is the same on any number of threads. A hunt goes on where the last one in its folder stopped.
 

@@ -58,12 +58,15 @@ Exit codes: 0 done, 2 could not.";
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = COMPARE_HELP)]
 pub struct RawCompare {
-    /// Record or its folder, model file, or recorded scenario (a folder with settings.toml, or with scenarios/)
+    /// Record or its folder, model or experiment file, or recorded scenario (a folder with settings.toml, or scenarios/)
     #[arg(value_name = "A")]
     pub first: String,
-    /// What to hold against it: a record, a model file, or a recorded scenario
+    /// What to hold against it: a record, a model or experiment file, or a recorded scenario
     #[arg(value_name = "B")]
     pub second: Option<String>,
+    /// Change a value of the second, such as pool.main.slots=8 (repeatable); without B, A is held against itself so
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub with: Vec<String>,
 
     /// A difference of this share does not matter [default: 5%]
     ///
@@ -108,7 +111,9 @@ Examples:
   poolsim compare output/before output/after --margin 5%
       the same with a verdict: are they equivalent within 5 %?
   poolsim compare models/a.toml models/b.toml --format markdown
-      runs both and compares
+      runs both and compares; two experiment files point by point
+  poolsim compare models/orchestrator.toml --with pool.workers.preset=orchestrator-bridge-fixed
+      a model against itself with another preset, or any other value changed
   poolsim compare tests/data/orchestrator
       every recorded scenario against its simulation
   poolsim compare tests/data/orchestrator/scenarios/grid_p6_short --preset orchestrator-bridge-fixed --explain

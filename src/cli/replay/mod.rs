@@ -129,7 +129,7 @@ fn span(flag: &str, text: &str) -> Result<Span, Failure> {
 }
 
 /// Whether a file is an experiment: it names a model.
-fn is_experiment(text: &str) -> bool {
+pub(in crate::cli) fn is_experiment(text: &str) -> bool {
     text.lines()
         .map(str::trim_start)
         .take_while(|line| !line.starts_with('['))

@@ -327,5 +327,6 @@ fn point(index: u64, runs: &[Vec<RequestSeen>], parts: &Parts, terms: &Terms) ->
         warnings: Vec::new(),
         world: Place::Simulated,
         stretch: None,
+        each: Vec::new(),
     }
 }

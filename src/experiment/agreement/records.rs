@@ -1,8 +1,8 @@
 //! Two records held against each other: what changed in the input, and what that did to the output.
 //!
-//! Figures come with their intervals and nothing else, so records are compared as if they were independent. Two
-//! simulations under one seed share their luck, which makes their difference surer than is said here: the claims err
-//! towards "undecided". Figures are ranked by effect: how many of its own half-widths and how many margins a difference
+//! Two simulations under one seed share their luck: where both records hold a figure by replication, the error of the
+//! difference is that of its pairs. Other figures come with their intervals and nothing else, and are compared as if they
+//! were independent, so that such claims err towards "undecided". Figures are ranked by effect: how many of its own half-widths and how many margins a difference
 //! is, whichever is less, so that neither a large uncertain change nor a sure tiny one comes first.
 
 use super::super::RegimeFound;
@@ -55,6 +55,16 @@ fn values(record: &Record) -> BTreeMap<String, String> {
     let settings = &record.settings;
     add("settings.confidence", settings.confidence.to_string());
     add("settings.replications", settings.replications.to_string());
+    for change in &settings.overrides {
+        if let Some((path, value)) = change.split_once('=') {
+            // A text may be written with quotes or without.
+            let value = value.parse::<toml::Value>().map_or_else(
+                |_| toml::Value::from(value.trim().trim_matches('"')).to_string(),
+                |value| value.to_string(),
+            );
+            add(path.trim(), value);
+        }
+    }
     for (path, value) in [
         ("settings.precision", settings.precision.map(|x| x.to_string())),
         ("settings.horizon", settings.horizon.map(|x| format!("{x} s"))),
@@ -101,13 +111,17 @@ pub fn compare(
     terms: &Terms,
 ) -> Result<Vec<Agreement>, (String, String)> {
     let mut agreements = Vec::new();
+    let one_luck = one.seed == two.seed && one.rng_contract == two.rng_contract;
     for (a, b) in matched(one, two)? {
+        let paired = one_luck && a.replications == b.replications;
         let how = if one.points.len() > 1 && two.points.len() > 1 {
             b.label.clone()
+        } else if paired && !a.each.is_empty() && !b.each.is_empty() {
+            String::from("records under one seed")
         } else {
             String::from("records")
         };
-        let figures = figures(a, b, terms);
+        let figures = figures(a, b, terms, paired);
         let verdict = Equivalence::of_all(figures.iter().map(|figure| figure.verdict));
         agreements.extend(verdict.map(|verdict| Agreement {
             how,
@@ -168,11 +182,13 @@ fn matched<'a>(one: &'a Record, two: &'a Record) -> Result<Vec<(&'a Point, &'a P
 }
 
 /// The figures that both points have, by effect.
-fn figures(one: &Point, two: &Point, terms: &Terms) -> Vec<Agreed> {
+fn figures(one: &Point, two: &Point, terms: &Terms, paired: bool) -> Vec<Agreed> {
     let mut judged: Vec<(Agreed, f64)> = Vec::new();
     for a in one.metrics.iter().filter(|metric| headline(metric, one)) {
         let Some(b) = two.metric(&a.name, &a.scope).filter(|b| b.unit == a.unit) else { continue };
-        judged.extend(figure(a, b, terms));
+        let by = |point: &'_ Point| point.by_replication(&a.name, &a.scope).map(<[_]>::to_vec);
+        let pairs = by(one).zip(by(two)).filter(|_| paired).and_then(|(a, b)| contrast_of_pairs(&a, &b));
+        judged.extend(figure(a, b, pairs, terms));
     }
     if one.fingerprint == two.fingerprint {
         // The same runs, event by event: their figures are not two estimates but one.
@@ -228,7 +244,16 @@ pub fn effect(agreed: &Agreed) -> f64 {
     if effect.is_nan() { 0.0 } else { effect }
 }
 
-fn figure(a: &Metric, b: &Metric, terms: &Terms) -> Option<(Agreed, f64)> {
+/// What the pairs of replications say of a difference.
+fn contrast_of_pairs(a: &[Option<f64>], b: &[Option<f64>]) -> Option<Contrast> {
+    let pairs = a.iter().zip(b).filter_map(|(a, b)| Some(((*a)?, (*b)?)));
+    let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
+    Contrast::paired(&a, &b)
+}
+
+/// `pairs`: the contrast of the replications, where they share their luck; it gives the error, and the estimates of all
+/// replications together the difference.
+fn figure(a: &Metric, b: &Metric, pairs: Option<Contrast>, terms: &Terms) -> Option<(Agreed, f64)> {
     let (x, y) = (&a.estimate, &b.estimate);
     // Nothing happened in either, or there is no value: no figure to speak of.
     if !x.value.is_finite() || !y.value.is_finite() || (x.value == 0.0 && y.value == 0.0) {
@@ -236,8 +261,13 @@ fn figure(a: &Metric, b: &Metric, terms: &Terms) -> Option<(Agreed, f64)> {
     }
     let margin = terms.around(a.unit, x.value);
     let (p, q) = (error_of(x), error_of(y));
-    let judged = match (p, q) {
-        (Some(p), Some(q)) => {
+    let judged = match (pairs, p, q) {
+        (Some(pairs), ..) => {
+            let difference = y.value - x.value;
+            let contrast = Contrast { first: x.value, second: y.value, difference, ..pairs };
+            contrast.judge(margin, terms.confidence)
+        }
+        (None, Some(p), Some(q)) => {
             let squares = (p.0 * p.0, q.0 * q.0);
             let spread = squares.0 * squares.0 / p.1 + squares.1 * squares.1 / q.1;
             let sum = squares.0 + squares.1;

@@ -341,7 +341,7 @@ impl Asked {
         let known = behaviour::BEHAVIOURS.iter().find(|one| one.name == name);
         let mut rule = known.map_or_else(|| super::default_rule(name, Unit::Number), |one| one.rule);
         if self.live && known.is_some_and(|one| one.unit == Unit::Seconds) {
-            rule.floor = self.grain;
+            rule.floor = self.grain * if name == behaviour::LIVE_ONLY { behaviour::LIVE_GRAIN } else { 1.0 };
         }
         let own = self.rules.iter().find(|own| own.name == name);
         if let Some(own) = own {

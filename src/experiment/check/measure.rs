@@ -171,7 +171,7 @@ fn portion(
         label: label.to_owned(),
         runs: played.iter().map(print).collect(),
         metrics,
-        behaviours: behaved(model, played),
+        behaviours: behaved(model, played, asked.live),
         shapes: shapes(model, &replications, before),
         decisions: played.first().filter(|_| !asked.live).map(|first| {
             let mut kept = Kept::of(&first.log);
@@ -182,7 +182,7 @@ fn portion(
 }
 
 /// The behaviours of each pool that somebody wrote.
-fn behaved(model: &Model, played: &[Played]) -> Vec<Sampled> {
+fn behaved(model: &Model, played: &[Played], live: bool) -> Vec<Sampled> {
     let mut all = Vec::new();
     for (number, pool) in model.pools.iter().enumerate().filter(|(_, pool)| !pool.implicit) {
         let of_pool = |one: &Played| {
@@ -191,7 +191,9 @@ fn behaved(model: &Model, played: &[Played]) -> Vec<Sampled> {
             behaviour::behaviours(&list)
         };
         let rows: Vec<_> = played.iter().map(of_pool).collect();
-        let sampled = behaviour::BEHAVIOURS.iter().enumerate().map(|(index, figure)| Sampled {
+        let figures = behaviour::BEHAVIOURS.iter().enumerate();
+        let figures = figures.filter(|(_, figure)| live || figure.name != behaviour::LIVE_ONLY);
+        let sampled = figures.map(|(index, figure)| Sampled {
             name: figure.name.to_owned(),
             scope: Scope { pool: Some(pool.name.clone()), ..Scope::default() },
             unit: figure.unit,

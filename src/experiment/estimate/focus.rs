@@ -14,6 +14,36 @@ pub struct Wanted {
     pub scope: Scope,
 }
 
+impl Wanted {
+    /// Figures by which whole runs are compared: those that a planner asks for first.
+    pub fn of_runs(model: &Model) -> Vec<Wanted> {
+        const WHOLE: [&str; 9] = [
+            "mean_latency",
+            "latency_p50",
+            "latency_p95",
+            "latency_p99",
+            "mean_wait",
+            "prob_ok",
+            "prob_fail",
+            "throughput",
+            "goodput",
+        ];
+        const CLASS: [&str; 3] = ["mean_latency", "latency_p95", "prob_fail"];
+        const POOL: [&str; 2] = ["utilization", "mean_queue_length"];
+        let of = |names: &'static [&'static str], scope: Scope| {
+            names.iter().map(move |name| Wanted { name: (*name).to_owned(), scope: scope.clone() })
+        };
+        let mut list: Vec<Wanted> = of(&WHOLE, Scope::default()).collect();
+        for class in &model.classes {
+            list.extend(of(&CLASS, Scope { class: Some(class.name.clone()), ..Scope::default() }));
+        }
+        for pool in model.pools.iter().filter(|pool| !pool.implicit) {
+            list.extend(of(&POOL, Scope { pool: Some(pool.name.clone()), ..Scope::default() }));
+        }
+        list
+    }
+}
+
 /// Distributions that the wanted figures of a class and phase rest on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Needs {

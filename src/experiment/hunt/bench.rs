@@ -310,9 +310,7 @@ impl<'g> Bench<'g> {
             self.ends[job as usize] = Some((Outcome::Rejected, self.now));
             return self.story.ended(self.now, job, Outcome::Rejected);
         }
-        let limit = self.ground.parts.waiting_limit.as_ref().map_or(Span::NEVER, |limit| {
-            limit.draw(&mut self.streams.keyed(Purpose::Patience, u64::from(job), 1))
-        });
+        let limit = self.ground.waiting_limit(&self.streams, u64::from(job));
         let priority = self.ground.classes.get(usize::from(request.class)).map_or(0, |class| class.1);
         let ticket = &mut self.tickets[job as usize];
         (ticket.class, ticket.priority, ticket.size) = (request.class, priority, request.demand);

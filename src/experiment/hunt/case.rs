@@ -1,6 +1,6 @@
 //! A case as a model file, and a model file as a case.
 
-use super::bench;
+use super::bench::{self, Played};
 use super::ground::{BlowKind, Ground, Workload};
 use super::laws::{Law, Laws};
 use super::story::plain_seconds;
@@ -134,6 +134,17 @@ impl Case {
 /// The file of a found case: what is broken, the story of it, how to repeat it, and the model.
 pub fn file(settings: &Settings, ground: &Ground, work: &Workload, law: Law, by: &str) -> String {
     let (played, story) = bench::tell(ground, work);
+    told((settings, ground, work), (&played, &story), law, by, "poolsim hunt --repeat FILE")
+}
+
+/// The file of a found case that has been played. `repeat` is the command that plays it again.
+pub(super) fn told(
+    (settings, ground, work): (&Settings, &Ground, &Workload),
+    (played, story): (&Played, &[String]),
+    law: Law,
+    by: &str,
+    repeat: &str,
+) -> String {
     let breach = played.found.iter().find(|breach| breach.law == law);
     let mut text = format!("# Broken law: {} ({})\n", law.name(), law.text());
     if let Some(breach) = breach {
@@ -144,7 +155,7 @@ pub fn file(settings: &Settings, ground: &Ground, work: &Workload, law: Law, by:
         let _ = writeln!(text, "# {line}");
     }
     let _ = writeln!(text, "#\n# Found by: {by}");
-    text.push_str("# Repeat it: poolsim hunt --repeat FILE. Look at its figures: poolsim run FILE.\n\n");
+    let _ = writeln!(text, "# Repeat it: {repeat}. Look at its figures: poolsim run FILE.\n");
     let classes: Vec<String> = ground.classes.iter().map(|class| class.0.clone()).collect();
     text.push_str(&settings.until(played.last).text(work, &classes));
     text

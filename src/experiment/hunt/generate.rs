@@ -57,6 +57,11 @@ impl Landmarks {
         Landmarks { spans, unit }
     }
 
+    /// All of them together.
+    pub(super) fn sum(&self) -> Span {
+        self.spans.iter().fold(Span::ZERO, |sum, &span| sum + span)
+    }
+
     fn any(&self, stream: &mut Stream) -> Span {
         self.spans[stream.below(self.spans.len() as u64) as usize]
     }
@@ -135,12 +140,13 @@ fn blow(ground: &Ground, marks: &Landmarks, last: Time, stream: &mut Stream) -> 
 }
 
 /// The environments in which given settings are hunted: how many slots, and what the machines do that no setting rules.
-/// Each is a list of paths below the pool and values.
-pub fn environments(slots_are_given: bool) -> Vec<Vec<(&'static str, Value)>> {
+/// Each is a list of paths below the pool and values. Without `odd` machines there are only slots to choose.
+pub fn environments(slots_are_given: bool, odd: bool) -> Vec<Vec<(&'static str, Value)>> {
     let mut all = Vec::new();
     let slots: &[i64] = if slots_are_given { &[0] } else { &[1, 2, 3] };
     for &slots in slots {
-        for odd in [None, Some("spawn_failure"), Some("write_error"), Some("never_ready")] {
+        let odds: &[_] = &[None, Some("spawn_failure"), Some("write_error"), Some("never_ready")];
+        for &odd in &odds[..if odd { odds.len() } else { 1 }] {
             let mut one = Vec::new();
             if slots > 0 {
                 one.push(("slots", Value::Integer(slots)));

@@ -4,6 +4,7 @@ use super::laws::Laws;
 use super::referee::Rules;
 use crate::model::{FaultKind, Load, Model, Pool};
 use crate::policy::Slots;
+use crate::random::{Purpose, Streams};
 use crate::time::{Span, Time};
 use crate::workload::Sampler;
 use crate::workload::trace::Fate;
@@ -18,6 +19,8 @@ pub struct Ground {
     pub classes: Vec<(String, u8)>,
     /// Seed of the machines' chance.
     pub seed: u64,
+    /// The model that says so.
+    pub model: Model,
     pub(super) parts: Parts,
 }
 
@@ -135,18 +138,29 @@ impl Ground {
             deadline: (!deadline.is_never()).then_some(deadline),
         };
         let classes = model.classes.iter().map(|class| (class.name.clone(), class.priority)).collect();
-        Ok((Ground::new(pool.clone(), classes, model.run.seed, laws), workload))
+        Ok((Ground::new(model, pool.clone(), classes, laws), workload))
     }
 
     /// The ground of a pool. Hosts are left out: every worker runs at full speed.
-    pub fn new(pool: Pool, classes: Vec<(String, u8)>, seed: u64, laws: Laws) -> Ground {
+    fn new(model: &Model, pool: Pool, classes: Vec<(String, u8)>, laws: Laws) -> Ground {
         let parts = Parts::new(&pool);
         let late = pool.transport.timer_late.is_constant().unwrap_or_else(|| {
             // Where lateness is drawn only a gross delay is a breach.
             Span::from_secs(100.0 * pool.transport.timer_late.mean() + 1.0)
         });
         let rules = Rules { settings: pool.settings.clone(), late, laws };
-        Ground { pool, rules, classes, seed, parts }
+        Ground { pool, rules, classes, seed: model.run.seed, model: model.clone(), parts }
+    }
+
+    /// What a good attempt adds to its demand, if a constant.
+    pub(super) fn overhead(&self) -> Option<Span> {
+        self.parts.overhead
+    }
+
+    /// How long a job may wait.
+    pub(super) fn waiting_limit(&self, streams: &Streams, job: u64) -> Span {
+        let draw = |limit: &Sampler| limit.draw(&mut streams.keyed(Purpose::Patience, job, 1));
+        self.parts.waiting_limit.as_ref().map_or(Span::NEVER, draw)
     }
 
     /// Slots, one at least.

@@ -16,6 +16,7 @@ pub mod generate;
 pub mod ground;
 pub mod input;
 pub mod laws;
+pub mod live;
 mod order;
 pub mod record;
 pub mod referee;
@@ -67,12 +68,15 @@ pub struct Bag {
     pub events: u64,
     /// By law: how many cases broke it, and the first of them.
     pub found: BTreeMap<Law, (u64, Vec<u64>)>,
+    /// Breaches that a machine's late moment explains, since they were not seen again (live only).
+    pub unconfirmed: u64,
 }
 
 impl Bag {
     fn add(&mut self, other: Bag) {
         self.cases += other.cases;
         self.events += other.events;
+        self.unconfirmed += other.unconfirmed;
         for (law, (count, first)) in other.found {
             let entry = self.found.entry(law).or_default();
             entry.0 += count;
@@ -89,9 +93,22 @@ impl Quarry {
     /// # Errors
     /// When the settings are no model.
     pub fn given(settings: &Settings, laws: Laws) -> Result<Quarry, String> {
+        Quarry::among(settings, laws, true)
+    }
+
+    /// The same for real machines, which are what they are: nothing of them is set.
+    ///
+    /// # Errors
+    /// When the settings are no model.
+    pub fn real(settings: &Settings, laws: Laws) -> Result<Quarry, String> {
+        Quarry::among(settings, laws, false)
+    }
+
+    fn among(settings: &Settings, laws: Laws, odd: bool) -> Result<Quarry, String> {
         let mut settings = settings.clone();
         let pool = settings.pool_table().cloned().unwrap_or_default();
-        let grounds = generate::environments(pool.contains_key("slots")).into_iter().map(|environment| {
+        let all = generate::environments(pool.contains_key("slots"), odd);
+        let grounds = all.into_iter().map(|environment| {
             let mut settings = settings.clone();
             if let Some(pool) = settings.pool_table() {
                 for (path, value) in environment {
@@ -172,7 +189,11 @@ impl Hunt {
 
     /// Scheduler and workload of a case.
     pub fn case(&self, case: u64) -> (Settings, Workload) {
-        let block = case / BLOCK;
+        self.case_in(case / BLOCK, case)
+    }
+
+    /// Scheduler of a block, with the workload of a case.
+    fn case_in(&self, block: u64, case: u64) -> (Settings, Workload) {
         let of = |settings: &Settings, ground: &Ground| {
             (settings.clone(), self.workload(ground, &Landmarks::of(ground), case))
         };

@@ -6,6 +6,8 @@
 
 mod checks;
 
+pub(super) use checks::own_time_outs;
+
 use super::laws::{Breach, Law, Laws};
 use super::order;
 use crate::outcome::Outcome;

@@ -58,6 +58,31 @@ pub fn shrink<'p>(
     }
 }
 
+/// The same where each play takes real time: one round, which begins with what makes plays short.
+///
+/// # Errors
+/// When the settings are no model.
+pub fn briefly<'p>(
+    settings: Settings,
+    work: Workload,
+    law: Law,
+    keep: &dyn Fn(&str) -> bool,
+    play: Play<'p>,
+) -> Result<Shrinking<'p>, String> {
+    let ground = settings.ground(Laws::of([law]))?;
+    let mut case = Shrinking { settings, ground, work, law, play, plays: 0 };
+    case.fewer_requests();
+    case.fewer_blows();
+    case.fewer_slots(keep);
+    case.fewer_requests();
+    case.fewer_settings(keep);
+    case.fewer_classes();
+    case.simpler_requests();
+    case.fewer_requests();
+    case.rounder_instants();
+    Ok(case)
+}
+
 impl Shrinking<'_> {
     fn fails(&mut self, work: &Workload) -> bool {
         self.plays += 1;

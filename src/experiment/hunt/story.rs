@@ -106,6 +106,10 @@ impl Story {
         self.say(now, || format!("worker {slot} is killed"));
     }
 
+    pub(super) fn worker(&mut self, now: Time, slot: u32, what: &str) {
+        self.say(now, || format!("worker {slot} {what}"));
+    }
+
     pub(super) fn blow(&mut self, now: Time, slot: u32) {
         self.say(now, || format!("something kills worker {slot}; the pool does not know yet"));
     }

@@ -118,6 +118,9 @@ impl Book {
     }
 }
 
+/// What is said of [`Fault::AfterEnd`].
+pub(super) const AFTER_END: &str = "an event of a job that had ended";
+
 /// An instant may be wrong by so many nanoseconds, beyond what the clocks allow, without a word.
 const TOLERATED: u64 = 2_000_000;
 
@@ -126,7 +129,7 @@ impl fmt::Display for Fault {
         f.write_str(match self {
             Fault::Line => "a line that is none of the protocol's",
             Fault::Stranger => "an event of a job that it was never given",
-            Fault::AfterEnd => "an event of a job that had ended",
+            Fault::AfterEnd => AFTER_END,
             Fault::Instant => "an instant in the future or out of order",
         })
     }

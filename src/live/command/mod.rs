@@ -29,6 +29,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use sync::Sync;
 
+/// Code of the remark on an adapter that said more of a job after its end.
+pub const AFTER_END: &str = "adapter_after_end";
+
 /// A scheduler behind an adapter.
 pub struct CommandTarget {
     settings: CommandSettings,
@@ -126,7 +129,7 @@ impl Target for CommandTarget {
 
     fn remarks(&mut self) -> Vec<replay::Note> {
         let note = |text: &String| replay::Note {
-            code: "adapter",
+            code: if text.contains(book::AFTER_END) { AFTER_END } else { "adapter" },
             text: text.clone(),
             advice: String::from("docs/adapter-protocol.md says what an adapter should say"),
         };

@@ -282,7 +282,7 @@ impl Pool {
         let retry = self.settings.retry.expect("only a pool with retries requeues");
         match retry.place {
             RetryPlace::Head => self.queue.push_front(job, driver),
-            RetryPlace::Tail => self.queue.push(job, driver),
+            RetryPlace::Tail => self.queue.push_again(job, driver),
         }
         driver.queued(self.number, job, true);
         if retry.turn == Span::ZERO {

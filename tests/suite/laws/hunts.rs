@@ -3,7 +3,7 @@
 use crate::records::Folder;
 use poolsim::experiment::hunt::case::Case;
 use poolsim::experiment::hunt::laws::{Law, Laws};
-use poolsim::experiment::hunt::record::HuntRecord;
+use poolsim::experiment::hunt::record::{HuntRecord, State};
 use poolsim::experiment::hunt::{Hunt, Quarry, generate};
 use poolsim::model::presets;
 use std::path::Path;
@@ -118,7 +118,17 @@ fn a_hunt_answers_no_yes_or_says_why_it_cannot() {
     let none = run(&["orchestrator-bridge-fixed", "--cases", "2000", "--law", "innocent-failure"]);
     assert_eq!((none.status.code(), none.stderr.is_empty()), (Some(0), true), "{}", out(&none));
     assert_eq!(run(&["--cases", "500"]).status.code(), Some(0));
-    let faults: [(&[&str], &str); 6] = [
+    let faults: [(&[&str], &str); 13] = [
+        (&["--target", "process"], "--worker"),
+        (&["--target", "pool", "--worker", "cat"], "--target process"),
+        (&["--speed", "5"], "--target pool"),
+        (&["--target", "pool", "--speed", "0"], "not a number above 0"),
+        (&["--target", "pool", "--grace", "5"], "5s"),
+        (&["--target", "command", "--adapter", "cat"], "held to a model"),
+        (
+            &["orchestrator-bridge", "--target", "process", "--worker", "no-such-program", "--cases", "2"],
+            "no-such-program",
+        ),
         (&["orchestrator-brigde"], "orchestrator-bridge"),
         (&["--law", "lost-slots"], "lost-slot"),
         (&["--for", "90"], "90s"),
@@ -132,4 +142,67 @@ fn a_hunt_answers_no_yes_or_says_why_it_cannot() {
         assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
         assert!(said.contains(word) && !said.contains("defect"), "{args:?}: {said}");
     }
+}
+
+#[test]
+fn a_real_target_is_hunted_from_the_command_line() {
+    let folder = Folder::new("hunt-real");
+    let dir = &folder.0;
+    let args = ["hunt", "--target", "pool", "--cases", "12", "--grace", "200ms", "--format", "json", "-q"];
+    let done = poolsim(dir, &args);
+    let record: HuntRecord = serde_json::from_str(&out(&done)).unwrap();
+    assert_eq!(done.status.code(), Some(0), "{}", out(&done));
+    assert_eq!((record.quarries[0].target.as_str(), record.quarries[0].cases), ("pool", 12));
+    assert!(
+        record.quarries[0].events > 100 && record.command.contains("--target pool"),
+        "{}",
+        record.command
+    );
+    assert!(dir.join("output/hunt-random-pool/state.json").is_file());
+    // A dying window, with a worker that takes long to die, is seen from outside too.
+    let text = "[class.a]\n[pool.main]\nslots = 1\nservice_timeout = '2s'\nworker = { dying_window = true, kill_exit = '3s' }\n\
+                [source.s]\npool = 'main'\nrequests = [\n  { at = '0s', demand = '1s', fate = 'hang' },\n  { at = '1s', demand = '100ms' },\n]\n\
+                [run]\nhorizon = '20s'\nreplications = 1\n";
+    std::fs::write(dir.join("case.toml"), text).unwrap();
+    let told = poolsim(dir, &["hunt", "--repeat", "case.toml", "--target", "pool"]);
+    assert_eq!(told.status.code(), Some(1), "{}", out(&told));
+    assert!(out(&told).contains("BROKEN  innocent-failure"), "{}", out(&told));
+    std::fs::write(dir.join("safe.toml"), text.replace("dying_window = true", "dying_window = false"))
+        .unwrap();
+    let told =
+        poolsim(dir, &["hunt", "--repeat", "safe.toml", "--target", "pool", "--law", "innocent-failure"]);
+    assert_eq!(told.status.code(), Some(0), "{}", out(&told));
+}
+
+#[test]
+fn a_hunt_that_is_interrupted_goes_on_where_it_stopped() {
+    let folder = Folder::new("hunt-stop");
+    let dir = &folder.0;
+    let stopped = Command::new("timeout")
+        .args(["--foreground", "--preserve-status", "-s", "INT", "3", env!("CARGO_BIN_EXE_poolsim")])
+        .args(["hunt", "orchestrator-bridge", "--for", "10m", "-q", "--output", "kept"])
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .output();
+    let Ok(done) = stopped else {
+        #[allow(clippy::print_stderr, reason = "a test says what it could not try")]
+        return eprintln!("there is no `timeout` here: the interruption was not tried");
+    };
+    assert_eq!(done.status.code(), Some(130), "{}", out(&done));
+    // What was found until then is told, and the corpus is whole.
+    assert!(out(&done).contains("BROKEN  innocent-failure"), "{}", out(&done));
+    let state: State =
+        serde_json::from_str(&std::fs::read_to_string(dir.join("kept/state.json")).unwrap()).unwrap();
+    assert!(state.next_case > 0, "{state:?}");
+    let case = std::fs::read_to_string(dir.join("kept/corpus/innocent-failure.toml")).unwrap();
+    assert!(Case::read(&case, Laws::ALL).is_ok());
+    let next = poolsim(dir, &["hunt", "orchestrator-bridge", "--cases", "64", "-q", "--output", "kept"]);
+    let from = format!("({} to {})", state.next_case, state.next_case + 63);
+    assert!(out(&next).contains(&from) && out(&next).contains("corpus  innocent-failure"), "{}", out(&next));
+    // A time box is kept, whatever is found in it.
+    let boxed = poolsim(
+        dir,
+        &["hunt", "orchestrator-bridge", "--for", "1s", "--law", "time-out", "-q", "--output", "none"],
+    );
+    assert_eq!(boxed.status.code(), Some(0), "{}", out(&boxed));
 }

@@ -4,6 +4,7 @@ mod clients;
 mod controls;
 mod hunts;
 mod models;
+mod real;
 
 use poolsim::engine;
 use poolsim::experiment::hunt::bench::{self, Scheduler};

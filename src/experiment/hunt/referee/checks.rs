@@ -275,12 +275,8 @@ impl Referee<'_> {
             self.breach(Law::Limits, now, || format!("request {} is refused though there is room", job + 1));
         }
         if settings.when_full == WhenFull::DropOldest && self.jobs[job as usize].place == Where::Leaving {
-            // A retried job came earlier and entered the queue later: who is the older of two such is left open.
-            let dropped = self.jobs[job as usize];
-            let older = |other: &&u32| {
-                let other = &self.jobs[**other as usize];
-                other.arrived < dropped.arrived && other.sequence < dropped.sequence
-            };
+            let arrived = self.jobs[job as usize].arrived;
+            let older = |other: &&u32| self.jobs[**other as usize].arrived < arrived;
             if let Some(older) = self.line.iter().find(older).copied() {
                 self.breach(Law::Limits, now, || {
                     format!("request {} is dropped, request {} is older", job + 1, older + 1)
@@ -320,7 +316,7 @@ impl Referee<'_> {
 }
 
 /// All time that a job's own limits allow it at a worker, with the delays of its retries.
-pub(super) fn own_time_outs(settings: &PoolSettings) -> Span {
+pub(in super::super) fn own_time_outs(settings: &PoolSettings) -> Span {
     let Some(limit) = settings.service_timeout.filter(|limit| !limit.span.is_never()) else {
         return Span::NEVER;
     };
