@@ -32,7 +32,7 @@ pub fn stdout_look() -> Look {
     Look {
         color: AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
         width: if terminal { terminal_width() } else { UNBROKEN },
-        unicode: !terminal || locale_is_unicode(|name| std::env::var(name).ok()),
+        unicode: !terminal || (!is_dumb() && locale_is_unicode(|name| std::env::var(name).ok())),
     }
 }
 
@@ -41,6 +41,11 @@ const UNBROKEN: u16 = 200;
 
 fn terminal_width() -> u16 {
     terminal_size::terminal_size().map_or(Look::PLAIN.width, |(width, _)| width.0)
+}
+
+/// Whether the terminal says that it can show nothing but letters.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|kind| kind == "dumb")
 }
 
 /// Whether the locale speaks UTF-8: the first of the three variables that is set decides, as in POSIX; with none set,

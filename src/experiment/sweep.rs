@@ -11,11 +11,10 @@ use super::estimate::Wanted;
 use super::metric::Scope;
 use super::outline::Outline;
 use super::plan::Plan;
-use super::record::{self, Difference, Kind, Record, SCHEMA};
+use super::record::{self, Difference, Kind, Point, Record, SCHEMA};
 use super::run::{self, Finished, Follow, Progress, RunError, Task};
 use super::study::{Comparison, Study};
-use super::verdict;
-use crate::model::Prices;
+use super::verdict::{self, Judgement};
 use rayon::prelude::*;
 
 /// What watches a sweep and keeps its finished points. It never changes a figure.
@@ -57,8 +56,8 @@ pub fn run(plan: &Plan, indices: &[usize], watch: &dyn Watch) -> Result<Vec<Fini
             settings: point.settings.clone(),
             timelines: point.timelines,
             curves: point.curves,
-            // Only a point with a price can be chosen.
-            follow: if point.model.prices == Prices::default() { Follow::Never } else { Follow::IfMet },
+            // A point that meets its objectives may be chosen; where none does, the first one is shown.
+            follow: if index == 0 { Follow::Always } else { Follow::IfMet },
             sampled: &sampled,
             draws: Some(&draws),
             parallel: !many,
@@ -113,10 +112,26 @@ pub fn compared(plan: &Plan) -> Vec<Wanted> {
     distinct
 }
 
-/// The cheapest point that meets every objective, if one does.
-fn chosen(study: &Study) -> Option<u64> {
+/// The cheapest point that meets every objective, or without prices the smallest; none where none does.
+fn chosen(study: &Study, points: &[Point]) -> Option<u64> {
+    if study.frontier.is_empty() {
+        let good = points.iter().filter(|point| verdict::overall(&point.verdicts) == Some(Judgement::Met));
+        let least = good.min_by(|a, b| capacity(a).total_cmp(&capacity(b)).then(a.index.cmp(&b.index)));
+        return least.map(|point| point.index);
+    }
     let good = study.frontier.iter().filter(|one| one.meets);
     good.min_by(|a, b| a.cost.total_cmp(&b.cost).then(a.point.cmp(&b.point))).map(|one| one.point)
+}
+
+/// Whether a setting says how large something is that serves requests.
+pub fn is_capacity(path: &str) -> bool {
+    path.ends_with("slots") || path.ends_with("instances")
+}
+
+/// How many slots and instances a point sets.
+fn capacity(point: &Point) -> f64 {
+    let sizes = point.settings.iter().filter(|(path, _)| is_capacity(path));
+    sizes.filter_map(|(_, value)| value.as_f64()).sum()
 }
 
 /// The comparisons between marked points, and along axes where nothing is marked, as a chart of differences shows
@@ -153,9 +168,9 @@ pub fn record(outline: Outline, finished: Vec<Finished>) -> Record {
         marks: outline.marks,
         ..Study::default()
     };
-    let chosen = chosen(&study);
     let mut points: Vec<_> = finished.into_iter().map(|one| one.point).collect();
-    for point in points.iter_mut().filter(|point| chosen != Some(point.index)) {
+    let chosen = chosen(&study, &points);
+    for point in points.iter_mut().filter(|point| chosen.unwrap_or(0) != point.index) {
         (point.stretch, point.extremes) = (None, Vec::new());
     }
     Record {

@@ -35,13 +35,11 @@ pub fn of_points(record: &Record) -> Vec<Table> {
     tables
 }
 
-/// The sign of an answer: a word would not fit a cell.
+/// The answer in a cell of a grid.
 const fn sign(point: &Point, judgement: Option<Judgement>) -> &'static str {
     match (&point.regime, judgement) {
         (RegimeFound::Unstable { .. }, _) => "unstable",
-        (_, Some(Judgement::Met)) => "met",
-        (_, Some(Judgement::Missed)) => "missed",
-        (_, Some(Judgement::Undecided)) => "open",
+        (_, Some(judgement)) => words::judgement(judgement),
         (_, None) => "",
     }
 }

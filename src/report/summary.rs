@@ -6,7 +6,7 @@ use super::words;
 use crate::experiment::record::{Point, Record, World};
 use crate::experiment::size::SizeAnswer;
 use crate::experiment::study::{Comparison, MarkShown};
-use crate::experiment::verdict::{Verdict, overall};
+use crate::experiment::verdict::Verdict;
 use crate::experiment::{Judgement, RegimeFound, Scope, Unit};
 use crate::stats::Estimate;
 
@@ -67,26 +67,11 @@ pub fn always_met(record: &Record) -> Vec<(String, Scope)> {
     first.verdicts.iter().filter(always).map(|one| (one.metric.clone(), one.scope.clone())).collect()
 }
 
-/// What a point is called.
-fn name(point: &Point) -> String {
-    if point.label.is_empty() { format!("point {}", point.index) } else { point.label.clone() }
-}
-
 fn of_sweep(record: &Record) -> Vec<String> {
     let mut list = Vec::new();
     let all = record.points.len();
-    let is = |wanted: Judgement| {
-        record.points.iter().filter(move |point| overall(&point.verdicts) == Some(wanted)).count()
-    };
-    if record.points.iter().any(|point| !point.verdicts.is_empty()) {
-        let (met, open) = (is(Judgement::Met), is(Judgement::Undecided));
-        let open = if open > 0 { format!(", {open} are undecided") } else { String::new() };
-        let chosen = record.chosen.and_then(|chosen| record.points.get(chosen as usize));
-        let cheapest =
-            chosen.map_or_else(String::new, |one| format!("; the cheapest of them is {}", name(one)));
-        list.push(format!("{met} of {all} points meet every objective{open}{cheapest}."));
-    }
-    let unstable: Vec<String> = record.points.iter().filter(|point| is_unstable(point)).map(name).collect();
+    let unstable = record.points.iter().filter(|point| is_unstable(point));
+    let unstable: Vec<String> = unstable.map(words::called).collect();
     if !unstable.is_empty() {
         let named =
             if unstable.len() <= TOLD_MAX { format!(": {}", unstable.join("; ")) } else { String::new() };
@@ -153,7 +138,12 @@ fn of_search(answer: &SizeAnswer) -> Vec<String> {
     let mut list: Vec<String> = Vec::new();
     for row in &answer.rows {
         let label = if answer.rows.len() > 1 { format!("{}: ", row.label) } else { String::new() };
-        list.push(format!("{label}{}", row.sentence));
+        // The answer of a single row stands above: what is left is the proof.
+        let told = match row.sentence.split_once("; ") {
+            Some((_, proof)) if answer.rows.len() == 1 && row.judgement == Judgement::Met => proof,
+            _ => row.sentence.as_str(),
+        };
+        list.push(format!("{label}{told}"));
         if row.more_is_worse {
             list.push(format!("{label}more is not always better here: a larger size fails."));
         }

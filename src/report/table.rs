@@ -216,6 +216,10 @@ fn where_time_goes(point: &Point) -> Vec<Table> {
 
 /// One row per point: its settings, its main figures, its verdict.
 pub fn points(record: &Record) -> Table {
+    let axis_name = |path: &str| {
+        let axis = record.study.axes.iter().find(|axis| axis.key == path);
+        axis.map_or_else(|| path.to_owned(), |axis| axis.name.clone())
+    };
     let all = Scope::default();
     let mut paths: Vec<&str> = Vec::new();
     for (path, _) in record.points.iter().flat_map(|point| &point.settings) {
@@ -248,7 +252,7 @@ pub fn points(record: &Record) -> Table {
         header: by_label
             .then(|| String::from("point"))
             .into_iter()
-            .chain(paths.iter().map(|&path| path.to_owned()))
+            .chain(paths.iter().map(|path| axis_name(path)))
             .chain(heads)
             .collect(),
         rows: record.points.iter().map(row).collect(),

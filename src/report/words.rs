@@ -1,7 +1,8 @@
 //! Sentences that every face shares: the answer, the regime, a verdict, a scope.
 
 use super::figure;
-use crate::experiment::record::{Point, Record};
+use crate::experiment::record::{Point, Record, World};
+use crate::experiment::size::SizeAnswer;
 use crate::experiment::verdict::{Side, Verdict, overall};
 use crate::experiment::{Judgement, RegimeFound, Scope, Unit};
 
@@ -45,29 +46,63 @@ pub fn found(verdict: &Verdict) -> String {
     }
 }
 
+/// What tells a point from others: "pool size 6, time-out 90s", or its settings by their paths.
+pub fn called(point: &Point) -> String {
+    if !point.label.is_empty() {
+        return point.label.clone();
+    }
+    let setting = |(path, value): &crate::experiment::record::Setting| {
+        format!("{path} = {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    };
+    let settings: Vec<String> = point.settings.iter().map(setting).collect();
+    if settings.is_empty() { format!("point {}", point.index) } else { settings.join(", ") }
+}
+
 /// The answer in one sentence.
 pub fn answer(record: &Record) -> String {
     if let Some(answer) = super::agreement::answer(record) {
         return answer;
     }
     if let Some(answer) = &record.study.size {
-        let row = &answer.rows[answer.chosen];
-        let size = row
-            .smallest
-            .map_or_else(|| String::from("no size found"), |size| format!("{} = {size}", answer.capacity));
-        return format!("{}: {size}: {}", record.name, judgement(row.judgement));
+        return format!("{}: {}", record.name, sized(answer));
     }
-    let chosen = record.chosen.and_then(|chosen| record.points.iter().find(|point| point.index == chosen));
-    match (chosen, record.points.as_slice()) {
-        (Some(point), [_, _, ..]) => {
-            let setting = |(path, value): &crate::experiment::record::Setting| {
-                format!("{path} = {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-            };
-            let settings: Vec<String> = point.settings.iter().map(setting).collect();
-            answer_of(&format!("{} at {}", record.name, settings.join(", ")), point)
+    match record.points.as_slice() {
+        [point] => answer_of(&record.name, point),
+        _ => worlds(record).unwrap_or_else(|| points(record)),
+    }
+}
+
+/// What a replay measured beside what its simulation says.
+fn worlds(record: &Record) -> Option<String> {
+    let find = |world: World| record.points.iter().find(|point| point.world == world);
+    let (real, simulated) = (find(World::Real)?, find(World::Simulated)?);
+    let p95 = |point: &Point| {
+        let metric = point.metric("latency_p95", &Scope::default())?;
+        Some(figure::with_interval(metric.unit, &metric.estimate))
+    };
+    let (measured, said) = (p95(real)?, p95(simulated)?);
+    let judged = overall(&real.verdicts)
+        .map_or_else(String::new, |found| format!("; objectives {} in the real world", judgement(found)));
+    Some(format!("{}: 95 % of requests within {measured} really, {said} as simulated{judged}", record.name))
+}
+
+/// What a search found.
+fn sized(answer: &SizeAnswer) -> String {
+    let row = &answer.rows[answer.chosen];
+    let sure = format!("at {} confidence", figure::plain(Unit::Ratio, answer.confidence));
+    let at = if answer.rows.len() > 1 { format!(" (at {})", row.label) } else { String::new() };
+    let capacity = &answer.capacity;
+    match (row.judgement, row.smallest) {
+        (Judgement::Met, Some(size)) => {
+            format!("{capacity} = {size}{at} is the smallest that meets every objective, {sure}")
         }
-        (_, [point]) => answer_of(&record.name, point),
-        _ => points(record),
+        (Judgement::Undecided, Some(size)) => {
+            format!(
+                "{capacity} = {size}{at} meets every objective, {sure}; whether less would do is undecided"
+            )
+        }
+        (Judgement::Missed, _) => format!("no {capacity} that was considered meets every objective, {sure}"),
+        (_, None) => format!("whether any {capacity} meets every objective is undecided"),
     }
 }
 
@@ -91,13 +126,20 @@ fn answer_of(name: &str, point: &Point) -> String {
             let first = point.verdicts.iter().find(which);
             let first =
                 first.map_or_else(String::new, |one| format!(": {} is {}", objective(one), found(one)));
+            let met = point.verdicts.iter().filter(|one| one.judgement == Judgement::Met).count();
+            let others = match (met, point.verdicts.len() - count) {
+                (0, _) => "",
+                (met, others) if met < others => "",
+                (1, _) => "; the other one is met",
+                _ => "; the others are met",
+            };
             let count = objectives(count, point.verdicts.len());
-            format!("{}: {count} {}{first}", name, judgement(worst))
+            format!("{}: {count} {}{first}{others}", name, judgement(worst))
         }
     }
 }
 
-/// How many points are good, and the cheapest of them.
+/// How many points are good, and the best of them.
 fn points(record: &Record) -> String {
     let all = record.points.len();
     let count = |wanted: Judgement| {
@@ -107,13 +149,39 @@ fn points(record: &Record) -> String {
         return format!("{}: {all} points", record.name);
     }
     let (met, open) = (count(Judgement::Met), count(Judgement::Undecided));
-    let open = if open > 0 { format!(", {open} are undecided") } else { String::new() };
-    let good = record.study.frontier.iter().filter(|one| one.meets);
-    let cheapest = good.min_by(|a, b| a.cost.total_cmp(&b.cost));
-    let cheapest = cheapest.map_or_else(String::new, |one| {
-        format!("; the cheapest is {}", record.points[one.point as usize].label)
-    });
-    format!("{}: {met} of {all} points meet every objective{open}{cheapest}", record.name)
+    let open = match open {
+        0 => String::new(),
+        1 => String::from("; 1 is undecided"),
+        open => format!("; {open} are undecided"),
+    };
+    let chosen = record.chosen.and_then(|chosen| record.points.iter().find(|point| point.index == chosen));
+    let found = match (met, chosen) {
+        (0, _) => format!("none of {all} points meets every objective"),
+        (1, Some(point)) => {
+            format!("{}: the only one of {all} points that meets every objective", called(point))
+        }
+        (_, Some(point)) => {
+            let best = best_by(record);
+            format!(
+                "{}: the {best} of the {met} points, out of {all}, that meet every objective",
+                called(point)
+            )
+        }
+        (_, None) => format!("{met} of {all} points meet every objective"),
+    };
+    format!("{}: {found}{open}", record.name)
+}
+
+/// By what a point is chosen among those that meet every objective.
+pub fn best_by(record: &Record) -> &'static str {
+    let settings = || record.points.iter().flat_map(|point| &point.settings);
+    if !record.study.frontier.is_empty() {
+        "cheapest"
+    } else if settings().any(|(path, _)| crate::experiment::sweep::is_capacity(path)) {
+        "smallest"
+    } else {
+        "first"
+    }
 }
 
 fn objectives(count: usize, of: usize) -> String {

@@ -1,5 +1,6 @@
 //! Every chart of the hand-made records is as looked at: `tests/data/charts/`.
-//! `POOLSIM_BLESS=1 cargo test charts` rewrites them; `POOLSIM_PICTURES=DIR` writes PNGs to look at.
+//! `POOLSIM_BLESS=1 cargo test charts` rewrites them; `POOLSIM_PICTURES=DIR` writes PNGs to look at, and
+//! the records, to be drawn otherwise.
 
 use super::pictures;
 use poolsim::experiment::{Band, Record};
@@ -75,15 +76,19 @@ fn pictures_are_written_where_asked() {
         ("silent", silent()),
         ("tall", pictures::sweep(&[4, 6, 8], &[60], None)),
     ];
-    for (name, record) in records().into_iter().chain(edges) {
-        for chart in chart::all(&record, &Style::default()) {
+    let all: Vec<(&str, Record)> = records().into_iter().chain(edges).collect();
+    for (name, record) in &all {
+        record.write(&Path::new(&folder).join(format!("{name}.json"))).unwrap();
+    }
+    for (name, record) in &all {
+        for chart in chart::all(record, &Style::default()) {
             for (theme, word) in [(Theme::Light, "light"), (Theme::Dark, "dark")] {
                 let path = Path::new(&folder).join(format!("{name}-{}-{word}.png", chart.file));
                 std::fs::write(path, chart.png(theme).unwrap()).unwrap();
             }
         }
-        let half = Style { size: Size { width: 480, height: 280 }, ..Style::default() };
-        for chart in chart::all(&record, &half) {
+        let half = Style { size: Size { width: 480, height: 270 }, ..Style::default() };
+        for chart in chart::all(record, &half) {
             let path = Path::new(&folder).join(format!("{name}-{}-half.png", chart.file));
             std::fs::write(path, chart.png(Theme::Light).unwrap()).unwrap();
         }

@@ -41,5 +41,7 @@ mod sizing;
 mod sweeps;
 #[cfg(feature = "parquet")]
 mod tables;
+#[cfg(feature = "chart")]
+mod terminal;
 mod verdicts;
 mod worlds;

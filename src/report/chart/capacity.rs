@@ -48,27 +48,32 @@ pub(super) fn capacity(record: &Record, style: &Style) -> Option<Chart> {
     if lines.is_empty() {
         return None;
     }
-    let title = format!("Load that each size carries, by {}", answer.capacity);
+    let sized = super::grid::label(&answer.capacity);
+    let title = format!("Load that each size carries, by {sized}");
     let subtitle = format!(
         "Load as a multiple of the model's. Each mark is shown at {} confidence to meet every objective, or to miss one.",
         figure::plain(Unit::Ratio, answer.confidence)
     );
     let mut sheet = Sheet::new(record, style.size.points(), &title, &subtitle);
     let chosen = answer.rows.get(answer.chosen).and_then(|row| row.smallest);
-    let mut keys: Vec<Key> = lines.iter().map(Line::key).collect();
-    keys.push(Key(Swatch::Dashes(Ink::Bound), String::from("the model's load")));
+    let key = |line: &Line| match line.shape {
+        Some(_) => line.key(),
+        None => Key(Swatch::Fill(line.ink, 0.35), line.name.clone()),
+    };
+    let mut keys: Vec<Key> = lines.iter().map(key).collect();
+    keys.push(Key(Swatch::Dashes(Ink::Text), String::from("the model's load")));
     keys.extend(chosen.map(|size| Key(Swatch::Star, format!("smallest size that passes: {size}"))));
     sheet.legend(&keys);
     let (low, high) = (f64::from(first.size), f64::from(last.size));
     let tick = |one: &LoadBound| Tick { value: f64::from(one.size), label: one.size.to_string() };
     let ticks = Some(answer.loads.iter().map(tick).collect());
-    let x = AxisSpec { ticks, ..AxisSpec::span(Unit::Count, low - 0.5, high + 0.5, answer.capacity.clone()) };
+    let x = AxisSpec { ticks, ..AxisSpec::span(Unit::Count, low - 0.5, high + 0.5, sized) };
     let values = lines.iter().flat_map(Line::values).chain([0.0, 1.1]).collect();
     let y = AxisSpec::linear(Unit::Number, values, "load, times the model's");
     let room = sheet.room();
     let panel = Panel::draw(&mut sheet.scene, room, &x, &y, 0.0);
     let model = panel.y.at(1.0);
-    sheet.scene.dashed(&[(panel.x.from, model), (panel.x.to, model)], Ink::Bound, 1.5, (6.0, 4.0));
+    sheet.scene.dashed(&[(panel.x.from, model), (panel.x.to, model)], Ink::Text, 1.5, (6.0, 4.0));
     lines::draw(&mut sheet.scene, &panel, &lines);
     if let Some(size) = chosen.map(f64::from).filter(|size| (low..=high).contains(size)) {
         // On the axis, where it covers no mark of the frontier.

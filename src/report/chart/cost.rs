@@ -1,6 +1,6 @@
 //! Cost against latency: every point, and the line of those that no other beats in both.
 
-use super::grid::{Grid, State, state, written};
+use super::grid::{Grid, State, state};
 use super::paint::text_width;
 use super::palette::Ink;
 use super::scene::{Anchor, Scene, Xy};
@@ -8,6 +8,7 @@ use super::sheet::{AxisSpec, Key, Panel, SMALL, Sheet, Swatch};
 use super::sweep::{describe, main_metric, objective, wide};
 use super::{Chart, Draft, Style, name};
 use crate::experiment::record::{Point, Record};
+use crate::experiment::sweep::is_capacity;
 use crate::experiment::{Scope, Unit};
 use crate::report::{figure, words};
 
@@ -19,13 +20,15 @@ struct Priced<'a> {
     best: bool,
 }
 
-/// What a point costs: its `cost`, else the slots or instances that it sets.
-fn cost(point: &Point) -> Option<f64> {
+/// What a point costs: a run of it by the model's prices, else the slots or instances that it sets.
+fn cost(record: &Record, point: &Point) -> Option<f64> {
+    if let Some(priced) = record.study.frontier.iter().find(|one| one.point == point.index) {
+        return Some(priced.cost).filter(|cost| cost.is_finite());
+    }
     if let Some(metric) = point.metric("cost", &Scope::default()) {
         return Some(metric.estimate.value).filter(|value| value.is_finite());
     }
-    let capacity = |path: &str| path.ends_with("slots") || path.ends_with("instances");
-    let mut set = point.settings.iter().filter(|(path, _)| capacity(path));
+    let mut set = point.settings.iter().filter(|(path, _)| is_capacity(path));
     match (set.next(), set.next()) {
         (Some((_, value)), None) => value.as_f64(),
         _ => None,
@@ -34,6 +37,9 @@ fn cost(point: &Point) -> Option<f64> {
 
 /// Words of the cost axis.
 fn cost_words(record: &Record) -> (&'static str, Unit) {
+    if !record.study.frontier.is_empty() {
+        return ("cost of a run, in the model's currency", Unit::Number);
+    }
     let priced = record.points.iter().any(|point| point.metric("cost", &Scope::default()).is_some());
     if priced { ("cost", Unit::Number) } else { ("capacity (slots or instances)", Unit::Count) }
 }
@@ -44,7 +50,7 @@ pub(super) fn cost_against_latency(record: &Record, style: &Style) -> Option<Cha
     let wanted = main_metric(record);
     let price = |point: &&'_ Point| {
         let metric = point.metric(&wanted.0, &wanted.1)?;
-        Some((cost(point)?, metric.estimate.value)).filter(|(_, latency)| latency.is_finite())
+        Some((cost(record, point)?, metric.estimate.value)).filter(|(_, latency)| latency.is_finite())
     };
     let mut priced: Vec<Priced> = grid
         .cells
@@ -61,17 +67,20 @@ pub(super) fn cost_against_latency(record: &Record, style: &Style) -> Option<Cha
     mark_best(&mut priced);
     let metric = name::of(&wanted.0, &wanted.1);
     let (words, unit) = cost_words(record);
-    let title = format!("{} against {words}", name::capital(&metric));
+    let title = format!("{} against {}", name::capital(&metric), words.split(',').next().unwrap_or(words));
     let subtitle =
         "The line joins the points that no other beats in both; all others cost more or are slower.";
     let mut sheet = Sheet::new(record, style.size.points(), &title, subtitle);
     let bound = objective(record, &wanted);
     let mut keys = vec![
         Key(Swatch::Line(Ink::Series(0), Some(0)), String::from("not beaten")),
-        Key(Swatch::Fill(Ink::Axis, 1.0), String::from("beaten")),
+        Key(Swatch::Dot(Ink::Axis), String::from("beaten")),
     ];
     if priced.iter().any(|one| state(one.point) == State::Met) {
         keys.push(Key(Swatch::Ring(Ink::Good), String::from("meets all objectives")));
+    }
+    if priced.iter().any(|one| record.chosen == Some(one.point.index)) {
+        keys.push(Key(Swatch::Ring(Ink::Chosen), String::from("chosen")));
     }
     if let Some(bound) = bound {
         keys.push(Key(Swatch::Dashes(Ink::Bound), format!("objective {}", words::bound(bound))));
@@ -138,24 +147,31 @@ fn points(
         }
         scene.say((x - 8.0, y - 8.0), (x + 8.0, y + 8.0), describe(one.point, wanted), Some(one.point.index));
     }
-    for one in priced.iter().filter(|one| one.best) {
+    // The chosen point's name comes first: another's gives way to it.
+    let is_chosen = |one: &&Priced| chosen == Some(one.point.index);
+    let others = priced.iter().filter(|one| one.best && !is_chosen(one));
+    for one in priced.iter().filter(is_chosen).chain(others) {
         label(scene, panel, at(one), one, &mut taken);
     }
 }
 
 /// Names an unbeaten point where its name covers no other name.
 fn label(scene: &mut Scene, panel: &Panel, (x, y): Xy, one: &Priced, taken: &mut Vec<(Xy, Xy)>) {
-    let values: Vec<String> = one.point.settings.iter().map(|(_, value)| written(value)).collect();
-    let words = values.join(", ");
+    let words = words::called(one.point);
     let width = text_width(&words, SMALL, false);
-    if words.is_empty() || x + 14.0 + width > panel.x.to {
+    // To the left of a point its stairs come down: the name goes below them.
+    let (left, y) = match x + 14.0 + width > panel.x.to {
+        true => (x - 12.0 - width, (y + 20.0).min(panel.y.from + 1.0)),
+        false => (x + 12.0, y),
+    };
+    if words.is_empty() || left < panel.x.from {
         return;
     }
-    let (from, to) = ((x + 12.0, y - 16.0), (x + 14.0 + width, y - 3.0));
+    let (from, to) = ((left, y - 16.0), (left + 2.0 + width, y - 3.0));
     let free =
         |other: &(Xy, Xy)| to.0 < other.0.0 || other.1.0 < from.0 || to.1 < other.0.1 || other.1.1 < from.1;
     if taken.iter().all(free) {
-        scene.text((x + 12.0, y - 9.0), words, SMALL, Ink::Muted, Anchor::Start);
+        scene.text((left, y - 9.0), words, SMALL, Ink::Muted, Anchor::Start);
         taken.push((from, to));
     }
 }

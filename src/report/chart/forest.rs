@@ -7,7 +7,7 @@ use super::sheet::{AxisSpec, Key, Panel, Room, SMALL, Sheet, Swatch, fit};
 use super::{Chart, Draft, Style, name};
 use crate::experiment::record::{Difference, Point, Record, World};
 use crate::experiment::{Metric, Scope, Unit};
-use crate::report::figure;
+use crate::report::{figure, summary};
 use crate::stats::Estimate;
 
 /// Height of a row.
@@ -20,6 +20,18 @@ struct Row {
     unit: Unit,
     ink: Ink,
     bound: Option<f64>,
+    /// Whether a share is a difference of shares, told in percentage points.
+    pp: bool,
+}
+
+impl Row {
+    fn figures(&self) -> String {
+        if self.pp {
+            summary::difference(self.unit, &self.estimate)
+        } else {
+            figure::with_interval(self.unit, &self.estimate)
+        }
+    }
 }
 
 /// Paired differences, one panel per unit.
@@ -27,8 +39,15 @@ pub(super) fn differences(record: &Record, style: &Style) -> Option<Chart> {
     let known: Vec<&Difference> =
         record.differences.iter().filter(|one| one.estimate.value.is_finite()).collect();
     let mirrored = record.points.iter().any(|point| point.world == World::Real);
+    // What all rows are about stands above them once.
+    let pair = known.first().map(|one| one.label.clone()).unwrap_or_default();
+    let one_pair = known.iter().all(|one| one.label == pair) && !pair.is_empty();
     let row = |one: &&Difference| Row {
-        words: format!("{}: {}", one.label, name::of(&one.metric, &one.scope)),
+        words: match one_pair {
+            true => name::of(&one.metric, &one.scope),
+            false => format!("{}: {}", one.label, name::of(&one.metric, &one.scope)),
+        },
+        pp: true,
         estimate: one.estimate,
         unit: one.unit,
         ink: if mirrored { agreement_ink(one) } else { verdict_ink(one) },
@@ -55,9 +74,14 @@ pub(super) fn differences(record: &Record, style: &Style) -> Option<Chart> {
         Key(Swatch::Fill(Ink::Shade, 1.0), String::from("too small to matter")),
     ];
     let keys = &keys[..if bounded { 4 } else { 3 }];
-    let title = "Differences, paired by common random numbers";
-    let subtitle = "An interval that crosses zero shows no difference.";
-    draw(record, style, ("differences", title, subtitle), keys, &rows)
+    // A comparison of two records does not pair their replications.
+    let title = match record.study.agreements.is_empty() {
+        true => "Differences, paired by common random numbers",
+        false => "Differences that matter most, and their margins",
+    };
+    let pair = if one_pair { format!("{}. ", name::capital(&pair)) } else { String::new() };
+    let subtitle = format!("{pair}An interval that crosses zero shows no difference.");
+    draw(record, style, ("differences", title, &subtitle), keys, &rows)
 }
 
 /// Green where it is lower for sure, red where it is higher, grey where the interval crosses zero.
@@ -96,26 +120,31 @@ const ENDS: [(&str, &str); 6] = [
 pub(super) fn outcomes(record: &Record, style: &Style, point: &Point) -> Option<Chart> {
     let classes = &point.parts.classes;
     let ink = |class: usize| Ink::Series((class % 12) as u8);
-    let mut rows = Vec::new();
+    let (mut rows, mut seen_of) = (Vec::new(), vec![false; classes.len()]);
     for (metric, words) in ENDS {
         for (index, class) in classes.iter().enumerate() {
             let scope = Scope { class: Some(class.clone()), ..Scope::default() };
             let seen = |metric: &&Metric| metric.estimate.value.is_finite();
             let Some(found) = point.metric(metric, &scope).filter(seen) else { continue };
             let words = format!("{words}, {class}");
+            seen_of[index] = true;
             rows.push(Row {
                 words,
                 estimate: found.estimate,
                 unit: Unit::Ratio,
                 ink: ink(index),
                 bound: None,
+                pp: false,
             });
         }
     }
     let keys: Vec<Key> = classes
         .iter()
         .enumerate()
-        .map(|(index, class)| Key(Swatch::Line(ink(index), Some(1)), class.clone()))
+        .map(|(index, class)| match seen_of[index] {
+            true => Key(Swatch::Line(ink(index), Some(1)), class.clone()),
+            false => Key(Swatch::Nothing, format!("{class}: no request")),
+        })
         .collect();
     let keys = if keys.len() > 1 { &keys[..] } else { &[] };
     let subtitle =
@@ -146,30 +175,31 @@ fn draw(
     let mut sheet = Sheet::new(record, (width, height.max(240.0)), title, subtitle);
     sheet.legend(keys);
     let mut top = sheet.top;
+    let sides = sides(rows, sheet.right - sheet.left);
     let spare = sheet.bottom - top - rows.len() as f64 * ROW - units.len() as f64 * 42.0;
     for unit in units {
         let own: Vec<&Row> = rows.iter().filter(|row| row.unit == unit).collect();
         let bottom =
             top + own.len() as f64 * ROW + 42.0 + spare.max(0.0) * own.len() as f64 / rows.len() as f64;
         let room = Room { left: sheet.left, right: sheet.right, top, bottom };
-        panel(&mut sheet, room, unit, &own);
+        panel(&mut sheet, room, unit, (&own, sides));
         top = bottom;
     }
-    let said: Vec<String> = rows
-        .iter()
-        .map(|row| format!("{} {}", row.words, figure::with_interval(row.unit, &row.estimate)))
-        .collect();
+    let said: Vec<String> = rows.iter().map(|row| format!("{} {}", row.words, row.figures())).collect();
     let alt = format!("{title}. {}.", said.join("; "));
     Some(Draft { file: file.to_owned(), title: title.to_owned(), alt, scene: sheet.scene }.done())
 }
 
-fn panel(sheet: &mut Sheet, room: Room, unit: Unit, rows: &[&Row]) {
-    let words = |row: &Row| fit(&row.words, (room.right - room.left) * 0.42, SMALL, false);
-    let figures = |row: &Row| figure::with_interval(unit, &row.estimate);
+/// Room for the words on the left and the figures on the right, the same in every panel.
+fn sides(rows: &[Row], width: f64) -> (f64, f64) {
     let widest = |of: &dyn Fn(&Row) -> String| {
         rows.iter().map(|row| text_width(&of(row), SMALL, false)).fold(0.0, f64::max)
     };
-    let (left, right) = (widest(&words), widest(&figures));
+    (widest(&|row| row.words.clone()).min(width * 0.42), widest(&Row::figures))
+}
+
+fn panel(sheet: &mut Sheet, room: Room, unit: Unit, (rows, (left, right)): (&[&Row], (f64, f64))) {
+    let words = |row: &Row| fit(&row.words, left, SMALL, false);
     let ends = rows.iter().flat_map(|row| [row.estimate.value, row.estimate.low, row.estimate.high]);
     let values = ends
         .chain(rows.iter().filter_map(|row| row.bound).flat_map(|bound| [-bound, bound]))
@@ -195,7 +225,7 @@ fn panel(sheet: &mut Sheet, room: Room, unit: Unit, rows: &[&Row]) {
     for (index, row) in rows.iter().enumerate() {
         let y = panel.y.at(rows.len() as f64 - index as f64 - 0.5);
         scene.text((panel.x.from - 10.0, y), words(row), SMALL, Ink::Text, Anchor::End);
-        scene.text((room.right, y), figures(row), SMALL, Ink::Text, Anchor::End);
+        scene.text((room.right, y), row.figures(), SMALL, Ink::Text, Anchor::End);
         let [value, low, high] =
             [row.estimate.value, row.estimate.low, row.estimate.high].map(|v| panel.x.at(v));
         scene.line(&[(low, y), (high, y)], row.ink, 2.0);
@@ -203,7 +233,7 @@ fn panel(sheet: &mut Sheet, room: Room, unit: Unit, rows: &[&Row]) {
             scene.line(&[(end, y - 4.0), (end, y + 4.0)], row.ink, 1.5);
         }
         scene.marker((value, y), 1, 4.5, row.ink);
-        let text = format!("{}\n{} (n = {})", row.words, figures(row), row.estimate.n);
+        let text = format!("{}\n{} (n = {})", row.words, row.figures(), row.estimate.n);
         scene.say((room.left, y - ROW / 2.0), (room.right, y + ROW / 2.0), text, None);
     }
 }

@@ -6,6 +6,7 @@ use super::palette::Ink;
 use super::scale::{Kind, Scale};
 use super::scene::{Anchor, Scene, Xy};
 use super::sheet::{Key, SMALL, Sheet, Swatch, fit};
+use super::timeline::at_point;
 use super::{Chart, Draft, Style};
 use crate::experiment::record::{Point, Record};
 use crate::experiment::{Activity, SlotSpan, Stretch, Unit};
@@ -38,12 +39,15 @@ pub(super) fn gantt(record: &Record, style: &Style) -> Option<Chart> {
     if rows.is_empty() || stretch.end <= stretch.start {
         return None;
     }
-    let title = format!(
-        "Slot by slot, {} to {} of replication {}",
-        at(stretch, stretch.start),
-        at(stretch, stretch.end),
-        stretch.replication
-    );
+    let when = match base(stretch) {
+        0.0 => format!("{} to {}", at(stretch, stretch.start), at(stretch, stretch.end)),
+        start => {
+            let length = figure::plain(Unit::Seconds, stretch.end - stretch.start);
+            format!("{length} from {} on", figure::plain(Unit::Seconds, start))
+        }
+    };
+    let place = at_point(record, point);
+    let title = format!("Slot by slot, {when}, replication {}{place}", stretch.replication);
     let way = way(stretch) + &left_out(stretch);
     let (width, height) = style.size.points();
     let height = height.min(170.0 + rows.len() as f64 * ROW).max(130.0 + rows.len() as f64 * 12.0);
@@ -54,9 +58,16 @@ pub(super) fn gantt(record: &Record, style: &Style) -> Option<Chart> {
     Some(Draft { file: String::from("slots"), title, alt, scene: sheet.scene }.done())
 }
 
+/// Where the axis begins to count: at the start of the run, or of a stretch that is short and far from it.
+fn base(stretch: &Stretch) -> f64 {
+    if stretch.start > 10.0 * (stretch.end - stretch.start) { stretch.start } else { 0.0 }
+}
+
 /// An instant in the unit of the axis.
 fn at(stretch: &Stretch, seconds: f64) -> String {
-    figure::plain_like(Unit::Seconds, seconds, (stretch.end - stretch.start) / 10.0)
+    let end = stretch.end - base(stretch);
+    let like = if end < 120.0 { end } else { (stretch.end - stretch.start) / 10.0 };
+    figure::plain_like(Unit::Seconds, seconds - base(stretch), like)
 }
 
 /// What is not shown.
@@ -143,14 +154,20 @@ fn draw(sheet: &mut Sheet, point: &Point, stretch: &Stretch, rows: &[Row], spans
     let gutter = rows.iter().map(|row| text_width(&name(row), SMALL, false)).fold(0.0, f64::max) + 10.0;
     let (left, bottom) = (room.left + gutter, room.bottom - 36.0);
     let height = (bottom - room.top) / rows.len() as f64;
-    let x = Scale::exact(Kind::Linear, Unit::Seconds, (stretch.start, stretch.end), (left, room.right));
+    let base = base(stretch);
+    let ends = (stretch.start - base, stretch.end - base);
+    let x = Scale::exact(Kind::Linear, Unit::Seconds, ends, (left, room.right));
     for tick in x.ticks() {
         let at = x.at(tick.value);
         sheet.scene.line(&[(at, room.top), (at, bottom)], Ink::Grid, 1.0);
         sheet.scene.text((at, bottom + 12.0), tick.label, SMALL, Ink::Muted, Anchor::Middle);
     }
     let middle = f64::midpoint(left, room.right);
-    sheet.scene.text((middle, bottom + 28.0), "time since the start", SMALL, Ink::Text, Anchor::Middle);
+    let since = match base {
+        0.0 => String::from("time since the start"),
+        start => format!("time since {}", figure::plain(Unit::Seconds, start)),
+    };
+    sheet.scene.text((middle, bottom + 28.0), since, SMALL, Ink::Text, Anchor::Middle);
     let every = (13.0 / height).ceil().max(1.0) as usize;
     for (index, row) in rows.iter().enumerate() {
         let y = room.top + (index as f64 + 0.5) * height;
@@ -161,7 +178,7 @@ fn draw(sheet: &mut Sheet, point: &Point, stretch: &Stretch, rows: &[Row], spans
     }
     let place = |span: &SlotSpan| {
         let index = rows.binary_search(&row_of(span)).unwrap_or(0) as f64;
-        let (start, end) = (x.at(span.start), x.at(span.end));
+        let (start, end) = (x.at(span.start - base), x.at(span.end - base));
         (
             (start, room.top + index * height + 2.0),
             (end.max(start + 0.5), room.top + (index + 1.0) * height - 2.0),

@@ -14,6 +14,8 @@ use serde_json::Value;
 pub(super) struct Axis {
     /// What it is called on paper.
     pub(super) label: String,
+    /// The path that it sets; empty where points are told apart by their labels alone.
+    pub(super) path: String,
     /// Its values as written, in the order of the axis.
     pub(super) names: Vec<String>,
     /// Its values as numbers, if all are.
@@ -52,7 +54,7 @@ fn number(value: &Value) -> Option<(f64, Unit)> {
 }
 
 /// "slots of generation" for `pool.generation.slots`.
-fn label(path: &str) -> String {
+pub(super) fn label(path: &str) -> String {
     let mut parts = path.rsplit('.').map(|part| part.replace('_', " "));
     match (parts.next(), parts.next(), parts.next()) {
         (Some(what), Some(whose), Some(_)) => format!("{what} of {whose}"),
@@ -81,7 +83,10 @@ impl<'a> Grid<'a> {
         }
         let mut axes: Vec<(Axis, Vec<usize>)> = Vec::new();
         for path in paths {
-            let Some((axis, places)) = axis(path, &points) else { continue };
+            let Some((mut axis, places)) = axis(path, &points) else { continue };
+            if let Some(named) = record.study.axes.iter().find(|one| one.key == path) {
+                axis.label.clone_from(&named.name);
+            }
             // Settings that move together are one axis, named by the first.
             if axis.names.len() > 1 && !axes.iter().any(|(_, known)| together(known, &places)) {
                 axes.push((axis, places));
@@ -158,7 +163,7 @@ fn axis(path: &str, points: &[&Point]) -> Option<(Axis, Vec<usize>)> {
     };
     let names = distinct.iter().enumerate().map(name).collect();
     let numbers = numbers.map(|numbers| numbers.into_iter().map(|number| number.0).collect());
-    Some((Axis { label: label(path), names, numbers, unit }, places))
+    Some((Axis { label: label(path), path: path.to_owned(), names, numbers, unit }, places))
 }
 
 fn together(one: &[usize], other: &[usize]) -> bool {
@@ -173,7 +178,8 @@ fn by_label(points: &[&Point]) -> (Axis, Vec<usize>) {
     };
     let names: Vec<String> = points.iter().map(name).collect();
     let places = (0..points.len()).collect();
-    (Axis { label: String::from("variant"), names, numbers: None, unit: Unit::Number }, places)
+    let label = String::from("variant");
+    (Axis { label, path: String::new(), names, numbers: None, unit: Unit::Number }, places)
 }
 
 impl Axis {

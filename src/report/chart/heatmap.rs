@@ -108,7 +108,12 @@ fn keys(rows: &[Vec<Option<&Point>>], chosen: bool) -> Vec<Key> {
 fn heat_scale(unit: Unit, values: impl Iterator<Item = f64>) -> Scale {
     let (low, high) = range(values).unwrap_or((0.0, 1.0));
     let kind = if low > 0.0 && high / low > 30.0 { Kind::Log } else { Kind::Linear };
-    let (low, high) = if high > low { (low, high) } else { (low.min(0.0), low.max(0.0) + 1e-9) };
+    // Where all are alike there is one colour, half way between nothing and twice as much.
+    let (low, high) = match high > low {
+        true => (low, high),
+        false if low == 0.0 => (0.0, 1.0),
+        false => ((2.0 * low).min(0.0), (2.0 * low).max(0.0)),
+    };
     Scale::exact(kind, unit, (low, high), (0.0, 255.0))
 }
 
@@ -209,6 +214,9 @@ fn bar(scene: &mut Scene, (left, top, bottom): (f64, f64, f64), heat: &Scale) {
         let shade = (step * 255 / (STEPS - 1)) as u8;
         let low = bottom - step as f64 * height;
         scene.rect((left, low - height - 0.3), (left + 14.0, low), Ink::Heat(shade), 1.0);
+    }
+    if heat.kind == Kind::Log {
+        scene.text((left, top - 10.0), "log scale", SMALL, Ink::Muted, Anchor::Start);
     }
     let scale = Scale { from: bottom, to: top, ..*heat };
     for tick in scale.ticks() {

@@ -27,7 +27,7 @@ pub use palette::Theme;
 
 pub(super) use distribution::drawn as drawn_curves;
 pub(super) use paint::base64;
-pub(super) use timeline::{PANELS, band as course, shown as shown_point};
+pub(super) use timeline::{PANELS, band as course, bins, end, shown as shown_point};
 
 use crate::experiment::record::Record;
 use crate::experiment::{Scope, World};
@@ -45,14 +45,26 @@ pub struct Size {
 
 impl Size {
     /// The least that words and axes need.
-    pub const LEAST: Size = Size { width: 420, height: 280 };
+    pub const LEAST: Size = Size { width: 400, height: 225 };
     /// The most that is of use.
     pub const MOST: Size = Size { width: 4000, height: 3000 };
 
+    /// The size that is drawn for: a small chart is a larger one made smaller, words and all.
     fn points(self) -> (f64, f64) {
+        let ((width, height), shrink) = (self.asked(), self.shrink());
+        (width / shrink, height / shrink)
+    }
+
+    fn asked(self) -> (f64, f64) {
         let width = self.width.clamp(Size::LEAST.width, Size::MOST.width);
         let height = self.height.clamp(Size::LEAST.height, Size::MOST.height);
         (f64::from(width), f64::from(height))
+    }
+
+    /// How much smaller than usual the words of a chart are: a little, before they leave no room for data.
+    fn shrink(self) -> f64 {
+        let (width, height) = self.asked();
+        (width / 680.0).min(height / 400.0).clamp(0.6, 1.0)
     }
 }
 
@@ -166,6 +178,9 @@ pub fn all(record: &Record, style: &Style) -> Vec<Chart> {
         charts.extend(forest::outcomes(record, style, point));
     }
     charts.extend(gantt::gantt(record, style));
+    for chart in &mut charts {
+        chart.scene.shrink(style.size.shrink());
+    }
     unique(charts)
 }
 
@@ -176,12 +191,18 @@ fn heat_metrics(record: &Record) -> Vec<sweep::Wanted> {
     let usual = HEATMAPS.iter().map(|name| ((*name).to_owned(), Scope::default()));
     let mut wanted: Vec<sweep::Wanted> = Vec::new();
     for one in objectives.chain(usual) {
-        if !wanted.contains(&one) {
+        if !wanted.contains(&one) && varies(record, &one) {
             wanted.push(one);
         }
     }
     wanted.truncate(HEATMAPS_MAX);
     wanted
+}
+
+/// Whether a metric is not the same everywhere: a map of one colour says nothing.
+fn varies(record: &Record, wanted: &sweep::Wanted) -> bool {
+    let metrics = grid::simulated(record).filter_map(|point| point.metric(&wanted.0, &wanted.1));
+    scale::range(metrics.map(|metric| metric.estimate.value)).is_some_and(|(low, high)| high > low)
 }
 
 /// Tells charts apart whose names fold to the same file name.

@@ -21,6 +21,8 @@ pub const FONT: &str = "poolsim sans";
 const RING: f64 = 2.0;
 /// Plotters divides the size of an SVG's font by this.
 const SVG_EM: f64 = 1.24;
+/// Plotters centres an SVG's letters, but a PNG's lines: how much lower those must lie, in ems.
+const PNG_DROP: f64 = 0.2;
 /// A PNG's glyphs are scaled by the height of a line: 1.164 em in DejaVu Sans.
 const LINE_EM: f64 = 1.164;
 
@@ -112,7 +114,7 @@ pub(super) struct Labels<'a> {
 pub(super) fn svg(scene: &Scene, theme: Theme, labels: Labels<'_>) -> Result<String, PaintError> {
     let size = (up(scene.width, SVG_SCALE), up(scene.height, SVG_SCALE));
     let mut drawn = String::new();
-    paint(scene, SVGBackend::with_string(&mut drawn, size), theme, SVG_SCALE, SVG_EM)?;
+    paint(scene, SVGBackend::with_string(&mut drawn, size), theme, SVG_SCALE, (SVG_EM, 0.0))?;
     let body = drawn.split_once('>').map_or("", |(_, rest)| rest).trim().trim_end_matches("</svg>");
     let body =
         body.replace(" opacity=\"1\"", "").replace(">\n</text>", "></text>").replace("\n</text>", "</text>");
@@ -181,7 +183,7 @@ pub fn escape(text: &str) -> String {
 pub(super) fn png(scene: &Scene, theme: Theme) -> Result<Vec<u8>, PaintError> {
     let size = (up(scene.width, PNG_SCALE), up(scene.height, PNG_SCALE));
     let mut pixels = vec![0; size.0 as usize * size.1 as usize * 3];
-    paint(scene, BitMapBackend::with_buffer(&mut pixels, size), theme, PNG_SCALE, LINE_EM)?;
+    paint(scene, BitMapBackend::with_buffer(&mut pixels, size), theme, PNG_SCALE, (LINE_EM, PNG_DROP))?;
     encode(&pixels, size)
 }
 
@@ -211,7 +213,7 @@ fn paint<B: DrawingBackend>(
     backend: B,
     theme: Theme,
     scale: f64,
-    em: f64,
+    (em, drop): (f64, f64),
 ) -> Result<(), PaintError> {
     ensure_font();
     let root = backend.into_drawing_area();
@@ -250,7 +252,9 @@ fn paint<B: DrawingBackend>(
                 };
                 let font = FontDesc::new(FontFamily::Name(FONT), size * scale * em, style).transform(turn);
                 let style = TextStyle::from(font).pos(Pos::new(horizontal, VPos::Center));
-                root.draw(&Text::new(clean(text), at(*place), style.color(&color(*ink, 1.0))))
+                let drop = if *upright { (drop * size, 0.0) } else { (0.0, drop * size) };
+                let place = at((place.0 + drop.0, place.1 + drop.1));
+                root.draw(&Text::new(clean(text), place, style.color(&color(*ink, 1.0))))
             }
         };
         drawn.map_err(failed)?;

@@ -69,7 +69,9 @@ impl Scale {
     pub(super) fn log(unit: Unit, values: impl IntoIterator<Item = f64>, points: (f64, f64)) -> Scale {
         let positive = values.into_iter().filter(|value| *value > 0.0);
         let (low, high) = range(positive).unwrap_or((1.0, 10.0));
-        let (low, high) = if high / low < 1.5 { (low / 1.5, high * 1.5) } else { (low, high) };
+        // A little more, so that no line lies on an edge.
+        let beyond = if high / low < 1.5 { 1.5 } else { libm::pow(high / low, 0.04) };
+        let (low, high) = (low / beyond, high * beyond);
         Scale { kind: Kind::Log, unit, low, high, from: points.0, to: points.1 }
     }
 

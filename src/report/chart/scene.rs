@@ -231,6 +231,33 @@ impl Scene {
         }
     }
 
+    /// Makes everything smaller by a factor.
+    pub fn shrink(&mut self, by: f64) {
+        let small = |at: &mut Xy| *at = (at.0 * by, at.1 * by);
+        (self.width, self.height) = (self.width * by, self.height * by);
+        for mark in &mut self.marks {
+            match mark {
+                Mark::Rect { from, to, .. } => [from, to].into_iter().for_each(small),
+                Mark::Path { points, width, .. } => {
+                    points.iter_mut().for_each(small);
+                    *width *= by;
+                }
+                Mark::Area { points, .. } => points.iter_mut().for_each(small),
+                Mark::Dot { at, radius, .. } | Mark::Ring { at, radius, .. } => {
+                    small(at);
+                    *radius *= by;
+                }
+                Mark::Text { at, size, .. } => {
+                    small(at);
+                    *size *= by;
+                }
+            }
+        }
+        for hit in &mut self.hits {
+            [&mut hit.from, &mut hit.to].into_iter().for_each(small);
+        }
+    }
+
     /// Lets a rectangle say something.
     pub fn say(&mut self, from: Xy, to: Xy, text: impl Into<String>, point: Option<u64>) {
         self.hits.push(Hit { from, to, text: text.into(), point });

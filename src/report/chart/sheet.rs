@@ -33,6 +33,8 @@ pub(super) enum Swatch {
     Cross(Ink),
     /// A ring.
     Ring(Ink),
+    /// A dot.
+    Dot(Ink),
     /// A star.
     Star,
     /// Words only.
@@ -58,16 +60,20 @@ impl Sheet {
     pub(super) fn new(record: &Record, size: (f64, f64), title: &str, subtitle: &str) -> Sheet {
         let mut scene = Scene::new(size.0, size.1);
         let room = size.0 - 2.0 * EDGE;
-        scene.bold((EDGE, 24.0), fit(title, room, TITLE, true), TITLE, Ink::Text, Anchor::Start);
         let mut top = 40.0;
+        for (row, line) in wrap(title, room, (TITLE, true), 2).into_iter().enumerate() {
+            let at = 24.0 + 23.0 * row as f64;
+            scene.bold((EDGE, at), line, TITLE, Ink::Text, Anchor::Start);
+            top = at + 16.0;
+        }
         if !subtitle.is_empty() {
-            for line in wrap(subtitle, room, SMALL).into_iter().take(2) {
+            for line in wrap(subtitle, room, (SMALL, false), 2) {
                 scene.text((EDGE, top + 7.0), line, SMALL, Ink::Muted, Anchor::Start);
                 top += 17.0;
             }
         }
         let mut bottom = size.1 - 13.0;
-        for line in wrap(&small_print(record), room, PRINT).into_iter().rev() {
+        for line in wrap(&small_print(record), room, (PRINT, false), 3).into_iter().rev() {
             scene.text((EDGE, bottom), line, PRINT, Ink::Muted, Anchor::Start);
             bottom -= 14.0;
         }
@@ -115,6 +121,7 @@ impl Sheet {
             Swatch::Outline(ink) => scene.outline(box_from, box_to, ink, 3.0),
             Swatch::Cross(ink) => scene.cross(middle, 4.5, ink, 2.0),
             Swatch::Ring(ink) => scene.ring(middle, 6.0, ink),
+            Swatch::Dot(ink) => scene.marker(middle, 0, 3.5, ink),
             Swatch::Star => star(scene, middle),
             Swatch::Nothing => {}
         }
@@ -162,17 +169,20 @@ pub(super) fn fit(text: &str, room: f64, size: f64, bold: bool) -> String {
     (1..letters.len()).rev().find(fits).map_or_else(String::new, cut)
 }
 
-/// The text in lines that fit.
-fn wrap(text: &str, room: f64, size: f64) -> Vec<String> {
+/// The text in lines that fit; what is beyond the last line shows as an ellipsis.
+fn wrap(text: &str, room: f64, (size, bold): (f64, bool), most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
-        let longer = lines.last().map(|line| format!("{line} {word}"));
-        match longer.filter(|line| text_width(line, size, false) <= room) {
-            Some(line) => *lines.last_mut().expect("a longer line had a last one") = line,
-            None => lines.push(fit(word, room, size, false)),
+        let last = lines.len() == most;
+        match lines.last_mut() {
+            Some(line) if last || text_width(&format!("{line} {word}"), size, bold) <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
         }
     }
-    lines
+    lines.iter().map(|line| fit(line, room, size, bold)).collect()
 }
 
 /// A part of the paper.
@@ -263,15 +273,17 @@ impl Panel {
     /// Draws grid, marks and words; `gutter` is the least room for the marks on the left, so that panels above each
     /// other line up.
     pub(super) fn draw(scene: &mut Scene, room: Room, x: &AxisSpec, y: &AxisSpec, gutter: f64) -> Panel {
-        let below = BELOW + if x.label.is_empty() { 0.0 } else { 17.0 };
-        let vertical = y.scale((room.bottom - below, room.top + ABOVE));
-        let y_ticks = y.marks(&vertical);
-        let left = room.left + gutter.max(gutter_of(&y_ticks));
-        let horizontal = x.scale((left, room.right));
+        let Panel { x: horizontal, y: vertical } = Panel::place(room, x, y, gutter);
+        let (y_ticks, left) = (y.marks(&vertical), horizontal.from);
+        let mut below = f64::INFINITY;
         for tick in &y_ticks {
             let at = vertical.at(tick.value);
             scene.line(&[(left, at), (room.right, at)], Ink::Grid, 1.0);
-            scene.text((left - 7.0, at), &tick.label, SMALL, Ink::Muted, Anchor::End);
+            // Words that would touch those of the mark below are left out.
+            if (at - below).abs() >= SMALL {
+                scene.text((left - 7.0, at), &tick.label, SMALL, Ink::Muted, Anchor::End);
+                below = at;
+            }
         }
         let words = fit(&y.label, room.right - room.left, SMALL, true);
         scene.bold((room.left, room.top + 8.0), words, SMALL, Ink::Muted, Anchor::Start);
@@ -293,6 +305,14 @@ impl Panel {
         let words = fit(&x.label, room.right - left, SMALL, false);
         scene.text((middle, room.bottom - 8.0), words, SMALL, Ink::Text, Anchor::Middle);
         Panel { x: horizontal, y: vertical }
+    }
+
+    /// Where [`Panel::draw`] will have its axes: for what lies behind them.
+    pub(super) fn place(room: Room, x: &AxisSpec, y: &AxisSpec, gutter: f64) -> Panel {
+        let below = BELOW + if x.label.is_empty() { 0.0 } else { 17.0 };
+        let vertical = y.scale((room.bottom - below, room.top + ABOVE));
+        let left = room.left + gutter.max(gutter_of(&y.marks(&vertical)));
+        Panel { x: x.scale((left, room.right)), y: vertical }
     }
 
     /// Room that a vertical axis needs for its marks.
@@ -318,8 +338,11 @@ mod tests {
     fn long_words_are_cut_and_long_sentences_wrap() {
         let cut = fit("a rather long title of a chart", 80.0, 13.0, false);
         assert!(cut.ends_with('…') && text_width(&cut, 13.0, false) <= 80.0, "{cut}");
-        let lines = wrap("one two three four five six seven", 90.0, 13.0);
+        let lines = wrap("one two three four five six seven", 90.0, (13.0, false), 9);
         assert!(lines.len() > 1 && lines.iter().all(|line| text_width(line, 13.0, false) <= 90.0));
+        assert!(!lines.iter().any(|line| line.ends_with('…')));
+        let lines = wrap("one two three four five six seven", 90.0, (13.0, false), 2);
+        assert!(lines.len() == 2 && lines[1].ends_with('…') && lines[1].starts_with("three"), "{lines:?}");
     }
 
     #[test]

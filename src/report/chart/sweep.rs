@@ -1,6 +1,6 @@
 //! A metric along an axis of a sweep, outcomes along it, and throughput against offered load.
 
-use super::grid::{Axis, Grid, State, state, written};
+use super::grid::{Axis, Grid, State, state};
 use super::lines::{self, Line, Spot};
 use super::palette::Ink;
 use super::scene::Anchor;
@@ -36,8 +36,6 @@ pub(super) fn unit_of(record: &Record, wanted: &Wanted) -> Option<Unit> {
 
 /// What hovering a point says: its settings, the value with its interval, its state.
 pub(super) fn describe(point: &Point, wanted: &Wanted) -> String {
-    let settings: Vec<String> =
-        point.settings.iter().map(|(path, value)| format!("{path} = {}", written(value))).collect();
     let found = match point.metric(&wanted.0, &wanted.1) {
         Some(metric) => {
             let (value, n) = (figure::with_interval(metric.unit, &metric.estimate), metric.estimate.n);
@@ -52,7 +50,7 @@ pub(super) fn describe(point: &Point, wanted: &Wanted) -> String {
         State::Unstable => "unstable: no limit",
         State::Unjudged => "",
     };
-    let parts = [settings.join(", "), found, state.to_owned()];
+    let parts = [words::called(point), found, state.to_owned()];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
@@ -200,16 +198,19 @@ fn by_class(record: &Record, axis: &Axis, row: &[Option<&Point>], wanted: &Wante
     if lines.len() < 2 { vec![whole] } else { std::iter::once(whole).chain(lines).collect() }
 }
 
-/// How requests can end badly.
+/// How requests can end badly; the whole, which lies over its parts in dashes, so that it hides none of them.
 const OUTCOMES: [(&str, &str); 7] = [
     ("prob_timeout", "timed out"),
     ("prob_block", "rejected"),
     ("prob_abandon", "gave up waiting"),
-    ("prob_fail", "failed in any way"),
     ("prob_retry", "retries per request"),
     ("prob_attempt_timeout", "attempts timed out"),
     ("prob_unfinished", "unfinished at the end"),
+    (WHOLE, "failed in any way"),
 ];
+
+/// All failures together.
+const WHOLE: &str = "prob_fail";
 
 /// Shares of bad ends along an axis.
 pub(super) fn outcomes(record: &Record, style: &Style) -> Option<Chart> {
@@ -218,7 +219,11 @@ pub(super) fn outcomes(record: &Record, style: &Style) -> Option<Chart> {
     let all = Scope::default();
     let one = |(n, (metric, words)): (usize, &(&str, &str))| {
         let wanted = ((*metric).to_owned(), all.clone());
-        line((*words).to_owned(), look(n, 0, false), axis, &rows[0], &wanted)
+        let found = line((*words).to_owned(), look(n, 0, false), axis, &rows[0], &wanted);
+        match *metric {
+            WHOLE => Line { ink: Ink::Text, shape: None, dashed: true, ..found },
+            _ => found,
+        }
     };
     let lines: Vec<Line> = OUTCOMES.iter().enumerate().map(one).filter(Line::has_values).collect();
     let some = |line: &&Line| line.spots.iter().any(|spot| spot.y.is_some_and(|y| y > 0.0));
@@ -235,7 +240,7 @@ pub(super) fn outcomes(record: &Record, style: &Style) -> Option<Chart> {
     let mut sheet = Sheet::new(record, style.size.points(), &title, &subtitle);
     sheet.legend(&lines.iter().map(Line::key).collect::<Vec<_>>());
     let values: Vec<f64> = lines.iter().flat_map(Line::values).collect();
-    let y = AxisSpec::linear(Unit::Ratio, values, "per request");
+    let y = AxisSpec::linear(Unit::Ratio, values, "share of requests");
     let room = sheet.room();
     let panel = Panel::draw(&mut sheet.scene, room, &axis.spec(), &y, 0.0);
     lines::draw(&mut sheet.scene, &panel, &lines);
@@ -251,13 +256,16 @@ pub(super) fn throughput(record: &Record, style: &Style) -> Option<Chart> {
     let grid = Grid::of(record)?;
     let all = Scope::default();
     let offered = |point: &Point| point.metric("request_rate", &all).map(|metric| metric.estimate.value);
-    // The axis along which the load changes: the one whose ends differ most.
+    // The axis along which the load changes: the one whose ends differ most. What is too small may slow its clients
+    // down, but that is no change of what they ask for.
     let spread = |axis: usize| {
         let row = grid.slice(axis, None);
         let loads = row[0].iter().flatten().filter_map(|point| offered(point));
         super::scale::range(loads).map_or(1.0, |(low, high)| high / low.max(1e-12))
     };
-    let axis = (0..grid.axes.len()).max_by(|a, b| spread(*a).total_cmp(&spread(*b)))?;
+    let serves = |path: &str| path.starts_with("pool.") || path.starts_with("host.");
+    let asked = (0..grid.axes.len()).filter(|axis| !serves(&grid.axes[*axis].path));
+    let axis = asked.max_by(|a, b| spread(*a).total_cmp(&spread(*b)))?;
     if spread(axis) < 1.1 {
         return None;
     }
@@ -311,9 +319,10 @@ fn draw_throughput(
     keys.push(Key(Swatch::Dashes(Ink::Muted), String::from("all that is offered")));
     keys.extend(knee.map(|_| Key(Swatch::Ring(Ink::Chosen), String::from("knee"))));
     sheet.legend(&keys);
-    let loads: Vec<f64> = lines.iter().flat_map(|line| line.spots.iter().map(|spot| spot.x)).collect();
+    let loads = lines.iter().flat_map(|line| line.spots.iter().map(|spot| spot.x)).chain([0.0]);
+    let loads: Vec<f64> = loads.collect();
     let most = loads.iter().copied().fold(0.0, f64::max);
-    let values: Vec<f64> = lines.iter().flat_map(Line::values).chain([most]).collect();
+    let values: Vec<f64> = lines.iter().flat_map(Line::values).chain([0.0, most]).collect();
     let x = AxisSpec::linear(Unit::PerSecond, loads, "offered load, requests");
     let y = AxisSpec::linear(Unit::PerSecond, values, "rate");
     let room = sheet.room();

@@ -5,12 +5,12 @@ use super::lines::{self, Line, Spot};
 use super::paint::text_width;
 use super::palette::Ink;
 use super::scene::Anchor;
-use super::sheet::{AxisSpec, Key, Panel, Room, SMALL, Sheet, Swatch, fit};
+use super::sheet::{AxisSpec, Key, Panel, SMALL, Sheet, Swatch, fit};
 use super::sweep::wide;
 use super::{Chart, Draft, Style};
 use crate::experiment::record::{Point, Record, World};
 use crate::experiment::{Band, Scope, Unit};
-use crate::report::figure;
+use crate::report::{figure, words};
 
 /// A panel: its words, and its courses with theirs.
 pub(in crate::report) type Courses = (&'static str, &'static [(&'static str, &'static str, Ink)]);
@@ -45,7 +45,14 @@ fn time(band: &Band, bin: usize) -> f64 {
     band.start + (bin as f64 + 0.5) * band.width
 }
 
-fn line(band: &Band, name: &str, ink: Ink, dashed: bool) -> Line {
+/// Bins that begin before the end. What went on after the horizon, until the last request had ended, is one more bin of
+/// any length: it is no part of a course.
+pub(in crate::report) fn bins(band: &Band, end: f64) -> usize {
+    let begin = |bin: &usize| band.start + *bin as f64 * band.width;
+    (0..band.median.len()).take_while(|bin| begin(bin) < end - 1e-9 * end.abs()).count()
+}
+
+fn line(band: &Band, end: f64, name: &str, (ink, dashed): (Ink, bool)) -> Line {
     let at =
         |values: &[Option<f64>], bin: usize| values.get(bin).copied().flatten().filter(|v| v.is_finite());
     let spot = |bin: usize| Spot {
@@ -54,19 +61,20 @@ fn line(band: &Band, name: &str, ink: Ink, dashed: bool) -> Line {
         ends: at(&band.low, bin).zip(at(&band.high, bin)),
         ..Spot::default()
     };
-    let spots = (0..band.median.len()).map(spot).collect();
+    let spots = (0..bins(band, end)).map(spot).collect();
     Line { name: name.to_owned(), ink, shape: None, dashed, spots }
 }
 
-/// The end of all courses and phases.
-fn end(points: &[&Point]) -> f64 {
+/// The end of all courses and phases, and of the run where it has a horizon.
+pub(in crate::report) fn end(record: &Record, points: &[&Point]) -> f64 {
     let bands = points.iter().flat_map(|point| &point.timelines);
     let bands = bands.map(|band| band.start + band.width * band.median.len() as f64);
     let phases = points.iter().flat_map(|point| &point.parts.phases).map(|phase| phase.end);
     let phases = phases.filter(|end| end.is_finite());
     // The last bin may reach beyond the run's end.
     let (bands, phases) = (bands.fold(0.0, f64::max), phases.fold(0.0, f64::max));
-    if phases > 0.0 && phases < bands { phases } else { bands }
+    let end = if phases > 0.0 && phases < bands { phases } else { bands };
+    record.settings.horizon.filter(|horizon| *horizon > 0.0).map_or(end, |horizon| end.min(horizon))
 }
 
 /// The point that a single picture shows: the chosen one, else the first.
@@ -85,22 +93,21 @@ pub(super) fn at_point(record: &Record, point: &Point) -> String {
     if alone(record) {
         return String::new();
     }
-    let settings =
-        point.settings.iter().map(|(path, value)| format!("{path} = {}", super::grid::written(value)));
-    let settings: Vec<String> = settings.collect();
-    if settings.is_empty() { format!(" at {}", point.label) } else { format!(" at {}", settings.join(", ")) }
+    format!(" at {}", words::called(point))
 }
 
 /// The courses of the shown point.
 pub(super) fn timelines(record: &Record, style: &Style) -> Option<Chart> {
     let point = shown(record)?;
+    let end = end(record, &[point]);
     let panels: Vec<(&str, Vec<Line>, Unit)> = PANELS
         .iter()
         .filter_map(|(words, courses)| {
             let bands: Vec<_> =
                 courses.iter().filter_map(|course| Some((band(point, course.0)?, course))).collect();
             let unit = bands.first()?.0.unit;
-            let lines = bands.iter().map(|(band, course)| line(band, course.1, course.2, false)).collect();
+            let lines = bands.iter().map(|(band, course)| line(band, end, course.1, (course.2, false)));
+            let lines = lines.collect();
             Some((*words, lines, unit))
         })
         .collect();
@@ -123,7 +130,6 @@ pub(super) fn timelines(record: &Record, style: &Style) -> Option<Chart> {
         keys.push(Key(Swatch::Fill(Ink::Void, 0.7), String::from("warm-up, removed from figures")));
     }
     sheet.legend(&keys);
-    let end = end(&[point]);
     stack(&mut sheet, point, &panels, end, warm_up);
     let said = panels.iter().filter_map(|(words, lines, unit)| {
         let top = lines.iter().filter_map(|line| line.spots.iter().filter_map(|s| s.y).reduce(f64::max));
@@ -162,10 +168,10 @@ fn stack(
         false => AxisSpec { ticks: Some(Vec::new()), ..AxisSpec::span(Unit::Seconds, 0.0, end, "") },
     };
     let gutter = specs.iter().zip(&rooms).map(|(spec, room)| Panel::gutter(spec, *room)).fold(0.0, f64::max);
-    shade(sheet, point, room, gutter, end, warm_up);
     for (index, (_, lines, _)) in panels.iter().enumerate() {
-        let room = Room { bottom: rooms[index].bottom, ..rooms[index] };
-        let panel = Panel::draw(&mut sheet.scene, room, &x_spec(index), &specs[index], gutter);
+        let place = Panel::place(rooms[index], &x_spec(index), &specs[index], gutter);
+        shade(sheet, point, &place, warm_up, (index == 0).then_some(room.top - 8.0));
+        let panel = Panel::draw(&mut sheet.scene, rooms[index], &x_spec(index), &specs[index], gutter);
         lines::draw(&mut sheet.scene, &panel, lines);
         hover(sheet, &panel, lines, specs[index].unit);
     }
@@ -210,31 +216,24 @@ fn warm_up(point: &Point) -> Option<f64> {
     point.warm_up.iter().flatten().copied().filter(|cut| *cut > 0.0).reduce(f64::max)
 }
 
-/// Shades every other phase and names all; greys out the warm-up.
-fn shade(sheet: &mut Sheet, point: &Point, room: Room, gutter: f64, end: f64, warm_up: Option<f64>) {
-    let bottom = room.bottom - 37.0;
-    let x = super::scale::Scale::exact(
-        super::scale::Kind::Linear,
-        Unit::Seconds,
-        (0.0, end),
-        (room.left + gutter, room.right),
-    );
+/// Shades every other phase of a panel and greys out the warm-up; names the phases at a height where one is given.
+fn shade(sheet: &mut Sheet, point: &Point, panel: &Panel, warm_up: Option<f64>, names: Option<f64>) {
+    let (x, top, bottom) = (panel.x, panel.y.to, panel.y.from);
     for (index, phase) in point.parts.phases.iter().enumerate() {
         let (left, right) = (x.at(phase.start), x.at(phase.end));
         if index % 2 == 0 {
-            sheet.scene.rect((left, room.top), (right, bottom), Ink::Shade, 1.0);
+            sheet.scene.rect((left, top), (right, bottom), Ink::Shade, 1.0);
         }
         if index > 0 {
-            sheet.scene.dashed(&[(left, room.top - 14.0), (left, bottom)], Ink::Axis, 1.0, (2.0, 3.0));
+            sheet.scene.dashed(&[(left, top), (left, bottom)], Ink::Axis, 1.0, (2.0, 3.0));
         }
         let words = fit(&phase.name, right - left - 6.0, SMALL, true);
-        if text_width(&words, SMALL, true) > 8.0 {
-            let middle = f64::midpoint(left, right);
-            sheet.scene.bold((middle, room.top - 8.0), words, SMALL, Ink::Text, Anchor::Middle);
+        if let Some(y) = names.filter(|_| text_width(&words, SMALL, true) > 8.0) {
+            sheet.scene.bold((f64::midpoint(left, right), y), words, SMALL, Ink::Text, Anchor::Middle);
         }
     }
     if let Some(cut) = warm_up {
-        sheet.scene.rect((x.at(0.0), room.top), (x.at(cut), bottom), Ink::Void, 0.7);
+        sheet.scene.rect((x.at(0.0), top), (x.at(cut), bottom), Ink::Void, 0.7);
     }
 }
 
@@ -242,6 +241,7 @@ fn shade(sheet: &mut Sheet, point: &Point, room: Room, gutter: f64, end: f64, wa
 pub(super) fn overlay(record: &Record, style: &Style) -> Option<Chart> {
     let real = record.points.iter().find(|point| point.world == World::Real)?;
     let twin = simulated(record).find(|point| point.settings == real.settings)?;
+    let end = end(record, &[twin, real]);
     let panels: Vec<(&str, Vec<Line>, Unit)> = PANELS
         .iter()
         .filter_map(|(words, courses)| {
@@ -249,8 +249,8 @@ pub(super) fn overlay(record: &Record, style: &Style) -> Option<Chart> {
             let course = if courses.len() == 3 { &courses[1] } else { courses.last()? };
             let (simulated, real) = (band(twin, course.0)?, band(real, course.0)?);
             let lines = vec![
-                line(simulated, "simulated", Ink::Series(0), false),
-                line(real, "real", Ink::Series(1), true),
+                line(simulated, end, "simulated", (Ink::Series(0), false)),
+                line(real, end, "real", (Ink::Series(1), true)),
             ];
             let words = if courses.len() == 3 { "goodput" } else { words };
             Some((words, lines, real.unit))
@@ -265,7 +265,6 @@ pub(super) fn overlay(record: &Record, style: &Style) -> Option<Chart> {
     let mut sheet =
         Sheet::new(record, (width, height * (0.3 + 0.27 * panels.len() as f64)), &title, subtitle);
     sheet.legend(&panels[0].1.iter().map(Line::key).collect::<Vec<_>>());
-    let end = end(&[twin, real]);
     stack(&mut sheet, twin, &panels, end, None);
     let shown: Vec<&str> = panels.iter().map(|panel| panel.0).collect();
     let alt = format!("{title}: {}.", shown.join(", "));

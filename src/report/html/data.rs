@@ -4,7 +4,7 @@ use crate::experiment::record::{Point, Record, World};
 use crate::experiment::verdict::overall;
 use crate::experiment::{Band, RegimeFound};
 use crate::report::chart::palette::{Ink, Theme};
-use crate::report::chart::{PANELS, course};
+use crate::report::chart::{PANELS, bins, course, end};
 use crate::report::chart::{drawn_curves, shown_point};
 use crate::report::{csv, figure, words};
 use serde_json::{Value, json};
@@ -21,15 +21,6 @@ pub(super) fn simulated(record: &Record) -> impl Iterator<Item = &Point> {
     record.points.iter().filter(|point| point.world == World::Simulated)
 }
 
-/// "slots = 8, timeout = 60s", or the point's label.
-pub(super) fn label(point: &Point) -> String {
-    let one = |(path, value): &(String, Value)| {
-        format!("{path} = {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-    };
-    let settings: Vec<String> = point.settings.iter().map(one).collect();
-    if settings.is_empty() { point.label.clone() } else { settings.join(", ") }
-}
-
 /// The document that scripts read.
 pub(super) fn json(record: &Record) -> String {
     let alone = simulated(record).count() == 1;
@@ -37,16 +28,17 @@ pub(super) fn json(record: &Record) -> String {
     let points: Vec<Value> = simulated(record)
         .enumerate()
         .filter(|(place, point)| *place < POINTS_MAX || Some(point.index) == main)
-        .map(|(_, one)| point(one, alone || Some(one.index) == main))
+        .map(|(_, one)| point(record, one, alone || Some(one.index) == main))
         .collect();
     json!({ "shown": main, "points": points }).to_string()
 }
 
-fn point(point: &Point, full: bool) -> Value {
-    let bins = if full { BINS.0 } else { BINS.1 };
+fn point(record: &Record, point: &Point, full: bool) -> Value {
+    let most = if full { BINS.0 } else { BINS.1 };
+    let end = end(record, &[point]);
     let quantiles = if full { QUANTILES.0 } else { QUANTILES.1 };
     let panels: Vec<Value> =
-        PANELS.iter().filter_map(|(title, courses)| panel(point, title, courses, bins)).collect();
+        PANELS.iter().filter_map(|(title, courses)| panel(point, title, courses, (most, end))).collect();
     let curve = |(curve, name, ink, dashed): (&crate::experiment::Curve, String, Ink, bool)| {
         let picked = thin(curve.value.len(), quantiles);
         let p: Vec<Value> = picked.iter().map(|n| number(curve.p[*n], 9)).collect();
@@ -54,7 +46,6 @@ fn point(point: &Point, full: bool) -> Value {
         json!({ "name": name, "ink": inks(ink), "dashed": dashed, "p": p, "value": value })
     };
     let curves: Vec<Value> = drawn_curves(point).into_iter().map(curve).collect();
-    let ends = point.timelines.iter().map(|band| band.start + band.width * band.median.len() as f64);
     let mut phases: Vec<Value> =
         point.parts.phases.iter().map(|phase| json!([phase.name, phase.start, phase.end, 0])).collect();
     let warm_up = point.warm_up.iter().flatten().copied().fold(0.0, f64::max);
@@ -63,9 +54,9 @@ fn point(point: &Point, full: bool) -> Value {
     }
     json!({
         "index": point.index,
-        "label": label(point),
+        "label": words::called(point),
         "summary": summary(point),
-        "end": number(ends.fold(0.0, f64::max), 9),
+        "end": number(end, 9),
         "phases": phases,
         "panels": panels,
         "curves": curves,
@@ -88,21 +79,22 @@ fn summary(point: &Point) -> String {
     format!("{}.", parts.join("; "))
 }
 
-fn panel(point: &Point, title: &str, courses: &[(&str, &str, Ink)], bins: usize) -> Option<Value> {
+fn panel(point: &Point, title: &str, courses: &[(&str, &str, Ink)], shown: (usize, f64)) -> Option<Value> {
     let found: Vec<_> = courses.iter().filter_map(|one| Some((course(point, one.0)?, one))).collect();
     let unit = csv::unit(found.first()?.0.unit);
-    let series: Vec<Value> = found.iter().map(|(band, one)| series(band, one.1, one.2, bins)).collect();
+    let series: Vec<Value> = found.iter().map(|(band, one)| series(band, (one.1, one.2), shown)).collect();
     Some(json!({ "title": title, "unit": unit, "series": series }))
 }
 
 /// A course; neighbouring bins are joined where there are more than a screen shows: the median's largest value, the
 /// band's outermost.
-fn series(band: &Band, name: &str, ink: Ink, bins: usize) -> Value {
-    let join = band.median.len().div_ceil(bins).max(1);
+fn series(band: &Band, (name, ink): (&str, Ink), (most, end): (usize, f64)) -> Value {
+    let known = bins(band, end);
+    let join = known.div_ceil(most).max(1);
     let joined = |values: &[Option<f64>], pick: fn(f64, f64) -> f64| -> Vec<Value> {
         let chunk =
             |chunk: &[Option<f64>]| chunk.iter().flatten().copied().filter(|v| v.is_finite()).reduce(pick);
-        values
+        values[..known.min(values.len())]
             .chunks(join)
             .map(|values| chunk(values).map_or(Value::Null, |value| number(value, 4)))
             .collect()

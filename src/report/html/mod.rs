@@ -13,6 +13,7 @@ use crate::experiment::verdict::overall;
 use crate::report::chart::palette::Ink;
 use crate::report::chart::{Chart, PaintError, Theme, escape, font_faces};
 use crate::report::words;
+use crate::stats::Equivalence;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -28,15 +29,13 @@ const UPLOT_LICENCE: &str = include_str!("vendor/uPlot-LICENSE");
 /// [`PaintError`] of a chart.
 pub fn page(record: &Record, charts: &[Chart], theme: Option<Theme>) -> Result<String, PaintError> {
     let mut page = head(record, theme);
-    let judgement =
-        overall(record.points.iter().filter(|one| shown(record, one.index)).flat_map(|p| &p.verdicts));
-    let class = judgement.map_or("", words::judgement);
+    let class = class(record);
     let _ = write!(
         page,
         "<body>\n<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<p class=\"answer {class}\">{}</p>\n",
         escape(&record.name),
         escape(&record.description),
-        escape(&words::answer(record))
+        escape(&answer(record))
     );
     let sections = sections::all(record, charts)?;
     page.push_str("<nav aria-label=\"Contents\"><ul>");
@@ -67,6 +66,32 @@ pub fn page(record: &Record, charts: &[Chart], theme: Option<Theme>) -> Result<S
         script()
     );
     Ok(page)
+}
+
+/// The answer under a heading that has the record's name already.
+fn answer(record: &Record) -> String {
+    let answer = words::answer(record);
+    let told = answer.strip_prefix(&format!("{}: ", record.name)).unwrap_or(&answer);
+    // A path or a file's name stays as it is written.
+    if told.split(' ').next().is_some_and(|first| first.contains('.')) {
+        return told.to_owned();
+    }
+    let mut letters = told.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// How the answer looks: by the objectives, or in a comparison by what agrees.
+fn class(record: &Record) -> &'static str {
+    let all = &record.study.agreements;
+    match Equivalence::of_all(all.iter().map(|one| one.verdict)) {
+        Some(Equivalence::Equivalent) => "met",
+        Some(Equivalence::Different) => "missed",
+        Some(Equivalence::Undecided) => "undecided",
+        None => {
+            let of = record.points.iter().filter(|one| shown(record, one.index));
+            overall(of.flat_map(|point| &point.verdicts)).map_or("", words::judgement)
+        }
+    }
 }
 
 /// Whether the answer at the top rests on a point: on all, unless one was chosen.

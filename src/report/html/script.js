@@ -95,8 +95,16 @@
   const axis = (unit, extra) => ({
     stroke: rule("--muted"), grid: { stroke: rule("--grid"), width: 1 }, ticks: { stroke: rule("--axis"), width: 1 },
     font: "12px \"poolsim sans\", sans-serif", ...extra,
-    values: (u, values) => values.map(value => value === null ? "" : show(unit, value, Math.abs(value) || 1)),
+    // Marks share the unit of the largest, but on a logarithmic axis each has its own.
+    values: (u, values) => {
+      const most = Math.max(...values.map(value => Math.abs(value || 0)));
+      const like = value => extra.log ? Math.abs(value) || 1 : crooked(unit, values, most) ? 60 : most || 1;
+      return values.map(value => value === null ? "" : show(unit, value, like(value)));
+    },
   });
+  // Minutes are no unit for marks that are not whole or half ones.
+  const crooked = (unit, values, most) =>
+    unit === "seconds" && most >= 120 && most < 3600 && values.some(value => value !== null && Math.abs(value / 30 - Math.round(value / 30)) > 1e-6);
   const shade = phases => u => {
     const context = u.ctx;
     context.save();
@@ -175,13 +183,21 @@
       values.push(one.median, one.high, one.low);
     }
     const whole = [0, point.end];
+    // Latencies that span decades are read on a logarithmic axis; names of phases stand above the courses.
+    const found = values.slice(1).flat().filter(value => value > 0);
+    const [least, most] = found.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, 0]);
+    const log = panel.unit === "seconds" && most / least > 50;
+    const head = point.phases.some(phase => phase[0]) ? 0.2 : 0.08;
+    const y = log
+      ? { distr: 3, range: [least, most * Math.pow(most / least, head)] }
+      : { range: (u, min, max) => [Math.min(0, min || 0), max > 0 ? max * (1 + head) : 1] };
     return {
       whole, values,
       options: {
-        width, height: 190, title: panel.title, series, bands,
+        width, height: 190, title: panel.title + (log ? " (log)" : ""), series, bands,
         cursor: { sync: { key: group }, drag: { x: true, y: false } },
-        scales: { x: { time: false, range: (u, min, max) => min === null || max <= min ? whole : [min, max] }, y: { range: (u, min, max) => [Math.min(0, min || 0), max > 0 ? max * 1.08 : 1] } },
-        axes: [axis("seconds", { incrs: TIMES }), axis(panel.unit, { size: 70, ...(panel.unit === "seconds" ? { incrs: TIMES } : {}) })],
+        scales: { x: { time: false, range: (u, min, max) => min === null || max <= min ? whole : [min, max] }, y },
+        axes: [axis("seconds", { incrs: TIMES }), axis(panel.unit, { size: 70, log, ...(log ? { splits: decades } : panel.unit === "seconds" ? { incrs: TIMES } : {}) })],
         hooks: { drawClear: [shade(point.phases)] },
       },
     };
@@ -217,7 +233,7 @@
         options: {
           width, height: 300, title, series: [{ label: "time", value: (u, v) => show("seconds", v) }, ...series],
           scales: { x: { time: false, distr: 3 }, y: y.scale },
-          axes: [axis("seconds", { splits: decades }), axis("ratio", y.axis)],
+          axes: [axis("seconds", { splits: decades, log: true }), axis("ratio", y.axis)],
         },
       };
     });
@@ -227,6 +243,7 @@
     if (!figure || typeof uPlot === "undefined") return;
     const host = document.createElement("div");
     host.className = "plots";
+    element("h3", host, figure.querySelector("svg title").textContent);
     const tools = element("div", null);
     tools.className = "tools";
     const swap = element("button", tools, "Show the still picture");

@@ -2,7 +2,7 @@
 
 use super::data;
 use crate::experiment::record::{Kind, Point, Record, Warning};
-use crate::experiment::{RegimeFound, Unit};
+use crate::experiment::{RegimeFound, Unit, Verdict};
 use crate::report::chart::{Chart, PaintError, escape};
 use crate::report::table::{self, Table};
 use crate::report::{figure, study, words};
@@ -24,7 +24,7 @@ pub(super) fn all(record: &Record, charts: &[Chart]) -> Result<Vec<Section>, Pai
         ("question", "The question", question(record)),
         ("verdicts", "Verdicts", verdicts(record)),
         ("agreement", "What agrees, and what does not", agreement(record)),
-        ("reasons", "Why this size", reasons(record)),
+        ("reasons", if record.study.size.is_some() { "Why this size" } else { "In short" }, reasons(record)),
         ("warnings", "Warnings", warnings(record)),
         ("charts", "Charts", pictures(charts)?),
         ("tables", "Figures", tables(record)),
@@ -54,6 +54,9 @@ fn question(record: &Record) -> String {
         }
         Kind::Size => "What is the smallest capacity that meets every objective?",
         Kind::Replay => "Does the real scheduler do what the simulator says?",
+        Kind::Check if !record.study.agreements.is_empty() => {
+            "What differs between the two, and does it matter?"
+        }
         Kind::Check => "Has anything changed against the baseline?",
     };
     let mut text = format!("<p>{kind}</p>\n");
@@ -80,11 +83,19 @@ fn definitions(entries: Vec<(&str, String)>) -> String {
     text
 }
 
+/// What the point is that verdicts and tables are of: chosen in a search, one of two worlds in a replay.
+const fn of(record: &Record) -> &'static str {
+    match record.kind {
+        Kind::Sweep | Kind::Size => "Of the chosen point",
+        Kind::Run | Kind::Replay | Kind::Check => "Of the point",
+    }
+}
+
 fn verdicts(record: &Record) -> String {
     let Some(point) = spoken(record).filter(|point| !point.verdicts.is_empty()) else { return String::new() };
     let mut text = String::new();
     if record.points.len() > 1 {
-        let _ = writeln!(text, "<p>Of the chosen point: {}.</p>", escape(&data::label(point)));
+        let _ = writeln!(text, "<p>{}: {}.</p>", of(record), escape(&words::called(point)));
     }
     text.push_str("<div class=\"scroll\"><table class=\"sorts\">\n<thead><tr>");
     for (head, class) in [("answer", ""), ("objective", ""), ("found", " class=\"figure\""), ("why", "")] {
@@ -96,13 +107,19 @@ fn verdicts(record: &Record) -> String {
         let _ = writeln!(
             text,
             "<tr><td><span class=\"word {word}\">{word}</span></td><td>{}</td>{}<td>{}</td></tr>",
-            escape(&words::objective(verdict)),
+            escape(&objective(verdict)),
             cell(&words::found(verdict), true),
             escape(&verdict.reason)
         );
     }
     text.push_str("</tbody></table></div>\n");
     text
+}
+
+/// An objective whose bound stays on one line.
+fn objective(verdict: &Verdict) -> String {
+    let bound = words::bound(verdict).replace(' ', "\u{a0}");
+    format!("{}{} {bound}", verdict.metric, words::scope(&verdict.scope))
 }
 
 fn agreement(record: &Record) -> String {
@@ -112,12 +129,12 @@ fn agreement(record: &Record) -> String {
     list + &crate::report::agreement::tables(record).iter().map(html).collect::<String>()
 }
 
-/// What a search says: its answers, why the next smaller size fails, and what is near.
+/// What a search says: its answers, why the next smaller size fails, and what is near; what a sweep says of its marks.
 fn reasons(record: &Record) -> String {
-    if record.study.size.is_none() {
+    let sentences = crate::report::summary::sentences(record);
+    if sentences.is_empty() {
         return String::new();
     }
-    let sentences = crate::report::summary::sentences(record);
     let items: String = sentences.iter().map(|line| format!("<li>{}</li>\n", escape(line))).collect();
     format!("<ul>\n{items}</ul>\n")
 }
@@ -153,7 +170,7 @@ fn tables(record: &Record) -> String {
     }
     if let Some(point) = spoken(record) {
         if record.points.len() > 1 {
-            let _ = writeln!(text, "<p>At the chosen point, {}:</p>", escape(&data::label(point)));
+            let _ = writeln!(text, "<p>{}: {}.</p>", of(record), escape(&words::called(point)));
         }
         text.extend(table::tables(point).iter().map(html));
     }
@@ -246,9 +263,11 @@ fn trust(record: &Record) -> String {
             "Replications were added until intervals are ±{share} of their value, or the limit was reached."
         ));
     }
-    lines.push(String::from(
-        "The same points of a sweep share their random numbers, so that differences between them are the settings' own.",
-    ));
+    if data::simulated(record).count() > 1 {
+        lines.push(String::from(
+            "The points share their random numbers, so that differences between them are the settings' own.",
+        ));
+    }
     lines.iter().map(|line| format!("<p>{}</p>\n", escape(line))).collect()
 }
 
