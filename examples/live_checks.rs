@@ -1,19 +1,23 @@
-//! How often does a live check cry wolf, and how often does it find what was planted? Real pools on real threads.
+//! How often does a check cry wolf, and how often does it find what was planted? On real threads, or simulated.
 //!
-//! `cargo run --release --example live_checks [COMPARISONS] [BLOCKS] [FIRST] [ONLY]` compares a pool with itself and five
-//! planted regressions, so many times each (100), each time over so many blocks of an old and a new run (5), and prints a JSON
-//! line for each with how often it was called worse. Service times of 20 ms and more keep the timer's grain below
-//! the threshold; whatever else runs on the machine is part of the trial.
+//! `cargo run --release --example live_checks -- [COMPARISONS] [BLOCKS] [FIRST] [ONLY] [simulated]` compares a pool with
+//! itself and five planted regressions, so many times each (100), each time over so many blocks of an old and a new run (10),
+//! and prints a JSON line for each with how often it was called worse. `ONLY` is a part of a plant's name, or `all`. A
+//! block takes 3.3 s on real threads, which mostly sleep: parts can run side by side as long as a core is idle, such as
+//! `for plant in nothing slower lost doubled LIFO tail; do cargo run --release --example live_checks -- 100 10 1000 $plant & done`
+//! (an hour). Service times of 20 ms and more keep the timer's grain below the threshold; whatever else runs on the
+//! machine is part of the trial. Simulated sides have seeds of their own, so that nothing is the same by itself.
 
 #![allow(clippy::print_stdout, reason = "an example that prints its figures")]
 
 use poolsim::experiment::check::live::{MakeTarget, alternate};
-use poolsim::experiment::check::{Asked, Baseline, Checked, Verdict, judge, measure};
+use poolsim::experiment::check::{Asked, Baseline, Checked, Verdict, judge, measure, simulate};
 use poolsim::experiment::plan::{Plan, plan};
+use poolsim::experiment::sweep::Unwatched;
 use poolsim::live::own::OwnPools;
 use poolsim::live::target::{Target, TargetError};
 use poolsim::model::check::experiment::read;
-use poolsim::model::{Document, Files, Override};
+use poolsim::model::{Document, Files, Override, Replications};
 
 struct Nothing;
 
@@ -82,11 +86,30 @@ fn compare(set: Option<(&str, &str)>, seed: u64, blocks: u64) -> Result<Checked,
     Ok(judge(&then, &now, &asked, Vec::new()))
 }
 
+/// Old and new on virtual time, each under luck of its own.
+fn compare_simulated(set: Option<(&str, &str)>, seed: u64, runs: u64) -> Result<Checked, String> {
+    let (mut old, mut new) = (planned(None, 2 * seed)?, planned(set, 2 * seed + 1)?);
+    let runs = u32::try_from(runs).map_err(|error| error.to_string())?;
+    for side in [&mut old, &mut new] {
+        side.replicate(Replications::Fixed(runs));
+    }
+    let asked = Asked::default();
+    let of = |plan: &Plan, then: Option<&Baseline>| {
+        let played = simulate(plan, &Unwatched).map_err(|error| error.to_string())?;
+        measure(plan, &played, &asked, then, String::new()).map_err(|error| error.to_string())
+    };
+    let then = of(&old, None)?.baseline;
+    let now = of(&new, Some(&then))?.baseline;
+    Ok(judge(&then, &now, &asked, Vec::new()))
+}
+
 fn main() -> Result<(), String> {
     let number =
         |n: usize, usual: u64| std::env::args().nth(n).and_then(|text| text.parse().ok()).unwrap_or(usual);
     let (comparisons, blocks, first) = (number(1, 100), number(2, 10), number(3, 1000));
-    let only = std::env::args().nth(4).unwrap_or_default();
+    let only = std::env::args().nth(4).filter(|only| only != "all").unwrap_or_default();
+    let simulated = std::env::args().nth(5).is_some_and(|word| word == "simulated");
+    let compare = if simulated { compare_simulated } else { compare };
     for (what, set) in PLANTED.into_iter().filter(|(what, _)| what.contains(&only)) {
         let (mut worse, mut open) = (0, 0);
         let mut figures: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
@@ -100,8 +123,9 @@ fn main() -> Result<(), String> {
         }
         let by: Vec<String> = figures.iter().map(|(name, n)| format!("\"{name}\":{n}")).collect();
         println!(
-            "{{\"planted\":\"{what}\",\"comparisons\":{comparisons},\"blocks\":{blocks},\"worse\":{worse},\
+            "{{\"world\":\"{}\",\"planted\":\"{what}\",\"comparisons\":{comparisons},\"blocks\":{blocks},\"worse\":{worse},\
              \"undecided\":{open},\"by\":{{{}}}}}",
+            if simulated { "simulated" } else { "real" },
             by.join(",")
         );
     }

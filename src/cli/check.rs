@@ -95,17 +95,17 @@ fn real(raw: &RawCheck) -> Result<Option<live::Live>, Failure> {
             "target process needs a worker",
             "give the command of a worker: --worker \"python3 examples/worker.py\"",
         )),
-        (Some(TargetName::Pool | TargetName::Process), worker) => Ok(Some(live::Live {
+        (Some(target @ (TargetName::Http | TargetName::Command)), Some(_)) => Err(Failure::new(
+            format!("target {} has no worker command", target.word()),
+            format!("write [target.{}] into the model", target.word()),
+        )),
+        (Some(target), worker) => Ok(Some(live::Live {
+            target,
             worker: worker.clone(),
             against: raw.against.clone(),
             repeats: raw.repeats,
             speed: raw.speed,
         })),
-        #[allow(unreachable_patterns, reason = "targets that are not poolsim's own come to be")]
-        _ => Err(Failure::new(
-            "this target cannot be checked",
-            "poolsim check runs --target pool and --target process",
-        )),
     }
 }
 

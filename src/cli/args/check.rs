@@ -53,7 +53,8 @@ pub struct RawCheck {
     #[arg(long, value_name = "N", help_heading = "Run")]
     pub threads: Option<usize>,
 
-    /// Run a real scheduler instead of the simulator: pool (threads) or process
+    /// Run a real scheduler instead of the simulator: pool (threads), process, http or command (as the model's [target.http]
+    /// and [target.command] say)
     #[cfg(feature = "live")]
     #[arg(long, value_name = "NAME", help_heading = "Live")]
     pub target: Option<crate::cli::targets::TargetName>,

@@ -2,7 +2,7 @@
 
 use super::{Check, interrupt, terminal};
 use crate::cli::exit::Failure;
-use crate::cli::targets::words;
+use crate::cli::targets::{RawTarget, TargetName, words};
 use crate::experiment::check::live::{MakeTarget, alternate, run};
 use crate::experiment::check::{self, Asked, Baseline, Checked, Measured, Played};
 use crate::experiment::plan::Plan;
@@ -20,6 +20,8 @@ const GRAIN: f64 = 2e-3;
 /// What a live check is told.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Live {
+    /// What is driven.
+    pub(super) target: TargetName,
     /// Command of a worker; threads without one.
     pub(super) worker: Option<String>,
     /// Command of the old worker, to run in turn.
@@ -70,14 +72,21 @@ impl Live {
         command: String,
     ) -> Result<Measured, Failure> {
         let model = self.model(plan)?;
-        let make = maker(model, self.worker.as_ref())?;
+        let named = RawTarget { target: self.target, worker: self.worker.clone(), url: None, adapter: None };
+        // What is missing to reach it is said before anything runs.
+        drop(named.target(model, 0, self.speed, None)?);
+        let make = |run: u64| -> Made {
+            named.target(model, run, self.speed, None).map_err(|failure| match failure {
+                Failure::Said { text, hint } => TargetError { text, hint },
+                _ => TargetError { text: String::from("the target could not be made"), hint: String::new() },
+            })
+        };
         let stored = then.and_then(|then| then.points.first()).map(|point| point.runs.len() as u64);
         let runs = self.repeats.or(stored).unwrap_or(2 * PILOT).max(2);
         let one = |index| run(model, &make, index, self.speed, &interrupt::asked);
         let played: Result<Vec<Played>, TargetError> = (0..runs).map(one).collect();
-        let target = if self.worker.is_some() { "process" } else { "pool" };
         let mut measured = check::measure(plan, &[played?], asked, then, command)?;
-        measured.baseline.target = Some(target.to_owned());
+        measured.baseline.target = Some(self.target.word().to_owned());
         Ok(measured)
     }
 

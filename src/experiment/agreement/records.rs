@@ -5,6 +5,7 @@
 //! were independent, so that such claims err towards "undecided". Figures are ranked by effect: how many of its own half-widths and how many margins a difference
 //! is, whichever is less, so that neither a large uncertain change nor a sure tiny one comes first.
 
+use super::super::RegimeFound;
 use super::super::metric::{Metric, Scope, Unit};
 use super::super::record::{self, Kind, Point, Record, SCHEMA, Settings, Warning};
 use super::super::study::Study;
@@ -139,6 +140,12 @@ pub fn compare(
     Ok(agreements)
 }
 
+/// Whether points stand in one place: cells of a grid by what was set and called so, worlds of replays by their kind,
+/// because a real one is called by its target.
+fn same_place(a: &Point, b: &Point) -> bool {
+    a.settings == b.settings && a.world == b.world && (a.label == b.label || !a.world.is_simulated())
+}
+
 /// Points that belong together: the only ones, the chosen one of several, or those with the same label.
 fn matched<'a>(one: &'a Record, two: &'a Record) -> Result<Vec<(&'a Point, &'a Point)>, (String, String)> {
     let single = |record: &'a Record| match record.points.as_slice() {
@@ -153,9 +160,7 @@ fn matched<'a>(one: &'a Record, two: &'a Record) -> Result<Vec<(&'a Point, &'a P
             let pairs: Vec<_> = one
                 .points
                 .iter()
-                .filter_map(|a| {
-                    Some((a, two.points.iter().find(|b| b.label == a.label && b.settings == a.settings)?))
-                })
+                .filter_map(|a| Some((a, two.points.iter().find(|b| same_place(a, b))?)))
                 .collect();
             match (pairs.is_empty(), single(one), single(two)) {
                 (false, _, _) => Ok(pairs),
@@ -208,13 +213,14 @@ fn figures(one: &Point, two: &Point, terms: &Terms, paired: bool) -> Vec<Agreed>
     figures
 }
 
-/// Whether a figure is one that people ask for: no variance, no quantile between the usual ones, and not what a single
-/// class or pool repeats of the whole.
+/// Whether a figure is one that people ask for: no variance, no quantile between the usual ones, not what a single
+/// class or pool repeats of the whole, and no count of a stretch whose length depends on the warm-up that was cut off.
 fn headline(metric: &Metric, point: &Point) -> bool {
     const LESS_ASKED: [&str; 6] = ["_p75", "_p90", "_p98", "_p995", "_p999", "_p9999"];
     let name = &metric.name;
     let usual = !name.starts_with("var_")
         && !name.contains("_served")
+        && (!name.starts_with("count_") || point.regime == RegimeFound::Terminating)
         && !LESS_ASKED.iter().any(|ending| name.ends_with(ending));
     let whole = Scope { phase: metric.scope.phase.clone(), ..Scope::default() };
     let repeats = metric.scope != whole

@@ -9,6 +9,7 @@ mod calibrating;
 mod front;
 mod library;
 mod processes;
+mod sending;
 mod ten;
 
 use super::records::Folder;

@@ -3,7 +3,8 @@
 use poolsim::engine;
 use poolsim::live::own::OwnPools;
 use poolsim::live::replay::{Replayed, Settings, replay};
-use poolsim::model::{self, NoFiles};
+use poolsim::model::{self, Model, NoFiles};
+use poolsim::outcome::Outcome;
 use poolsim::stats::{Replication, RequestSeen};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ pub(crate) struct Row {
     pub(crate) other_outcome: usize,
     /// (p, simulated, real) in seconds, over all requests.
     pub(crate) quantiles: Vec<(f64, f64, f64)>,
-    /// Lateness of sends at p99, seconds: how idle the machine was.
+    /// Lateness at p99 of sends, or of the ends of services that do nothing but sleep, seconds: how idle the machine was.
     pub(crate) late: f64,
     pub(crate) replayed: Replayed,
     /// The simulation's counts.
@@ -58,10 +59,35 @@ pub(crate) fn play(path: &Path, journal: Option<PathBuf>) -> Row {
         requests: real.len(),
         other_outcome: differing(&simulated, &real),
         quantiles: [0.5, 0.95, 0.99].map(|p| (p, quantile(&simulated, p), quantile(&real, p))).to_vec(),
-        late: replayed.lateness.quantile(0.99).map_or(0.0, |late| late.secs()),
+        late: replayed
+            .lateness
+            .quantile(0.99)
+            .map_or(0.0, |late| late.secs())
+            .max(overslept(&model, &replayed)),
         replayed,
         simulated: counts,
     }
+}
+
+/// By how much more at p99 than at the median services take longer than their work: a machine that is busy shows so, a
+/// pool that is always late does not. Nothing where cores are shared or transport takes its time.
+fn overslept(model: &Model, replayed: &Replayed) -> f64 {
+    let plain = |pool: &model::Pool| {
+        let delays = [&pool.transport.dispatch, &pool.transport.late, &pool.transport.reply];
+        pool.hosts.is_empty() && delays.iter().all(|delay| delay.mean() == 0.0)
+    };
+    if !model.pools.iter().all(plain) {
+        return 0.0;
+    }
+    let once = replayed.requests.iter().filter(|one| {
+        let seen = &one.seen;
+        seen.outcome == Outcome::Ok && seen.hand_overs == 1 && seen.attempts == 1
+    });
+    let over = once.map(|one| one.seen.end.since(one.started).secs() - one.seen.demand.secs());
+    let mut over: Vec<f64> = over.collect();
+    over.sort_by(f64::total_cmp);
+    let at = |percent: usize| over.get(over.len() * percent / 100).copied().unwrap_or(0.0);
+    at(99) - at(50)
 }
 
 fn differing(simulated: &[RequestSeen], real: &[RequestSeen]) -> usize {

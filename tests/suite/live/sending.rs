@@ -1,0 +1,90 @@
+//! How exactly requests are sent: at their intended instants, and honestly where that is not possible.
+
+use poolsim::live::clock::Clock;
+use poolsim::live::replay::{Replayed, Settings, replay};
+use poolsim::live::target::{AttemptId, Capabilities, Job, Report, Target, TargetError, What};
+use poolsim::model::{self, NoFiles};
+use poolsim::outcome::Outcome;
+use poolsim::time::Span;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+/// Serves everything at once, after it has held up whoever submits.
+struct Instantly {
+    holds_up: Duration,
+    clock: Option<(Clock, Sender<Report>)>,
+}
+
+impl Target for Instantly {
+    fn name(&self) -> &'static str {
+        "instantly"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            takes_demands: false,
+            takes_fates: true,
+            reports_starts: false,
+            cancels: true,
+            kills: true,
+            disturbs: false,
+        }
+    }
+
+    fn open(&mut self, clock: Clock, reports: Sender<Report>) -> Result<(), TargetError> {
+        self.clock = Some((clock, reports));
+        Ok(())
+    }
+
+    fn submit(&mut self, job: Job) {
+        #[allow(clippy::disallowed_methods, reason = "real time is what is tested")]
+        std::thread::sleep(self.holds_up);
+        if let Some((clock, reports)) = &self.clock {
+            let what = What::Ended { id: job.id, outcome: Outcome::Ok, detail: String::new() };
+            reports.send(Report { at: clock.now(), what }).expect("the replay listens");
+        }
+    }
+
+    fn cancel(&mut self, _: AttemptId) {}
+
+    fn close(&mut self, _: Span) -> Result<(), TargetError> {
+        self.clock = None;
+        Ok(())
+    }
+}
+
+fn play(rate: u32, requests: u32, holds_up: Duration) -> Replayed {
+    let text = format!(
+        "name = \"sending\"\nrun = {{ requests = {requests} }}\nclass.job = {{ demand = \"1ms\" }}\n\
+         pool.main = {{ slots = 1 }}\nsource.web = {{ pool = \"main\", class = \"job\", \
+         arrivals = {{ process = \"deterministic\", rate = \"{rate}/s\" }} }}\n"
+    );
+    let loaded = model::load("sending.toml", &text, &NoFiles, &[]);
+    let model = loaded.unwrap_or_else(|faults| panic!("{}", faults.render(false))).model;
+    let mut target = Instantly { holds_up, clock: None };
+    replay(&model, &mut target, &Settings::default(), &|| false).expect("it takes everything")
+}
+
+#[test]
+fn two_thousand_requests_a_second_are_sent_at_their_instants() {
+    let median = || play(2000, 1000, Duration::ZERO).lateness.quantile(0.5).expect("1000 sends").secs();
+    // A busy machine puts off some sends by its time slice; half of them it does not, one time in three.
+    let best = (0..3).map(|_| median()).fold(f64::MAX, f64::min);
+    assert!(best < 0.000_2, "half of the sends were more than {:.3} ms late", best * 1e3);
+}
+
+#[test]
+fn a_generator_that_falls_behind_says_so_and_flatters_nobody() {
+    // A request every millisecond that takes three to send: the last is some hundred milliseconds late.
+    let replayed = play(1000, 50, Duration::from_millis(3));
+    assert_eq!(replayed.requests.len(), 50);
+    let codes: Vec<&str> = replayed.notes.iter().map(|note| note.code).collect();
+    assert!(codes.contains(&"generator_late"), "{codes:?}");
+    let last = replayed.requests.iter().max_by_key(|one| one.seen.sent).expect("50 requests");
+    assert!(last.late >= Span::from_millis(90), "{last:?}");
+    assert!(
+        last.seen.latency() >= last.late + Span::from_millis(3),
+        "latency counts from the intended instant"
+    );
+    assert_eq!(last.seen.sent.nanos() % 1_000_000, 0, "the intended instant is the model's own");
+}
