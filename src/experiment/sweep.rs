@@ -112,11 +112,16 @@ pub fn compared(plan: &Plan) -> Vec<Wanted> {
     distinct
 }
 
-/// The cheapest point that meets every objective, or without prices the smallest; none where none does.
+/// The cheapest point that meets every objective, or without prices the smallest, or where sizes are the same the one
+/// that bears the largest load; none where none meets them.
 fn chosen(study: &Study, points: &[Point]) -> Option<u64> {
     if study.frontier.is_empty() {
         let good = points.iter().filter(|point| verdict::overall(&point.verdicts) == Some(Judgement::Met));
-        let least = good.min_by(|a, b| capacity(a).total_cmp(&capacity(b)).then(a.index.cmp(&b.index)));
+        let rank = |a: &&Point, b: &&Point| {
+            let size = capacity(a).total_cmp(&capacity(b));
+            size.then(offered(b).total_cmp(&offered(a))).then(a.index.cmp(&b.index))
+        };
+        let least = good.min_by(rank);
         return least.map(|point| point.index);
     }
     let good = study.frontier.iter().filter(|one| one.meets);
@@ -126,6 +131,11 @@ fn chosen(study: &Study, points: &[Point]) -> Option<u64> {
 /// Whether a setting says how large something is that serves requests.
 pub fn is_capacity(path: &str) -> bool {
     path.ends_with("slots") || path.ends_with("instances")
+}
+
+/// The load that clients offer at a point.
+pub fn offered(point: &Point) -> f64 {
+    point.metric("request_rate", &Scope::default()).map_or(0.0, |metric| metric.estimate.value)
 }
 
 /// How many slots and instances a point sets.

@@ -3,6 +3,7 @@
 use super::figure;
 use crate::experiment::record::{Point, Record, World};
 use crate::experiment::size::SizeAnswer;
+use crate::experiment::sweep;
 use crate::experiment::verdict::{Side, Verdict, overall};
 use crate::experiment::{Judgement, RegimeFound, Scope, Unit};
 
@@ -177,8 +178,10 @@ pub fn best_by(record: &Record) -> &'static str {
     let settings = || record.points.iter().flat_map(|point| &point.settings);
     if !record.study.frontier.is_empty() {
         "cheapest"
-    } else if settings().any(|(path, _)| crate::experiment::sweep::is_capacity(path)) {
+    } else if settings().any(|(path, _)| sweep::is_capacity(path)) {
         "smallest"
+    } else if record.points.iter().any(|point| sweep::offered(point) != sweep::offered(&record.points[0])) {
+        "most loaded"
     } else {
         "first"
     }

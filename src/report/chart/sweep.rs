@@ -228,7 +228,9 @@ pub(super) fn outcomes(record: &Record, style: &Style) -> Option<Chart> {
     let lines: Vec<Line> = OUTCOMES.iter().enumerate().map(one).filter(Line::has_values).collect();
     let some = |line: &&Line| line.spots.iter().any(|spot| spot.y.is_some_and(|y| y > 0.0));
     let shown: Vec<Line> = lines.iter().filter(some).cloned().collect();
-    let lines = if shown.is_empty() { lines } else { shown };
+    // Where nothing was ever seen, the bound on the whole says it all.
+    let whole = || lines.iter().rev().take(1).cloned().collect();
+    let lines: Vec<Line> = if shown.is_empty() { whole() } else { shown };
     if lines.is_empty() {
         return None;
     }
@@ -286,38 +288,60 @@ pub(super) fn throughput(record: &Record, style: &Style) -> Option<Chart> {
         let spot = |(load, point): &(f64, &Point)| {
             let found = point.metric(metric, &all).map(|metric| Spot::estimate(*load, &metric.estimate));
             let found = found.unwrap_or(Spot { x: *load, ..Spot::default() });
-            Spot { say: describe(point, &wanted), point: Some(point.index), ..found }
+            let unstable = metric == "goodput" && state(point) == State::Unstable;
+            Spot { unstable, say: describe(point, &wanted), point: Some(point.index), ..found }
         };
         let spots = points.iter().map(spot).collect();
         Line { name: words.to_owned(), ink, shape: Some(shape), dashed: false, spots }
     })
     .filter(Line::has_values)
     .collect();
-    let good = lines.first()?.spots.iter().filter_map(|spot| Some((spot.x, spot.y?)));
-    let knee = good.take_while(|(load, good)| *good >= KNEE * load).last();
+    // Where work piles up, what was answered in the end is no goodput that could go on.
+    let good = |spot: &&Spot| !spot.unstable && spot.y.is_some_and(|y| y >= KNEE * spot.x);
+    let spots = &lines.first()?.spots;
+    let carried = spots.iter().take_while(good).count();
+    let knee = match carried {
+        0 => Knee::Below,
+        n if n == spots.len() => Knee::Beyond,
+        n => Knee::At(spots[n - 1].x, spots[n - 1].y.unwrap_or_default()),
+    };
     Some(draw_throughput(record, style, &grid.axes[axis], &lines, knee))
 }
 
-fn draw_throughput(
-    record: &Record,
-    style: &Style,
-    axis: &Axis,
-    lines: &[Line],
-    knee: Option<(f64, f64)>,
-) -> Chart {
+/// Where goodput stops following the offered load.
+#[derive(Clone, Copy)]
+enum Knee {
+    /// Below all loads shown.
+    Below,
+    /// At this load and goodput.
+    At(f64, f64),
+    /// Beyond all loads shown.
+    Beyond,
+}
+
+fn draw_throughput(record: &Record, style: &Style, axis: &Axis, lines: &[Line], knee: Knee) -> Chart {
     let title = format!("Goodput against offered load, over {}", axis.label);
     let subtitle = match knee {
-        Some((load, _)) => format!(
+        Knee::At(load, _) => format!(
             "Up to {} at least {} of the requests are answered usefully: the knee.",
             figure::plain(Unit::PerSecond, load),
             figure::plain(Unit::Ratio, KNEE)
         ),
-        None => String::from("At every load shown a larger share than 5 % is not answered usefully."),
+        Knee::Below => String::from("At every load shown a larger share than 5 % is not answered usefully."),
+        Knee::Beyond => format!(
+            "At every load shown at least {} of the requests are answered usefully.",
+            figure::plain(Unit::Ratio, KNEE)
+        ),
     };
     let mut sheet = Sheet::new(record, style.size.points(), &title, &subtitle);
     let mut keys: Vec<Key> = lines.iter().map(Line::key).collect();
     keys.push(Key(Swatch::Dashes(Ink::Muted), String::from("all that is offered")));
-    keys.extend(knee.map(|_| Key(Swatch::Ring(Ink::Chosen), String::from("knee"))));
+    if lines.iter().any(|line| line.spots.iter().any(|spot| spot.unstable)) {
+        keys.push(Key(Swatch::Cross(lines[0].ink), String::from("unstable: work piles up")));
+    }
+    if matches!(knee, Knee::At(..)) {
+        keys.push(Key(Swatch::Ring(Ink::Chosen), String::from("knee")));
+    }
     sheet.legend(&keys);
     let loads = lines.iter().flat_map(|line| line.spots.iter().map(|spot| spot.x)).chain([0.0]);
     let loads: Vec<f64> = loads.collect();
@@ -331,7 +355,7 @@ fn draw_throughput(
     let offered = [panel.at(low, low), panel.at(most, most)];
     sheet.scene.dashed(&offered, Ink::Muted, 1.5, (6.0, 4.0));
     lines::draw(&mut sheet.scene, &panel, lines);
-    if let Some((x, y)) = knee {
+    if let Knee::At(x, y) = knee {
         let at = panel.at(x, y);
         sheet.scene.ring(at, 9.0, Ink::Chosen);
         let words = format!("knee {}", figure::plain(Unit::PerSecond, x));
