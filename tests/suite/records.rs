@@ -91,6 +91,19 @@ fn a_write_that_fails_leaves_the_old_file_and_nothing_else() {
     assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 1);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_written_into_and_never_replaced() {
+    use std::os::unix::fs::FileTypeExt;
+    let folder = Folder::new("special");
+    let path = folder.0.join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    // Nobody can open a socket as a file: the error is the proof that it was tried.
+    write_whole(&path, b"new").unwrap_err();
+    assert!(std::fs::metadata(&path).unwrap().file_type().is_socket());
+    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 1);
+}
+
 #[test]
 fn fingerprints_depend_on_order_and_content() {
     assert_eq!(fingerprint([1, 2]), fingerprint([1, 2]));
