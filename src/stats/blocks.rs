@@ -254,8 +254,9 @@ mod tests {
 
     #[test]
     fn the_error_of_a_quantile_is_what_it_scatters_by() {
-        // Over 60 independent runs the difference scatters by what each run says of it.
-        let all: Vec<Contrast> = (0..60)
+        // Over 240 independent runs (their deviation is known to 5 %) the difference scatters by what each run says of
+        // it; resampled quantiles scatter some 10 to 20 % more than quantiles at this size, which is the safe side.
+        let all: Vec<Contrast> = (0..240)
             .map(|seed| Blocks::new(&[pairs(400, 1.0, 0.2, seed)]).unwrap().quantile(0.9).unwrap())
             .collect();
         let seen = deviation(&all.iter().map(|one| one.difference).collect::<Vec<_>>());
