@@ -328,17 +328,17 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             plan.model.classes[usize::from(entry.ticket.class)].cpu_share,
         );
         let mut chance = self.streams.keyed(Purpose::Transport, key, execution);
-        let parts = &plan.pools[pool];
-        let dispatch = parts.dispatch.draw(&mut chance);
-        let late = parts.late.draw(&mut chance);
+        let delays = &plan.pools[pool].delays;
+        let dispatch = delays.dispatch.draw(&mut chance);
+        let late = delays.late.draw(&mut chance);
         let radius = plan.model.pools[pool].settings.worker.crash_radius;
         let (act, tail) = match fate {
-            Fate::Ok => (Act::Answer, parts.reply.draw(&mut chance)),
-            Fate::Error => (Act::AnswerError, parts.reply.draw(&mut chance)),
+            Fate::Ok => (Act::Answer, delays.reply.draw(&mut chance)),
+            Fate::Error => (Act::AnswerError, delays.reply.draw(&mut chance)),
             Fate::Crash | Fate::CrashOnce if radius == CrashRadius::Job => {
-                (Act::AnswerCrash, parts.reply.draw(&mut chance))
+                (Act::AnswerCrash, delays.reply.draw(&mut chance))
             }
-            Fate::Crash | Fate::CrashOnce => (Act::CrashExit, parts.crash_exit.draw(&mut chance)),
+            Fate::Crash | Fate::CrashOnce => (Act::CrashExit, delays.crash_exit.draw(&mut chance)),
             Fate::Hang => return self.plan_act(number, Act::Rest, Time::NEVER),
             Fate::Freeze => (Act::Freeze, Span::ZERO),
         };

@@ -1,10 +1,11 @@
 //! A model made ready to run: samplers and instances laid out once, for all replications.
 
+use crate::model::delays::Delays;
 use crate::model::requests::Requests;
 use crate::model::{Load, Model, RunLength};
 use crate::policy::Slots;
 use crate::time::{Span, Time};
-use crate::workload::{Distribution, Sampler};
+use crate::workload::Sampler;
 
 /// A model and what is derived from it.
 pub(super) struct Plan<'m> {
@@ -32,16 +33,7 @@ pub(super) struct Plan<'m> {
 }
 
 pub(super) struct PoolPlan {
-    pub(super) start_up: Sampler,
-    pub(super) restart_delay: Sampler,
-    pub(super) kill_exit: Sampler,
-    pub(super) crash_exit: Sampler,
-    pub(super) dispatch: Sampler,
-    pub(super) late: Sampler,
-    pub(super) reply: Sampler,
-    pub(super) timer_late: Sampler,
-    /// Dispatch, lateness and reply, if all three are constants: what a good attempt adds to its demand.
-    pub(super) overhead: Option<Span>,
+    pub(super) delays: Delays,
     /// The lateness of timers, if a constant.
     pub(super) timer_delay: Option<Span>,
     pub(super) waiting_limit: Option<Sampler>,
@@ -138,22 +130,9 @@ fn most_instances(pool: &crate::model::Pool) -> u32 {
 
 impl PoolPlan {
     fn new(pool: &crate::model::Pool) -> PoolPlan {
-        let (life, transport) = (&pool.life, &pool.transport);
-        let constant = |distribution: &Distribution| distribution.is_constant();
-        let overhead = [&transport.dispatch, &transport.late, &transport.reply]
-            .into_iter()
-            .try_fold(Span::ZERO, |sum, part| constant(part).map(|span| sum + span));
         PoolPlan {
-            start_up: Sampler::new(&life.start_up),
-            restart_delay: Sampler::new(&life.restart_delay),
-            kill_exit: Sampler::new(&life.kill_exit),
-            crash_exit: Sampler::new(&life.crash_exit),
-            dispatch: Sampler::new(&transport.dispatch),
-            late: Sampler::new(&transport.late),
-            reply: Sampler::new(&transport.reply),
-            timer_late: Sampler::new(&transport.timer_late),
-            overhead,
-            timer_delay: constant(&transport.timer_late),
+            delays: Delays::of(pool),
+            timer_delay: pool.transport.timer_late.is_constant(),
             waiting_limit: pool.waiting_limit.as_ref().map(Sampler::new),
             breakdown: pool.breakdown.as_ref().map(|b| (Sampler::new(&b.up), Sampler::new(&b.down))),
         }

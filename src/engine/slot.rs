@@ -103,7 +103,7 @@ impl Slot {
             instance,
             local,
             pool: pool as u32,
-            overhead: plan.pools[pool].overhead.filter(|_| alone).unwrap_or(Span::NEVER),
+            overhead: plan.pools[pool].delays.overhead.filter(|_| alone).unwrap_or(Span::NEVER),
             timer_delay: plan.pools[pool].timer_delay,
             job: NO_JOB,
             orphan: false,

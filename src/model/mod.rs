@@ -4,6 +4,7 @@
 //! merged into it, and the document checked against the grammar (`check`), which reports every fault at once.
 
 pub mod check;
+pub mod delays;
 pub mod diagnostic;
 pub mod document;
 mod grammar;

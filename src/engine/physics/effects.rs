@@ -45,7 +45,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         let pool = self.pool_of(instance);
         self.monitor.pools[pool].tally.kills += 1;
         if !self.slots[number as usize].doomed {
-            let delay = self.life_draw(number, |pool| &pool.kill_exit);
+            let delay = self.life_draw(number, |delays| &delays.kill_exit);
             self.doom(number, delay);
         }
     }
@@ -54,7 +54,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         self.note(instance, |_| Choice::Retire { slot: local });
         let number = self.slot_number(instance, local);
         if !self.slots[number as usize].doomed {
-            let delay = self.life_draw(number, |pool| &pool.crash_exit);
+            let delay = self.life_draw(number, |delays| &delays.crash_exit);
             self.doom(number, delay);
         }
     }
@@ -76,7 +76,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
     fn respawn(&mut self, instance: u32, local: u32, first: bool) {
         self.note(instance, |_| Choice::Respawn { slot: local });
         let number = self.slot_number(instance, local);
-        let delay = if first { Span::ZERO } else { self.life_draw(number, |pool| &pool.restart_delay) };
+        let delay = if first { Span::ZERO } else { self.life_draw(number, |delays| &delays.restart_delay) };
         let pool = self.pool_of(instance);
         if first && !self.plan.model.pools[pool].settings.worker.idle_shutdown.is_never() {
             self.monitor.pools[pool].tally.cold_starts += 1;
@@ -332,7 +332,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
         slot.timer_delay.unwrap_or_else(|| {
             let key = u64::from(number) << 32 | mark;
             let mut chance = self.streams.keyed(Purpose::Transport, key, at.nanos());
-            self.plan.pools[slot.pool as usize].timer_late.draw(&mut chance)
+            self.plan.pools[slot.pool as usize].delays.timer_late.draw(&mut chance)
         })
     }
 

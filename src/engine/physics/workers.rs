@@ -1,6 +1,8 @@
 //! How workers die and start.
 
 use super::*;
+use crate::model::delays::Delays;
+use crate::workload::Sampler;
 
 impl<C: SlotCalendar> Physics<'_, C> {
     /// Ends the worker by its pool's will: `delay` until the pool notices.
@@ -15,7 +17,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
     /// Kills a worker from outside: its pool takes it for alive, and its job for served, until it notices the exit.
     pub(in crate::engine) fn kill_from_outside(&mut self, number: u32) {
         if !self.slots[number as usize].doomed {
-            let delay = self.life_draw(number, |pool| &pool.crash_exit);
+            let delay = self.life_draw(number, |delays| &delays.crash_exit);
             self.die(number, Act::CrashExit, delay);
         }
     }
@@ -33,13 +35,9 @@ impl<C: SlotCalendar> Physics<'_, C> {
     }
 
     /// Draws a delay of a worker's life, keyed by slot and spawn.
-    pub(super) fn life_draw(
-        &self,
-        number: u32,
-        sampler: impl Fn(&crate::engine::plan::PoolPlan) -> &crate::workload::Sampler,
-    ) -> Span {
+    pub(super) fn life_draw(&self, number: u32, sampler: impl Fn(&Delays) -> &Sampler) -> Span {
         let slot = &self.slots[number as usize];
-        let plan = sampler(&self.plan.pools[self.pool_of(slot.instance)]);
+        let plan = sampler(&self.plan.pools[self.pool_of(slot.instance)].delays);
         plan.is_constant().unwrap_or_else(|| {
             // Exits and restarts of one spawn are different draws of one stream: tell them apart by the act.
             let index = u64::from(number) << 4 | slot.act as u64;
@@ -66,7 +64,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
         let order = &mut self.spawn_order[instance as usize];
         let first = life.first_start_up.get(*order as usize);
         *order += 1;
-        let time = first.copied().unwrap_or_else(|| self.plan.pools[pool].start_up.draw(&mut chance));
+        let time = first.copied().unwrap_or_else(|| self.plan.pools[pool].delays.start_up.draw(&mut chance));
         match self.host_of(instance) {
             _ if never => self.plan_act(number, Act::Rest, Time::NEVER),
             Some(host) if life.start_up_cpu > 0.0 && time > Span::ZERO => {

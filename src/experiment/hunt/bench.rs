@@ -323,7 +323,7 @@ impl<'g> Bench<'g> {
             leave_by: ticket.leave_by,
             dangerous: matches!(request.fate, Fate::Crash | Fate::CrashOnce | Fate::Freeze),
             endless: matches!(request.fate, Fate::Hang | Fate::Freeze),
-            needs: match (request.fate, self.ground.parts.overhead) {
+            needs: match (request.fate, self.ground.delays.overhead) {
                 (Fate::Ok | Fate::Error, Some(overhead)) => overhead + request.demand,
                 _ => Span::NEVER,
             },

@@ -2,6 +2,7 @@
 
 use super::laws::Laws;
 use super::referee::Rules;
+use crate::model::delays::Delays;
 use crate::model::{FaultKind, Load, Model, Pool};
 use crate::policy::Slots;
 use crate::random::{Purpose, Streams};
@@ -21,22 +22,8 @@ pub struct Ground {
     pub seed: u64,
     /// The model that says so.
     pub model: Model,
-    pub(super) parts: Parts,
-}
-
-/// How long the parts of a machine's life take.
-pub(super) struct Parts {
-    pub(super) start_up: Sampler,
-    pub(super) restart_delay: Sampler,
-    pub(super) kill_exit: Sampler,
-    pub(super) crash_exit: Sampler,
-    pub(super) dispatch: Sampler,
-    pub(super) late: Sampler,
-    pub(super) reply: Sampler,
-    pub(super) timer_late: Sampler,
-    pub(super) waiting_limit: Option<Sampler>,
-    /// What a good attempt adds to its demand, if a constant.
-    pub(super) overhead: Option<Span>,
+    pub(super) delays: Delays,
+    waiting_limit: Option<Sampler>,
 }
 
 /// What happens to a scheduler.
@@ -143,24 +130,26 @@ impl Ground {
 
     /// The ground of a pool. Hosts are left out: every worker runs at full speed.
     fn new(model: &Model, pool: Pool, classes: Vec<(String, u8)>, laws: Laws) -> Ground {
-        let parts = Parts::new(&pool);
         let late = pool.transport.timer_late.is_constant().unwrap_or_else(|| {
             // Where lateness is drawn only a gross delay is a breach.
             Span::from_secs(100.0 * pool.transport.timer_late.mean() + 1.0)
         });
         let rules = Rules { settings: pool.settings.clone(), late, laws };
-        Ground { pool, rules, classes, seed: model.run.seed, model: model.clone(), parts }
-    }
-
-    /// What a good attempt adds to its demand, if a constant.
-    pub(super) fn overhead(&self) -> Option<Span> {
-        self.parts.overhead
+        Ground {
+            delays: Delays::of(&pool),
+            waiting_limit: pool.waiting_limit.as_ref().map(Sampler::new),
+            pool,
+            rules,
+            classes,
+            seed: model.run.seed,
+            model: model.clone(),
+        }
     }
 
     /// How long a job may wait.
     pub(super) fn waiting_limit(&self, streams: &Streams, job: u64) -> Span {
         let draw = |limit: &Sampler| limit.draw(&mut streams.keyed(Purpose::Patience, job, 1));
-        self.parts.waiting_limit.as_ref().map_or(Span::NEVER, draw)
+        self.waiting_limit.as_ref().map_or(Span::NEVER, draw)
     }
 
     /// Slots, one at least.
@@ -168,27 +157,6 @@ impl Ground {
         match self.pool.settings.slots {
             Slots::Limited(slots) => slots,
             Slots::Unlimited => 1,
-        }
-    }
-}
-
-impl Parts {
-    fn new(pool: &Pool) -> Parts {
-        let (life, transport) = (&pool.life, &pool.transport);
-        let overhead = [&transport.dispatch, &transport.late, &transport.reply]
-            .into_iter()
-            .try_fold(Span::ZERO, |sum, part| part.is_constant().map(|span| sum + span));
-        Parts {
-            start_up: Sampler::new(&life.start_up),
-            restart_delay: Sampler::new(&life.restart_delay),
-            kill_exit: Sampler::new(&life.kill_exit),
-            crash_exit: Sampler::new(&life.crash_exit),
-            dispatch: Sampler::new(&transport.dispatch),
-            late: Sampler::new(&transport.late),
-            reply: Sampler::new(&transport.reply),
-            timer_late: Sampler::new(&transport.timer_late),
-            waiting_limit: pool.waiting_limit.as_ref().map(Sampler::new),
-            overhead,
         }
     }
 }

@@ -41,8 +41,7 @@ pub fn shrink<'p>(
     keep: &dyn Fn(&str) -> bool,
     play: Play<'p>,
 ) -> Result<Shrinking<'p>, String> {
-    let ground = settings.ground(Laws::of([law]))?;
-    let mut case = Shrinking { settings, ground, work, law, play, plays: 0 };
+    let mut case = Shrinking::new(settings, work, law, play)?;
     loop {
         let before = (case.settings.clone(), case.work.clone());
         case.fewer_requests();
@@ -69,8 +68,7 @@ pub fn briefly<'p>(
     keep: &dyn Fn(&str) -> bool,
     play: Play<'p>,
 ) -> Result<Shrinking<'p>, String> {
-    let ground = settings.ground(Laws::of([law]))?;
-    let mut case = Shrinking { settings, ground, work, law, play, plays: 0 };
+    let mut case = Shrinking::new(settings, work, law, play)?;
     case.fewer_requests();
     case.fewer_blows();
     case.fewer_slots(keep);
@@ -83,7 +81,12 @@ pub fn briefly<'p>(
     Ok(case)
 }
 
-impl Shrinking<'_> {
+impl<'p> Shrinking<'p> {
+    fn new(settings: Settings, work: Workload, law: Law, play: Play<'p>) -> Result<Shrinking<'p>, String> {
+        let ground = settings.ground(Laws::of([law]))?;
+        Ok(Shrinking { settings, ground, work, law, play, plays: 0 })
+    }
+
     fn fails(&mut self, work: &Workload) -> bool {
         self.plays += 1;
         self.plays <= PLAYS_MAX

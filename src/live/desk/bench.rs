@@ -304,7 +304,7 @@ impl Bench {
         }
         let (generation, crash_at, spawns) = (seat.generation, seat.crash_at, seat.spawns);
         if self.plays {
-            let delay = Life::draw(&self.life.crash_exit, &self.streams, slot, spawns, 2);
+            let delay = Life::draw(&self.life.delays.crash_exit, &self.streams, slot, spawns, 2);
             let at = crash_at.unwrap_or(Time::NEVER).min(self.now + delay);
             self.set(at, Due::Exit { slot, generation, crashed: true });
         }
@@ -315,19 +315,19 @@ impl Bench {
     fn course(&self, job: &Job, executions: u32) -> Course {
         let life = &self.life;
         let mut chance = self.streams.keyed(Purpose::Transport, job.request, u64::from(executions));
-        let dispatch = life.dispatch.draw(&mut chance);
-        let late = life.late.draw(&mut chance);
+        let dispatch = life.delays.dispatch.draw(&mut chance);
+        let late = life.delays.late.draw(&mut chance);
         let fate = match job.fate {
             Fate::CrashOnce if executions > 1 => Fate::Ok,
             fate => fate,
         };
         let (end, after) = match fate {
-            Fate::Ok => (End::Answer(Outcome::Ok), life.reply.draw(&mut chance)),
-            Fate::Error => (End::Answer(Outcome::Error), life.reply.draw(&mut chance)),
+            Fate::Ok => (End::Answer(Outcome::Ok), life.delays.reply.draw(&mut chance)),
+            Fate::Error => (End::Answer(Outcome::Error), life.delays.reply.draw(&mut chance)),
             Fate::Crash | Fate::CrashOnce if life.job_crash => {
-                (End::Answer(Outcome::Crash), life.reply.draw(&mut chance))
+                (End::Answer(Outcome::Crash), life.delays.reply.draw(&mut chance))
             }
-            Fate::Crash | Fate::CrashOnce => (End::Exit, life.crash_exit.draw(&mut chance)),
+            Fate::Crash | Fate::CrashOnce => (End::Exit, life.delays.crash_exit.draw(&mut chance)),
             Fate::Hang => (End::Hang, Span::ZERO),
             Fate::Freeze => (End::Freeze, Span::ZERO),
         };

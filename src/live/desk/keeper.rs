@@ -190,7 +190,7 @@ impl Desk {
             let order = state.bench.spawn_order;
             state.bench.spawn_order += 1;
             let first = state.bench.life.first_start_up.get(order).copied();
-            let time = first.unwrap_or_else(|| state.bench.life.start_up.draw(&mut chance));
+            let time = first.unwrap_or_else(|| state.bench.life.delays.start_up.draw(&mut chance));
             if !never {
                 let at = state.bench.now + time;
                 state.bench.set(at, Due::Ready { slot, generation });

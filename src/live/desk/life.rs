@@ -2,19 +2,14 @@
 //! streams.
 
 use crate::model::Pool;
+use crate::model::delays::Delays;
 use crate::random::{Purpose, Stream, Streams};
 use crate::time::Span;
-use crate::workload::{Distribution, Sampler};
+use crate::workload::Sampler;
 
-/// Samplers of a pool's delays.
+/// A pool's delays and what else is played of its workers.
 pub(in crate::live) struct Life {
-    pub(super) start_up: Sampler,
-    pub(super) restart_delay: Sampler,
-    pub(super) kill_exit: Sampler,
-    pub(super) crash_exit: Sampler,
-    pub(super) dispatch: Sampler,
-    pub(super) late: Sampler,
-    pub(super) reply: Sampler,
+    pub(super) delays: Delays,
     pub(super) heartbeat_interval: Span,
     pub(super) first_start_up: Vec<Span>,
     pub(super) spawn_failure: f64,
@@ -26,15 +21,9 @@ pub(in crate::live) struct Life {
 impl Life {
     /// As a model says.
     pub(in crate::live) fn of(pool: &Pool) -> Life {
-        let (life, transport) = (&pool.life, &pool.transport);
+        let life = &pool.life;
         Life {
-            start_up: Sampler::new(&life.start_up),
-            restart_delay: Sampler::new(&life.restart_delay),
-            kill_exit: Sampler::new(&life.kill_exit),
-            crash_exit: Sampler::new(&life.crash_exit),
-            dispatch: Sampler::new(&transport.dispatch),
-            late: Sampler::new(&transport.late),
-            reply: Sampler::new(&transport.reply),
+            delays: Delays::of(pool),
             heartbeat_interval: life.heartbeat_interval,
             first_start_up: life.first_start_up.clone(),
             spawn_failure: life.spawn_failure,
@@ -46,15 +35,8 @@ impl Life {
 
     /// Nothing takes any time but what really does.
     pub(in crate::live) fn none() -> Life {
-        let zero = || Sampler::new(&Distribution::Deterministic { value: 0.0 });
         Life {
-            start_up: zero(),
-            restart_delay: zero(),
-            kill_exit: zero(),
-            crash_exit: zero(),
-            dispatch: zero(),
-            late: zero(),
-            reply: zero(),
+            delays: Delays::none(),
             heartbeat_interval: Span::NEVER,
             first_start_up: Vec::new(),
             spawn_failure: 0.0,
@@ -66,7 +48,8 @@ impl Life {
 
     /// Real workers: only the restart delay is the pool's own.
     pub(in crate::live) fn of_real(pool: &Pool) -> Life {
-        Life { restart_delay: Sampler::new(&pool.life.restart_delay), ..Life::none() }
+        let restart_delay = Sampler::new(&pool.life.restart_delay);
+        Life { delays: Delays { restart_delay, ..Delays::none() }, ..Life::none() }
     }
 
     /// A delay of a worker's life: `act` tells draws of one spawn apart.

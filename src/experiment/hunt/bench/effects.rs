@@ -42,14 +42,14 @@ impl Driver for Bench<'_> {
     fn kill(&mut self, _pool: u32, slot: u32) {
         self.story.killed(self.now, slot);
         if !self.bodies[slot as usize].doomed {
-            let delay = self.life(slot, &self.ground.parts.kill_exit);
+            let delay = self.life(slot, &self.ground.delays.kill_exit);
             self.doom(slot, delay);
         }
     }
 
     fn retire(&mut self, _pool: u32, slot: u32) {
         if !self.bodies[slot as usize].doomed {
-            let delay = self.life(slot, &self.ground.parts.crash_exit);
+            let delay = self.life(slot, &self.ground.delays.crash_exit);
             self.doom(slot, delay);
         }
     }
@@ -63,7 +63,7 @@ impl Driver for Bench<'_> {
     }
 
     fn respawn(&mut self, _pool: u32, slot: u32, first: bool) {
-        let delay = if first { Span::ZERO } else { self.life(slot, &self.ground.parts.restart_delay) };
+        let delay = if first { Span::ZERO } else { self.life(slot, &self.ground.delays.restart_delay) };
         let body = &mut self.bodies[slot as usize];
         (body.timer_sequence, body.beat_sequence, body.job) = (NONE, NONE, NO_JOB);
         self.plan(slot, Act::Spawn, self.now + delay);

@@ -24,7 +24,7 @@ impl Bench<'_> {
         if matches!(body.state, Idle | Busy | Zombie | Cancelling | Starting) && !body.doomed {
             self.story.blow(self.now, slot);
             self.referee.hits(slot);
-            let delay = self.life(slot, &self.ground.parts.crash_exit);
+            let delay = self.life(slot, &self.ground.delays.crash_exit);
             self.die(slot, Act::CrashExit, delay);
         }
     }
@@ -48,7 +48,7 @@ impl Bench<'_> {
 
     /// How late a timer of a slot fires; `salt` tells its kinds apart.
     pub(super) fn lateness(&self, slot: u32, at: Time, salt: u64) -> Span {
-        let late = &self.ground.parts.timer_late;
+        let late = &self.ground.delays.timer_late;
         late.is_constant().unwrap_or_else(|| {
             late.draw(&mut self.streams.keyed(Purpose::Transport, u64::from(slot) << 32 | salt, at.nanos()))
         })
@@ -75,7 +75,7 @@ impl Bench<'_> {
         let never = chance.chance(life.never_ready);
         let first = life.first_start_up.get(self.spawn_order as usize);
         self.spawn_order += 1;
-        let time = first.copied().unwrap_or_else(|| self.ground.parts.start_up.draw(&mut chance));
+        let time = first.copied().unwrap_or_else(|| self.ground.delays.start_up.draw(&mut chance));
         match never {
             true => self.plan(slot, Act::Rest, Time::NEVER),
             false => self.plan(slot, Act::Ready, self.now + time),
@@ -103,19 +103,19 @@ impl Bench<'_> {
             Fate::CrashOnce if self.executions[job as usize] != 1 => Fate::Ok,
             fate => fate,
         };
-        let parts = &self.ground.parts;
-        if let (Fate::Ok, Some(overhead)) = (fate, parts.overhead) {
+        let delays = &self.ground.delays;
+        if let (Fate::Ok, Some(overhead)) = (fate, delays.overhead) {
             return self.plan(slot, Act::Answer, self.now + overhead + request.demand);
         }
         let mut chance = self.transport(job);
-        let way = parts.dispatch.draw(&mut chance);
-        let work = request.demand + parts.late.draw(&mut chance);
+        let way = delays.dispatch.draw(&mut chance);
+        let work = request.demand + delays.late.draw(&mut chance);
         let in_job = self.ground.pool.settings.worker.crash_radius == CrashRadius::Job;
         let (act, tail) = match fate {
-            Fate::Ok => (Act::Answer, parts.reply.draw(&mut chance)),
-            Fate::Error => (Act::AnswerError, parts.reply.draw(&mut chance)),
-            Fate::Crash | Fate::CrashOnce if in_job => (Act::AnswerCrash, parts.reply.draw(&mut chance)),
-            Fate::Crash | Fate::CrashOnce => (Act::CrashExit, parts.crash_exit.draw(&mut chance)),
+            Fate::Ok => (Act::Answer, delays.reply.draw(&mut chance)),
+            Fate::Error => (Act::AnswerError, delays.reply.draw(&mut chance)),
+            Fate::Crash | Fate::CrashOnce if in_job => (Act::AnswerCrash, delays.reply.draw(&mut chance)),
+            Fate::Crash | Fate::CrashOnce => (Act::CrashExit, delays.crash_exit.draw(&mut chance)),
             Fate::Hang => return self.plan(slot, Act::Rest, Time::NEVER),
             Fate::Freeze => (Act::Freeze, Span::ZERO),
         };

@@ -59,7 +59,7 @@ impl Driver for Bench {
         seat.first_write = true;
         let (generation, crash_at, spawns) = (seat.generation, seat.crash_at, seat.spawns);
         if self.plays {
-            let delay = Life::draw(&self.life.kill_exit, &self.streams, slot, spawns, 1);
+            let delay = Life::draw(&self.life.delays.kill_exit, &self.streams, slot, spawns, 1);
             let at = crash_at.unwrap_or(Time::NEVER).min(self.now + delay);
             self.set(at, Due::Exit { slot, generation, crashed: false });
         }
@@ -77,7 +77,7 @@ impl Driver for Bench {
         seat.first_write = true;
         let (generation, spawns) = (seat.generation, seat.spawns);
         if self.plays {
-            let delay = Life::draw(&self.life.crash_exit, &self.streams, slot, spawns, 2);
+            let delay = Life::draw(&self.life.delays.crash_exit, &self.streams, slot, spawns, 2);
             self.set(self.now + delay, Due::Exit { slot, generation, crashed: false });
         }
     }
@@ -96,7 +96,7 @@ impl Driver for Bench {
         let delay = if first {
             Span::ZERO
         } else {
-            Life::draw(&self.life.restart_delay, &self.streams, slot, spawns, 3)
+            Life::draw(&self.life.delays.restart_delay, &self.streams, slot, spawns, 3)
         };
         if !self.closing {
             self.set(self.now + delay, Due::Spawn { slot });

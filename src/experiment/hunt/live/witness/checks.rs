@@ -122,7 +122,7 @@ impl Witness<'_> {
         let spoilt = match (outcome, self.settings.service_timeout) {
             (Outcome::Timeout, Some(limit)) => {
                 let sound = matches!(book.fate, Fate::Ok | Fate::Error) && self.can.takes_demands;
-                let overhead = self.ground.overhead().unwrap_or(Span::NEVER);
+                let overhead = self.ground.delays.overhead.unwrap_or(Span::NEVER);
                 let in_time = overhead + book.demand + self.grace < limit.span;
                 sound && in_time && limit.origin == TimeoutOrigin::Dispatch
             }
