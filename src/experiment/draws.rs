@@ -6,7 +6,6 @@
 use crate::model::Model;
 use crate::model::tape::{Tape, draw_alike};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Tapes are held up to so many bytes; replications beyond that draw anew.
@@ -20,39 +19,41 @@ pub type Shared = Arc<OnceLock<Option<Tape>>>;
 pub struct Draws {
     /// By point: its group.
     group_of: Vec<usize>,
-    groups: Vec<Group>,
-    bytes: AtomicUsize,
+    /// By group: its points.
+    points: Vec<usize>,
+    /// By group and replication: what is held.
+    held: Mutex<BTreeMap<(usize, u64), Held>>,
 }
 
 #[derive(Debug)]
-struct Group {
-    points: usize,
-    tapes: Mutex<BTreeMap<u64, Entry>>,
-}
-
-#[derive(Debug)]
-struct Entry {
+struct Held {
     tape: Shared,
     /// Points that have not had it yet.
     left: usize,
+}
+
+impl Held {
+    fn bytes(&self) -> usize {
+        self.tape.get().and_then(Option::as_ref).map_or(0, Tape::bytes)
+    }
 }
 
 impl Draws {
     /// Finds out who shares with whom.
     pub fn of<'m>(models: impl Iterator<Item = &'m Model>) -> Draws {
         let mut firsts: Vec<&Model> = Vec::new();
-        let mut groups: Vec<Group> = Vec::new();
+        let mut points = Vec::new();
         let mut group_of = Vec::new();
         for model in models {
             let group = firsts.iter().position(|first| draw_alike(first, model)).unwrap_or_else(|| {
                 firsts.push(model);
-                groups.push(Group { points: 0, tapes: Mutex::default() });
-                groups.len() - 1
+                points.push(0);
+                points.len() - 1
             });
-            groups[group].points += 1;
+            points[group] += 1;
             group_of.push(group);
         }
-        Draws { group_of, groups, bytes: AtomicUsize::new(0) }
+        Draws { group_of, points, held: Mutex::default() }
     }
 
     /// Points of one group share their draws: who plays them one after the other holds few tapes at a time.
@@ -67,31 +68,23 @@ impl Draws {
         replication: u64,
         draw: impl FnOnce() -> Option<Tape>,
     ) -> Option<Shared> {
-        let group = self.groups.get(self.group(point))?;
-        if group.points < 2 {
-            return None;
-        }
+        let group = self.group(point);
+        let points = self.points.get(group).copied().filter(|&points| points > 1)?;
         let shared = {
-            let mut tapes = group.tapes.lock().unwrap_or_else(PoisonError::into_inner);
-            if !tapes.contains_key(&replication) && self.bytes.load(Ordering::Relaxed) > BYTES_MOST {
+            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            let key = (group, replication);
+            if !held.contains_key(&key) && held.values().map(Held::bytes).sum::<usize>() > BYTES_MOST {
                 return None;
             }
-            let fresh = || Entry { tape: Shared::default(), left: group.points };
-            let entry = tapes.entry(replication).or_insert_with(fresh);
-            entry.left = entry.left.saturating_sub(1);
-            let (shared, last) = (entry.tape.clone(), entry.left == 0);
+            let one = held.entry(key).or_insert_with(|| Held { tape: Shared::default(), left: points });
+            one.left = one.left.saturating_sub(1);
+            let (shared, last) = (one.tape.clone(), one.left == 0);
             if last {
-                tapes.remove(&replication);
-                let bytes = shared.get().and_then(Option::as_ref).map_or(0, Tape::bytes);
-                self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+                held.remove(&key);
             }
             shared
         };
-        shared.get_or_init(|| {
-            let tape = draw();
-            self.bytes.fetch_add(tape.as_ref().map_or(0, Tape::bytes), Ordering::Relaxed);
-            tape
-        });
+        shared.get_or_init(draw);
         Some(shared)
     }
 }

@@ -2,7 +2,7 @@
 //! the same. Nothing is chosen here: a tape holds what [`super::requests`] would draw as it goes.
 
 use super::requests::{Drawn, OpenSource, Requests};
-use super::{Load, Model, RunLength};
+use super::{Load, Model, RunLength, Source};
 use crate::random::Streams;
 use crate::time::Time;
 use std::sync::Arc;
@@ -30,26 +30,22 @@ pub(super) struct Reel {
 impl Tape {
     /// Draws what the open sources bring in a replication; `None` if there is none or there is too much of it.
     pub fn draw(model: &Model, requests: &Requests<'_>, replication: u64) -> Option<Tape> {
-        let streams = Streams::new(model.run.seed, replication);
-        let (until, mut room) = match model.run.length {
-            RunLength::Horizon(horizon) => (horizon, REQUESTS_MOST),
-            RunLength::Requests(requests) => (Time::HORIZON_MAX, usize::try_from(requests).ok()?),
-        };
-        let whole = room < REQUESTS_MOST;
-        room = room.min(REQUESTS_MOST);
-        let mut reels = Vec::with_capacity(model.sources.len());
-        for (index, source) in model.sources.iter().enumerate() {
-            let Load::Open(_) = source.load else {
-                reels.push(None);
-                continue;
-            };
-            let mut open = OpenSource::new(requests, index as u64, &streams, None);
-            let reel = Reel::draw(&mut open, until, room);
-            if reel.requests.len() >= room && !whole {
-                return None;
-            }
-            reels.push(Some(Arc::new(reel)));
+        if expected(model) > REQUESTS_MOST as f64 {
+            return None;
         }
+        let streams = Streams::new(model.run.seed, replication);
+        let (until, most) = match model.run.length {
+            RunLength::Horizon(horizon) => (horizon, usize::MAX),
+            RunLength::Requests(requests) => (Time::HORIZON_MAX, requests as usize),
+        };
+        let reel = |(index, source): (usize, &Source)| match source.load {
+            Load::Open(_) => {
+                let mut open = OpenSource::new(requests, index as u64, &streams, None);
+                Some(Arc::new(Reel::draw(&mut open, until, most)))
+            }
+            Load::Closed(_) | Load::Trace(_) | Load::Script(_) => None,
+        };
+        let reels: Vec<Option<Arc<Reel>>> = model.sources.iter().enumerate().map(reel).collect();
         reels.iter().any(Option::is_some).then_some(Tape { reels })
     }
 
@@ -79,6 +75,20 @@ impl Reel {
             source.advance();
         }
         reel
+    }
+}
+
+/// Requests that a tape would hold, on average. Told beforehand, because drawing them to find out would cost as much as
+/// the tape saves.
+fn expected(model: &Model) -> f64 {
+    let open = model.sources.iter().filter_map(|source| match &source.load {
+        Load::Open(open) => Some(open),
+        _ => None,
+    });
+    match model.run.length {
+        // Each source may bring them all.
+        RunLength::Requests(requests) => requests as f64 * open.count() as f64,
+        RunLength::Horizon(horizon) => open.map(|open| open.expected(Time::ZERO, horizon)).sum(),
     }
 }
 
