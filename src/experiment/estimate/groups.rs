@@ -102,8 +102,15 @@ fn from(run: &Replication, cut: Time) -> Vec<&Segment> {
     if kept.is_empty() { run.segments.last().into_iter().collect() } else { kept }
 }
 
+/// The second half of the time in which requests were sent, without its last segment where that has counted what was
+/// still under way then.
 fn second_half(run: &Replication) -> Vec<&Segment> {
-    from(run, Time::from_nanos(run.end.nanos() / 2))
+    let sending_ended = run.segments.last().map_or(run.end, |last| last.end);
+    let mut kept = from(run, Time::from_nanos(sending_ended.nanos() / 2));
+    if sending_ended < run.end && kept.len() > 1 {
+        kept.pop();
+    }
+    kept
 }
 
 /// Gives the last segment up when requests sent in it were still alive at the end: the long ones among its

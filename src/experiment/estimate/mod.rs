@@ -12,6 +12,7 @@
 //! included; `*_served` over jobs that reach service; `prob_*` over requests sent; `latency` is the client's.
 
 mod course;
+mod ended;
 mod figures;
 mod focus;
 mod groups;
@@ -19,6 +20,7 @@ mod requests;
 mod resources;
 mod sums;
 
+use self::ended::Ended;
 use self::figures::Figures;
 use self::focus::Focus;
 pub use self::focus::Wanted;
@@ -163,6 +165,7 @@ fn focused(
         pools: model.pools.len(),
         hosts: model.hosts.len(),
     };
+    let ended = ended::by_group(&groups, replications);
     let groups: Vec<Vec<Stretch>> = groups.iter().map(|group| sums::by_phase(group, shape, focus)).collect();
     let mut reduction = Reduction { model, level: &level, shape, focus, unstable: None, metrics: Vec::new() };
     if let RegimeFound::Unstable { growth_per_second } = regime {
@@ -171,6 +174,9 @@ fn focused(
     let pooled = sums::pooled(&groups, shape);
     let tables = Tables::new(&groups, &pooled, shape, focus);
     reduction.requests(&groups, &tables);
+    if reduction.unstable.is_some() {
+        reduction.ends(&ended);
+    }
     reduction.resources(&groups);
     let curves =
         if settings.curves && reduction.unstable.is_none() { reduction.curves(&tables) } else { Vec::new() };
@@ -285,6 +291,16 @@ impl Reduction<'_> {
             for class in 0..self.shape.classes {
                 let scope = self.in_phase(self.class(class), phase);
                 self.row(&tables.by_phase_and_class[phase][class], &seconds, scope);
+            }
+        }
+    }
+
+    /// What ends in an unstable system: of all requests, and so of the only class.
+    fn ends(&mut self, ended: &[Ended]) {
+        let only = (self.shape.classes == 1).then(|| self.class(0));
+        for scope in [Scope::default()].into_iter().chain(only) {
+            if self.focus.scope(&scope) {
+                ended::rates(ended, &mut self.figures(scope));
             }
         }
     }

@@ -199,11 +199,14 @@ fn rates(scoped: &Scoped, out: &mut Figures) {
         let rows = timed().map(|(r, &per)| Events { events: of(r), trials: r.tally.sent, per });
         out.events(name, Unit::PerSecond, rows);
     };
-    rate("throughput", &|r| outcome(r, Outcome::Ok));
-    rate("goodput", &|r| outcome(r, Outcome::Ok));
-    rate("failure_rate", &failures);
-    for kind in Outcome::ALL {
-        rate(&format!("rate_{}", kind.name()), &|r| outcome(r, kind));
+    // In an unstable system ends are counted when they come: see `ended`.
+    if !scoped.unstable {
+        rate("throughput", &|r| outcome(r, Outcome::Ok));
+        rate("goodput", &|r| outcome(r, Outcome::Ok));
+        rate("failure_rate", &failures);
+        for kind in Outcome::ALL {
+            rate(&format!("rate_{}", kind.name()), &|r| outcome(r, kind));
+        }
     }
     let mut count = |name: &str, of: &dyn Fn(&Requests) -> u64| {
         let rows = scoped.groups.iter().map(|r| Events { events: of(r), trials: r.tally.sent, per: 1.0 });

@@ -384,6 +384,43 @@ fn the_last_steady_segment_goes_when_its_requests_are_cut_off() {
     close(find(&got, "count_sent", &scope(None, None)).value, 501.0);
 }
 
+/// So many good ends.
+fn ends(ok: u32) -> [u32; Outcome::ALL.len()] {
+    let mut outcomes = [0; Outcome::ALL.len()];
+    outcomes[Outcome::Ok as usize] = ok;
+    outcomes
+}
+
+#[test]
+fn an_unstable_system_gets_done_what_ends_and_not_what_was_sent() {
+    let model = model(Regime::Steady, &["only"], &[]);
+    let mut runs: Vec<Replication> = (0..4).map(|index| steady_run(index, 0)).collect();
+    for run in &mut runs {
+        let width = Span::from_whole_secs(1);
+        let level = |n: u64| u128::from(3 * n + run.index) * u128::from(width.nanos());
+        let bin = |n: u64| TimelineBin {
+            sent: 5,
+            outcomes: ends(2),
+            in_flight: level(n),
+            ..TimelineBin::default()
+        };
+        run.timeline = Timeline { width, bins: (0..100).map(bin).collect() };
+    }
+    let got = metrics(&model, &runs, &EstimateSettings::new(0.95));
+    for scope in [scope(None, None), scope(Some("only"), None)] {
+        close(find(&got, "request_rate", &scope).value, 5.0);
+        close(find(&got, "throughput", &scope).value, 2.0);
+        close(find(&got, "rate_ok", &scope).value, 2.0);
+        close(find(&got, "failure_rate", &scope).value, 0.0);
+    }
+    // What was under way at the last send has ended by the end: the last segment has counted it, and is left out.
+    for run in &mut runs {
+        run.end = Time::ZERO + Span::from_whole_secs(500);
+    }
+    let got = metrics(&model, &runs, &EstimateSettings::new(0.95));
+    close(find(&got, "throughput", &scope(None, None)).value, 2.0);
+}
+
 #[test]
 fn an_unstable_system_has_a_growth_rate_and_no_latency() {
     let model = model(Regime::Steady, &["only"], &[]);
@@ -392,6 +429,7 @@ fn an_unstable_system_has_a_growth_rate_and_no_latency() {
         let width = Span::from_whole_secs(1);
         let bin = |n: u64| TimelineBin {
             sent: 5,
+            outcomes: ends(5),
             in_flight: u128::from(2 * n + run.index) * u128::from(width.nanos()),
             ..TimelineBin::default()
         };
