@@ -13,6 +13,8 @@ const HINT: Style = AnsiColor::Cyan.on_default().bold();
 /// Sets when colours are used, for every stream.
 pub fn set_color(choice: ColorChoice) {
     let choice = match choice {
+        // The library gives a dumb terminal colours where the variable CI is set.
+        ColorChoice::Auto if is_dumb() => anstream::ColorChoice::Never,
         ColorChoice::Auto => anstream::ColorChoice::Auto,
         ColorChoice::Always => anstream::ColorChoice::Always,
         ColorChoice::Never => anstream::ColorChoice::Never,

@@ -48,7 +48,8 @@ fn workplace(name: &str) -> Folder {
     folder
 }
 
-/// Standard output of a command on a pseudo terminal of this kind; `None` where nothing makes one.
+/// Standard output of a command on a pseudo terminal of this kind; `None` where nothing makes one. With CI set, which
+/// some take for a terminal that can show colours whatever it says of itself.
 fn on_terminal(folder: &Path, kind: &str, args: &str) -> Option<String> {
     let command = format!("'{}' {args}", env!("CARGO_BIN_EXE_poolsim"));
     let made = Command::new("script")
@@ -58,6 +59,7 @@ fn on_terminal(folder: &Path, kind: &str, args: &str) -> Option<String> {
         .env("LC_ALL", "C.UTF-8")
         .env_remove("NO_COLOR")
         .env_remove("CLICOLOR_FORCE")
+        .env("CI", "true")
         .stdin(Stdio::null())
         .output();
     match made {
