@@ -91,10 +91,6 @@ fn real(raw: &RawCheck) -> Result<Option<live::Live>, Failure> {
         (Some(TargetName::Pool), Some(_)) => {
             Err(Failure::new("target pool has no worker command", "write --target process"))
         }
-        (Some(TargetName::Process), None) => Err(Failure::new(
-            "target process needs a worker",
-            "give the command of a worker: --worker \"python3 examples/worker.py\"",
-        )),
         (Some(target @ (TargetName::Http | TargetName::Command)), Some(_)) => Err(Failure::new(
             format!("target {} has no worker command", target.word()),
             format!("write [target.{}] into the model", target.word()),

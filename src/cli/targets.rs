@@ -17,7 +17,7 @@ pub struct RawTarget {
     #[arg(long, value_name = "TARGET", default_value = "pool", help_heading = "Target")]
     #[arg(hide_possible_values = true)]
     pub target: TargetName,
-    /// Command of a worker process, such as "python3 worker.py"
+    /// Command of a worker process, such as "python3 worker.py", in place of the model's target.process.run
     #[arg(long, value_name = "COMMAND", help_heading = "Target")]
     pub worker: Option<String>,
     /// Address of the service, in place of the model's target.http.url
@@ -130,11 +130,17 @@ impl RawTarget {
             }
             TargetName::Pool => OwnPools::threads(model, replication),
             TargetName::Process => {
-                let Some(worker) = &self.worker else {
-                    let hint = "give the command of a worker: --worker \"python3 examples/worker.py\"";
-                    return Err(Failure::new("target process needs a worker", hint));
+                let settings = model.targets.process.as_ref();
+                let command = match &self.worker {
+                    Some(worker) => words("--worker", worker)?,
+                    None => settings.map_or_else(Vec::new, |settings| settings.run.clone()),
                 };
-                OwnPools::processes(model, replication, words("--worker", worker)?)
+                if command.is_empty() {
+                    let hint = "give the command of a worker: --worker \"python3 examples/worker.py\", or \
+                                target.process.run";
+                    return Err(Failure::new("target process needs a worker", hint));
+                }
+                OwnPools::processes(model, replication, command)
             }
         };
         Ok(Box::new(match journal {

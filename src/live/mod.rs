@@ -26,6 +26,7 @@ mod processes;
 pub mod replay;
 pub mod target;
 mod threads;
+mod told;
 mod wait;
 
 pub use pool::Pool;

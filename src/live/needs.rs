@@ -20,7 +20,7 @@ struct Refusal {
 pub(super) fn check(model: &Model, target: &str, can: Capabilities) -> Result<Vec<Note>, TargetError> {
     let mut refused = of_all(model);
     refused.extend(of_faults(model, can));
-    if can.takes_demands {
+    if can.takes_demands || is_own(target) {
         refused.extend(of_own(model, can));
     }
     if !can.takes_fates {
@@ -28,7 +28,8 @@ pub(super) fn check(model: &Model, target: &str, can: Capabilities) -> Result<Ve
         refused.extend(model.classes.iter().filter(fails).map(|class| Refusal {
             place: format!("class.{}.fates", class.name),
             what: "jobs that go wrong as they are told",
-            hint: "tell it: {fate} in the body of a service, takes_fates in an adapter; or remove the fates",
+            hint: "tell it: {fate} in the body of a service or the payload of a worker, takes_fates in an adapter; or \
+                   remove the fates",
         }));
     }
     if refused.is_empty() {
@@ -45,6 +46,11 @@ pub(super) fn check(model: &Model, target: &str, can: Capabilities) -> Result<Ve
         text: format!("target {target} cannot do what the model asks for: {}", places.join("; ")),
         hint: hints.join("; "),
     })
+}
+
+/// Whether the policy is poolsim's own.
+fn is_own(target: &str) -> bool {
+    matches!(target, "pool" | "process")
 }
 
 /// What no target can do.
@@ -177,7 +183,7 @@ fn withdrawals(model: &Model) -> Vec<Refusal> {
 
 fn notes(model: &Model, target: &str) -> Vec<Note> {
     let mut notes = Vec::new();
-    if matches!(target, "pool" | "process") && !model.hosts.is_empty() {
+    if is_own(target) && !model.hosts.is_empty() {
         let names: Vec<&str> = model.hosts.iter().map(|host| host.name.as_str()).collect();
         notes.push(Note {
             code: "host_cores",

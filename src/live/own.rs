@@ -3,12 +3,13 @@
 use super::clock::Clock;
 use super::desk::{Desk, Hires, Life, Setup, Work};
 use super::journal::{Head, Journal, JournalFile, PoolHead, SCHEMA};
-use super::processes::{Processes, Strays};
+use super::processes::{Brief, Processes, Strays};
 use super::replay::Note;
 use super::target::{AttemptId, Capabilities, Disturbance, Job, Report, Target, TargetError};
 use super::threads::Threads;
 use crate::model::Model;
 use crate::model::requests::Requests;
+use crate::model::target::Field;
 use crate::random::Streams;
 use crate::time::Span;
 use std::path::PathBuf;
@@ -62,6 +63,12 @@ impl OwnPools {
         self
     }
 
+    /// Whether workers are told one of these fields of every job. Threads know all.
+    fn tells(&self, fields: &[Field]) -> bool {
+        let requests = self.model.targets.process.as_ref().map_or(&[][..], |settings| &settings.requests);
+        self.command.is_none() || requests.iter().all(|request| request.tells(fields))
+    }
+
     fn begin_journal(&mut self) -> Result<Option<Journal>, TargetError> {
         let Some(path) = &self.journal else { return Ok(None) };
         let pool =
@@ -90,10 +97,8 @@ impl OwnPools {
             let (hires, life): (Box<dyn Hires>, Life) = match &self.command {
                 None => (Box::new(Threads::new(clock, true)), Life::of(pool)),
                 Some(command) => {
-                    let actions = self.model.classes.iter().map(|class| class.name.clone()).collect();
-                    let processes =
-                        Processes::new(command.clone(), actions, clock.speed(), self.strays.clone());
-                    (Box::new(processes), Life::of_real(pool))
+                    let brief = Brief::new(&self.model, command.clone(), clock.speed());
+                    (Box::new(Processes::new(brief, self.strays.clone())), Life::of_real(pool))
                 }
             };
             let desk = Desk::new(Setup {
@@ -163,8 +168,8 @@ impl Target for OwnPools {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            takes_demands: true,
-            takes_fates: true,
+            takes_demands: self.tells(&[Field::DemandMs, Field::DemandS]),
+            takes_fates: self.tells(&[Field::Fate]),
             reports_starts: true,
             // A process has no ear for "give it up": it can only be killed.
             cancels: self.command.is_none(),

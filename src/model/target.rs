@@ -13,6 +13,8 @@ pub struct Targets {
     pub http: Option<HttpSettings>,
     /// A scheduler behind an adapter.
     pub command: Option<CommandSettings>,
+    /// Worker processes.
+    pub process: Option<ProcessSettings>,
 }
 
 /// Where a service listens.
@@ -140,6 +142,40 @@ pub struct CommandSettings {
     pub silence_timeout: Span,
 }
 
+/// Worker processes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessSettings {
+    /// Program and arguments of a worker; empty if they are given elsewhere.
+    pub run: Vec<String>,
+    /// Variables added to its environment.
+    pub env: Vec<(String, String)>,
+    /// The request of each class of the model.
+    pub requests: Vec<WorkerRequest>,
+}
+
+/// What the requests of a class look like to a worker process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerRequest {
+    /// Its action.
+    pub action: Template,
+    /// Its payload as JSON; `None` for what poolsim's own workers read.
+    pub payload: Option<Template>,
+}
+
+impl Default for WorkerRequest {
+    /// The class is the action, and the payload is what poolsim's own workers read.
+    fn default() -> WorkerRequest {
+        WorkerRequest { action: Template::place(Field::Class), payload: None }
+    }
+}
+
+impl WorkerRequest {
+    /// Whether its payload tells one of these fields.
+    pub fn tells(&self, fields: &[Field]) -> bool {
+        self.payload.as_ref().is_none_or(|payload| payload.holds(fields))
+    }
+}
+
 /// What a template can hold of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
@@ -176,6 +212,11 @@ impl Field {
         ("fate", Field::Fate),
         ("priority", Field::Priority),
     ];
+
+    /// Whether its values are words, and no numbers.
+    pub fn is_word(self) -> bool {
+        matches!(self, Field::Class | Field::Pool | Field::Fate)
+    }
 }
 
 /// A text with places for what a job brings.
@@ -242,6 +283,11 @@ impl Template {
             Part::Field(field) => value(*field),
         };
         self.parts.iter().map(text).collect()
+    }
+
+    /// A place alone.
+    pub fn place(field: Field) -> Template {
+        Template { parts: vec![Part::Field(field)] }
     }
 
     /// The parts of the text that are the same for every job.

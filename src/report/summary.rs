@@ -51,7 +51,11 @@ fn of_worlds(record: &Record) -> Vec<String> {
 
 /// A difference as people read it: shares differ by percentage points.
 pub fn difference(unit: Unit, estimate: &Estimate) -> String {
-    let text = figure::with_interval(unit, estimate);
+    in_points(unit, figure::with_interval(unit, estimate))
+}
+
+/// The text of a difference: of shares, percent are percentage points.
+pub fn in_points(unit: Unit, text: String) -> String {
     if unit == Unit::Ratio { text.replace(" %", " pp") } else { text }
 }
 

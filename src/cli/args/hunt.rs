@@ -45,7 +45,7 @@ pub struct RawHunt {
     #[arg(long, value_name = "TARGET", default_value = "policy", help_heading = "Target")]
     #[arg(hide_default_value = true, hide_possible_values = true)]
     pub target: HuntTarget,
-    /// Command of a worker process, such as "python3 worker.py"
+    /// Command of a worker process, such as "python3 worker.py", in place of the model's target.process.run
     #[arg(long, value_name = "COMMAND", help_heading = "Target")]
     pub worker: Option<String>,
     /// Command of the adapter, such as "python3 adapter.py", in place of the model's target.command.run

@@ -17,6 +17,8 @@ use crate::quantity;
 use crate::time::Span;
 use toml::{Table, Value};
 
+const NO_WORKER: &str =
+    "give the command of a worker: --worker \"python3 examples/worker.py\", or target.process.run of a model";
 /// Model seconds per real second.
 const SPEED: f64 = 20.0;
 /// What a busy machine may be late by.
@@ -58,11 +60,11 @@ impl Real {
         if args.target == HuntTarget::Policy {
             return Ok(None);
         }
-        if args.target == HuntTarget::Process && args.worker.is_none() {
-            let hint = "give the command of a worker: --worker \"python3 examples/worker.py\"";
-            return Err(Failure::new("target process needs a worker", hint));
+        let any = args.quarries.is_empty() && args.repeat.is_none();
+        if args.target == HuntTarget::Process && args.worker.is_none() && any {
+            return Err(Failure::new("target process needs a worker", NO_WORKER));
         }
-        if args.target == HuntTarget::Command && args.quarries.is_empty() && args.repeat.is_none() {
+        if args.target == HuntTarget::Command && any {
             return Err(Failure::new(
                 "a scheduler behind an adapter is held to a model, and there is none",
                 "name a model file or a preset that says how it is meant to behave",
@@ -138,7 +140,9 @@ impl Real {
         let Some(real) = real else { return Ok(Box::new(OwnPools::threads(model, 0))) };
         Ok(match real.target {
             HuntTarget::Process => {
-                let worker = real.worker.clone().unwrap_or_default();
+                let settings = model.targets.process.as_ref().map(|settings| settings.run.clone());
+                let worker = real.worker.clone().or(settings).filter(|command| !command.is_empty());
+                let worker = worker.ok_or_else(|| missing("target process needs a worker", NO_WORKER))?;
                 Box::new(OwnPools::processes(model, 0, worker))
             }
             HuntTarget::Command => {

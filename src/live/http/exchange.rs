@@ -4,7 +4,8 @@ use super::line::Line;
 use super::{Shared, now};
 use crate::live::clock::Clock;
 use crate::live::target::Job;
-use crate::model::target::{Answer, Field, HttpRequest, Template};
+use crate::live::told::{Names, json};
+use crate::model::target::{Answer, HttpRequest, Template};
 use crate::outcome::Outcome;
 use crate::workload::trace::Fate;
 use bytes::Bytes;
@@ -16,12 +17,6 @@ use std::time::{Duration, Instant};
 
 /// How much of an answer that is no success is kept to be shown.
 const SHOWN: usize = 160;
-
-/// Names that templates can hold.
-pub(super) struct Names {
-    pub(super) classes: Vec<String>,
-    pub(super) pools: Vec<String>,
-}
 
 /// How a job ended.
 pub(super) struct End {
@@ -53,20 +48,10 @@ impl Lost {
 }
 
 impl<'s> Request<'s> {
-    /// Fills the templates. Times are told as they really pass: at a speed of 10 a demand of 1 s is told as 100 ms.
+    /// Fills the templates.
     pub(super) fn of(job: &Job, spec: &'s HttpRequest, names: &Names, clock: &Clock) -> Request<'s> {
         let demand = clock.real(job.demand).as_secs_f64();
-        let value = |field| match field {
-            Field::Id => job.id.to_string(),
-            Field::Request => job.request.to_string(),
-            Field::Attempt => job.attempt.to_string(),
-            Field::Class => names.classes[usize::from(job.class)].clone(),
-            Field::Pool => names.pools[usize::from(job.pool)].clone(),
-            Field::DemandMs => format!("{:.3}", demand * 1e3),
-            Field::DemandS => format!("{demand:.6}"),
-            Field::Fate => String::from(fate_name(job.fate)),
-            Field::Priority => job.priority.to_string(),
-        };
+        let value = |field| names.value(field, job, demand, fate_name(job.fate));
         let fill = |template: &Template, code: fn(&str) -> String| template.fill(|field| code(&value(field)));
         let headers = spec.headers.iter().map(|(name, text)| (name.clone(), fill(text, visible)));
         Request {
@@ -214,12 +199,6 @@ fn percent(value: &str) -> String {
     text
 }
 
-/// A value inside a JSON text; names without quotes and controls stay as they are.
-fn json(value: &str) -> String {
-    let quoted = serde_json::Value::from(value).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
-}
-
 /// A value in a header.
 fn visible(value: &str) -> String {
     if value.chars().all(|c| c.is_ascii() && !c.is_control()) { value.to_owned() } else { percent(value) }
@@ -232,7 +211,6 @@ mod tests {
     #[test]
     fn values_fit_where_they_stand() {
         assert_eq!(percent("a b/ü"), "a%20b%2F%C3%BC");
-        assert_eq!(json("say \"hi\"\n"), "say \\\"hi\\\"\\n");
         assert_eq!(visible("short"), "short");
         assert_eq!(visible("kurz ü"), "kurz%20%C3%BC");
         assert_eq!(shown(500, b" {\"e\":\n1}"), "500: {\"e\": 1}");

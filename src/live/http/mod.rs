@@ -18,12 +18,13 @@ mod tls;
 use super::clock::Clock;
 use super::replay::Note;
 use super::target::{AttemptId, Capabilities, Job, Report, Target, TargetError, What};
+use super::told::Names;
 use crate::model::Model;
 use crate::model::target::{Field, HttpSettings};
 use crate::outcome::Outcome;
 use crate::stats::Histogram;
 use crate::time::Span;
-use exchange::{Names, Request};
+use exchange::Request;
 use line::Lines;
 use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
@@ -81,13 +82,9 @@ struct Shared {
 impl HttpTarget {
     /// A service that the model describes; `settings` is `target.http` of the same model.
     pub fn new(model: &Model, settings: &HttpSettings) -> HttpTarget {
-        let names = Names {
-            classes: model.classes.iter().map(|class| class.name.clone()).collect(),
-            pools: model.pools.iter().map(|pool| pool.name.clone()).collect(),
-        };
         HttpTarget {
             settings: Arc::new(settings.clone()),
-            names: Arc::new(names),
+            names: Arc::new(Names::of(model)),
             open: None,
             remarks: Vec::new(),
         }

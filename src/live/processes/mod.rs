@@ -13,7 +13,10 @@ mod pipes;
 mod protocol;
 
 use super::desk::{Desk, Hires, Order, Work, Worker};
+use super::told::Names;
 use super::wait;
+use crate::model::Model;
+use crate::model::target::WorkerRequest;
 use pipes::{Line, Tail};
 pub(super) use protocol::Strays;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -33,13 +36,39 @@ const TERM: Duration = Duration::from_secs(1);
 
 /// Starts worker processes.
 pub(super) struct Processes {
-    command: Vec<String>,
-    /// Names of classes: a request's action.
-    actions: Vec<String>,
-    speed: f64,
+    brief: Arc<Brief>,
     /// Groups that are alive.
     groups: Arc<Groups>,
     strays: Arc<Strays>,
+}
+
+/// How workers are started, and what they are told of jobs.
+pub(super) struct Brief {
+    /// Program and arguments of a worker.
+    pub(super) command: Vec<String>,
+    /// Variables added to its environment.
+    pub(super) env: Vec<(String, String)>,
+    /// The request of each class.
+    pub(super) requests: Vec<WorkerRequest>,
+    /// Names that requests can hold.
+    pub(super) names: Names,
+    /// Model seconds per real second.
+    pub(super) speed: f64,
+}
+
+impl Brief {
+    /// Workers of a model, started by this command.
+    pub(super) fn new(model: &Model, command: Vec<String>, speed: f64) -> Brief {
+        let settings = model.targets.process.as_ref();
+        let usual = || vec![WorkerRequest::default(); model.classes.len()];
+        Brief {
+            command,
+            env: settings.map_or_else(Vec::new, |settings| settings.env.clone()),
+            requests: settings.map_or_else(usual, |settings| settings.requests.clone()),
+            names: Names::of(model),
+            speed,
+        }
+    }
 }
 
 /// Process groups that are alive, and threads that see to them.
@@ -105,14 +134,9 @@ impl Groups {
 }
 
 impl Processes {
-    /// Workers started by this command; `actions` are the names of classes.
-    pub(super) fn new(
-        command: Vec<String>,
-        actions: Vec<String>,
-        speed: f64,
-        strays: Arc<Strays>,
-    ) -> Processes {
-        Processes { command, actions, speed, groups: Arc::default(), strays }
+    /// Workers as they are told; `strays` counts the lines that say nothing.
+    pub(super) fn new(brief: Brief, strays: Arc<Strays>) -> Processes {
+        Processes { brief: Arc::new(brief), groups: Arc::default(), strays }
     }
 
     /// Runs work on a thread that counts as one of the workers'.
@@ -135,9 +159,10 @@ impl Processes {
     }
 
     fn start(&self) -> Result<Child, String> {
-        let (program, arguments) = self.command.split_first().ok_or("the worker's command is empty")?;
+        let (program, arguments) = self.brief.command.split_first().ok_or("the worker's command is empty")?;
         let mut command = Command::new(program);
         command.args(arguments).process_group(0);
+        command.envs(self.brief.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().map_err(|error| format!("could not start `{program}`: {error}"))
     }
@@ -156,14 +181,8 @@ impl Hires for Processes {
             self.groups.signal(pid, Signal::KILL);
             return Err(format!("no thread for a worker: {error}"));
         }
-        let actions = self.actions.clone();
-        Ok(Box::new(Remote {
-            lines: Some(lines),
-            pid,
-            groups: self.groups.clone(),
-            actions,
-            speed: self.speed,
-        }))
+        let (groups, brief) = (self.groups.clone(), self.brief.clone());
+        Ok(Box::new(Remote { lines: Some(lines), pid, groups, brief }))
     }
 
     fn plays(&self) -> bool {
@@ -257,15 +276,13 @@ struct Remote {
     lines: Option<Sender<Line>>,
     pid: Pid,
     groups: Arc<Groups>,
-    actions: Vec<String>,
-    speed: f64,
+    brief: Arc<Brief>,
 }
 
 impl Worker for Remote {
     fn start(&mut self, order: Order) {
         debug_assert!(matches!(order.work, Work::Told), "processes are told what to do");
-        let action = self.actions.get(usize::from(order.job.class)).map_or("", String::as_str);
-        let text = protocol::request(&order, action, self.speed);
+        let text = protocol::request(&order, &self.brief);
         if let Some(lines) = &self.lines {
             // The writer ends with the pipe; the exit will be noticed.
             let _ = lines.send(Line { serial: order.serial, text });

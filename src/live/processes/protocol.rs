@@ -1,6 +1,8 @@
 //! The lines that a pool and its worker processes exchange.
 
+use super::Brief;
 use crate::live::desk::{Desk, Order};
+use crate::live::told::json;
 use crate::outcome::Outcome;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,23 +17,36 @@ pub(in crate::live) struct Strays {
     pub(in crate::live) answers: AtomicU64,
 }
 
-/// The line that hands a job over. The payload says what the model says of it; a worker that does real work has its
-/// own view of an action.
-pub(super) fn request(order: &Order, action: &str, speed: f64) -> String {
-    let job = &order.job;
+/// The line that hands a job over.
+pub(super) fn request(order: &Order, brief: &Brief) -> String {
+    let (job, demand) = (&order.job, order.job.demand.secs() / brief.speed);
+    let spec = &brief.requests[usize::from(job.class)];
+    let value = |field| brief.names.value(field, job, demand, fate_now(order));
+    let payload = spec.payload.as_ref().map(|payload| payload.fill(|field| json(&value(field))));
     let line = json!({
         "type": "request",
         "id": format!("task-{}", order.serial),
-        "action": action,
-        "payload": {
-            "request": job.request,
-            "attempt": job.attempt,
-            "demand_ms": job.demand.secs() * 1000.0 / speed,
-            "cpu_share": job.cpu_share,
-            "fate": fate_now(order),
-        },
+        "action": spec.action.fill(value),
+        "payload": payload.map_or_else(|| usual_payload(order, demand), |text| written(&text)),
     });
     format!("{line}\n")
+}
+
+/// What poolsim's own workers read: all that the model says of the job.
+fn usual_payload(order: &Order, demand: f64) -> Value {
+    let job = &order.job;
+    json!({
+        "request": job.request,
+        "attempt": job.attempt,
+        "demand_ms": demand * 1000.0,
+        "cpu_share": job.cpu_share,
+        "fate": fate_now(order),
+    })
+}
+
+/// A payload as JSON on one line. It was found to be JSON when the model was read, with other values in its places.
+fn written(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
 }
 
 /// What the present execution is to come to: a crash that comes once is over after the first.

@@ -1,10 +1,11 @@
 //! Targets of a replay.
 
 use super::super::document::{Node, Place, Value};
-use super::super::grammar::{COMMAND, HTTP, HTTP_CLASS, TARGET};
+use super::super::grammar::{COMMAND, HTTP, HTTP_CLASS, PROCESS, PROCESS_CLASS, TARGET, Table};
 use super::super::nearest::suggestion;
 use super::super::target::{
-    Answer, BaseUrl, CommandSettings, Field, HttpRequest, HttpSettings, Targets, Template,
+    Answer, BaseUrl, CommandSettings, Field, HttpRequest, HttpSettings, ProcessSettings, Targets, Template,
+    WorkerRequest,
 };
 use super::Checker;
 use super::view::View;
@@ -22,7 +23,8 @@ impl Checker<'_> {
         let Some(view) = root.table("target", &TARGET) else { return Targets::default() };
         let http = view.table("http", &HTTP).and_then(|http| self.http(http));
         let command = view.table("command", &COMMAND).and_then(|command| self.command(command));
-        Targets { http, command }
+        let process = view.table("process", &PROCESS).map(|process| self.process(process));
+        Targets { http, command, process }
     }
 
     fn http(&mut self, view: View<'_>) -> Option<HttpSettings> {
@@ -36,19 +38,10 @@ impl Checker<'_> {
             self.faults.add(view.place("ca"), "`ca` is of no use without TLS", "the url says http", hint);
         }
         let common = self.request(view, None);
-        let classes: Vec<String> = self.declared.classes.iter().map(|name| String::from(*name)).collect();
-        let own = view.table.table("class");
-        let requests: Vec<HttpRequest> = classes
-            .iter()
-            .map(|name| {
-                let node = own.and_then(|own| own.get(name));
-                match node.and_then(|node| Some((node.as_table()?, node.place))) {
-                    Some((table, place)) => {
-                        self.request(View { table, spec: &HTTP_CLASS, place }, Some((&common, view)))
-                    }
-                    None => common.clone(),
-                }
-            })
+        let requests = self.by_class(view, &HTTP_CLASS);
+        let requests: Vec<HttpRequest> = requests
+            .into_iter()
+            .map(|own| own.map_or_else(|| common.clone(), |own| self.request(own, Some((&common, view)))))
             .collect();
         Some(HttpSettings {
             url: url?,
@@ -58,6 +51,16 @@ impl Checker<'_> {
             response_max: view.whole("response_max")?,
             requests,
         })
+    }
+
+    /// What a target says of each class of the model, where it does.
+    fn by_class<'v>(&self, view: View<'v>, spec: &'static Table) -> Vec<Option<View<'v>>> {
+        let own = view.table.table("class");
+        let of = |name: &&str| {
+            let node = own?.get(name)?;
+            Some(View { table: node.as_table()?, spec, place: node.place })
+        };
+        self.declared.classes.iter().map(of).collect()
     }
 
     fn url(&mut self, view: View<'_>) -> Option<BaseUrl> {
@@ -233,7 +236,7 @@ impl Checker<'_> {
         rules
     }
 
-    fn command(&mut self, view: View<'_>) -> Option<CommandSettings> {
+    fn environment(&mut self, view: View<'_>) -> Vec<(String, String)> {
         let mut env = Vec::new();
         for entry in view.table.table("env").map_or(&[][..], |table| &table.entries) {
             if entry.key.is_empty() || entry.key.contains(['=', '\0']) {
@@ -242,6 +245,50 @@ impl Checker<'_> {
             }
             env.extend(entry.node.as_text().map(|text| (entry.key.clone(), String::from(text))));
         }
+        env
+    }
+
+    fn process(&mut self, view: View<'_>) -> ProcessSettings {
+        let common = self.worker_request(view, &WorkerRequest::default());
+        let requests = self.by_class(view, &PROCESS_CLASS);
+        let requests = requests
+            .into_iter()
+            .map(|own| own.map_or_else(|| common.clone(), |own| self.worker_request(own, &common)));
+        let requests = requests.collect();
+        ProcessSettings { run: view.words("run"), env: self.environment(view), requests }
+    }
+
+    /// What a table says of requests to worker processes, over what is common to all classes.
+    fn worker_request(&mut self, view: View<'_>, common: &WorkerRequest) -> WorkerRequest {
+        let action = match view.word("action").filter(|_| view.has("action")) {
+            Some(text) => self.template(text, view.place("action")),
+            None => common.action.clone(),
+        };
+        let payload = match view.word("payload") {
+            Some(text) => self.payload(text, view.place("payload")),
+            None => common.payload.clone(),
+        };
+        WorkerRequest { action, payload }
+    }
+
+    /// A payload, which must be JSON once its places are filled.
+    fn payload(&mut self, text: &str, place: Place) -> Option<Template> {
+        let template = self.template(text, place);
+        // A number is good both as a value and inside a text; a word is good only inside.
+        let filled = template.fill(|field| String::from(if field.is_word() { "x" } else { "1" }));
+        if let Err(error) = serde_json::from_str::<Json>(&filled) {
+            // Where it says that it is, is a place in the filled text.
+            let error = error.to_string();
+            let what = error.split_once(" at line").map_or(error.as_str(), |(what, _)| what);
+            let hint = "write {\"id\": {id}}, with words such as {class} and {fate} in quotes";
+            self.faults.add(place, "`payload` is no JSON once its places are filled", what, hint);
+            return None;
+        }
+        Some(template)
+    }
+
+    fn command(&mut self, view: View<'_>) -> Option<CommandSettings> {
+        let env = self.environment(view);
         let settings = view.table.table("settings").map_or(&[][..], |table| &table.entries);
         let settings: Map<String, Json> =
             settings.iter().map(|entry| (entry.key.clone(), json(&entry.node))).collect();

@@ -26,7 +26,7 @@ pub(super) use load::{
 };
 pub(super) use pool::{ADMISSION, BREAKDOWN, DISCIPLINE, POOL, POOL_RETRY, TRANSPORT, WORKER};
 pub(super) use root::{FAULT, OBJECTIVE, PHASE, PRICES, ROOT, RUN};
-pub(super) use target::{COMMAND, HTTP, HTTP_CLASS, TARGET};
+pub(super) use target::{COMMAND, HTTP, HTTP_CLASS, PROCESS, PROCESS_CLASS, TARGET};
 
 /// What names a text may refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

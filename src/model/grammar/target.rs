@@ -14,6 +14,12 @@ pub(in crate::model) static TARGET: Table = Table {
             "A scheduler behind an adapter that speaks JSON lines.",
             "{ run = [\"python3\", \"adapter.py\"] }",
         ),
+        key(
+            "process",
+            Kind::Table(&PROCESS),
+            "Worker processes that speak JSON lines.",
+            "{ run = [\"python3\", \"worker.py\"] }",
+        ),
     ],
     forms: &[],
 };
@@ -109,6 +115,13 @@ pub(in crate::model) static HTTP_CLASS: Table = Table {
     forms: &[],
 };
 
+const ENV: Key = key(
+    "env",
+    Kind::Map { names: None, of: &Kind::Text },
+    "Variables added to its environment.",
+    "{ LOG_LEVEL = \"warn\" }",
+);
+
 /// `target.command`.
 pub(in crate::model) static COMMAND: Table = Table {
     title: "a command target",
@@ -121,12 +134,7 @@ pub(in crate::model) static COMMAND: Table = Table {
             "[\"python3\", \"adapter.py\"]",
         )
         .required(),
-        key(
-            "env",
-            Kind::Map { names: None, of: &Kind::Text },
-            "Variables added to its environment.",
-            "{ LOG_LEVEL = \"warn\" }",
-        ),
+        ENV,
         key(
             "settings",
             Kind::Map { names: None, of: &Kind::Any },
@@ -143,5 +151,51 @@ pub(in crate::model) static COMMAND: Table = Table {
         )
         .default("\"30s\""),
     ],
+    forms: &[],
+};
+
+const ACTION: Key = key(
+    "action",
+    Kind::Text,
+    "Its action, with the words in braces that http's `path` may hold.",
+    "\"generate_{class}\"",
+)
+.default("\"{class}\"");
+const PAYLOAD: Key = key(
+    "payload",
+    Kind::Text,
+    "Its payload as JSON, with the same words in braces. Default: request, attempt, demand_ms, cpu_share and fate.",
+    "'{ \"trait_ids\": [\"t{request}\"], \"sleep_ms\": {demand_ms} }'",
+);
+
+/// `target.process`.
+pub(in crate::model) static PROCESS: Table = Table {
+    title: "a process target",
+    doc: "Worker processes under poolsim's own pool, and what requests of the model's classes look like to them.",
+    keys: &[
+        key(
+            "run",
+            Kind::List { of: &Kind::Text, least: 1 },
+            "A worker: program and arguments, from the folder that poolsim is started in. --worker overrides it.",
+            "[\"python3\", \"worker.py\"]",
+        ),
+        ENV,
+        ACTION,
+        PAYLOAD,
+        key(
+            "class",
+            Kind::Map { names: Some(Names::Class), of: &Kind::Table(&PROCESS_CLASS) },
+            "What is different for a class.",
+            "{ short = { action = \"validate\" } }",
+        ),
+    ],
+    forms: &[],
+};
+
+/// An entry of `target.process.class`.
+pub(in crate::model) static PROCESS_CLASS: Table = Table {
+    title: "the requests of a class",
+    doc: "What the requests of one class look like to a worker.",
+    keys: &[ACTION, PAYLOAD],
     forms: &[],
 };

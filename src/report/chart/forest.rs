@@ -205,7 +205,8 @@ fn panel(sheet: &mut Sheet, room: Room, unit: Unit, (rows, (left, right)): (&[&R
         .chain(rows.iter().filter_map(|row| row.bound).flat_map(|bound| [-bound, bound]))
         .chain([0.0])
         .collect();
-    let x = AxisSpec::linear(unit, values, "");
+    let differences = rows.iter().all(|row| row.pp);
+    let x = AxisSpec { differences, ..AxisSpec::linear(unit, values, "") };
     let y = AxisSpec { ticks: Some(Vec::new()), ..AxisSpec::span(Unit::Number, 0.0, rows.len() as f64, "") };
     let inner = Room { right: room.right - right - 14.0, ..room };
     let panel = Panel::draw(&mut sheet.scene, inner, &x, &y, left + 12.0);

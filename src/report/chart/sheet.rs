@@ -7,6 +7,7 @@ use super::scene::{Anchor, Scene, Xy};
 use crate::experiment::Unit;
 use crate::experiment::record::Record;
 use crate::report::figure;
+use crate::report::summary::in_points;
 
 /// Sizes of text.
 pub(super) const TITLE: f64 = 18.0;
@@ -225,12 +226,15 @@ pub(super) struct AxisSpec {
     pub(super) label: String,
     /// Marks in place of computed ones.
     pub(super) ticks: Option<Vec<Tick>>,
+    /// Whether values are differences.
+    pub(super) differences: bool,
 }
 
 impl AxisSpec {
     /// A linear axis.
     pub(super) fn linear(unit: Unit, values: Vec<f64>, label: impl Into<String>) -> AxisSpec {
-        AxisSpec { kind: Kind::Linear, unit, values, exact: false, label: label.into(), ticks: None }
+        let label = label.into();
+        AxisSpec { kind: Kind::Linear, unit, values, exact: false, label, ticks: None, differences: false }
     }
 
     /// A logarithmic axis.
@@ -253,7 +257,13 @@ impl AxisSpec {
     }
 
     fn marks(&self, scale: &Scale) -> Vec<Tick> {
-        self.ticks.clone().unwrap_or_else(|| scale.ticks())
+        let mut ticks = self.ticks.clone().unwrap_or_else(|| scale.ticks());
+        if self.differences {
+            ticks
+                .iter_mut()
+                .for_each(|tick| tick.label = in_points(self.unit, std::mem::take(&mut tick.label)));
+        }
+        ticks
     }
 }
 

@@ -242,3 +242,30 @@ fn ten_thousand_jobs_through_64_processes_leave_nothing_behind() {
         assert!(left.stdout.is_empty(), "left behind: {}", String::from_utf8_lossy(&left.stdout));
     }
 }
+
+#[test]
+fn a_worker_gets_the_requests_that_it_knows() {
+    if !has_python() {
+        return;
+    }
+    let folder = Folder::new("payloads");
+    let body = "p = r['payload']\n\
+                a = r['action'] == 'make_a' and p['class'] == 'a' and p['ids'] == ['t%d' % p['request']]\n\
+                b = r['action'] == 'b' and p == {'n': 1, 's': 0.01}\n\
+                good = (a or b) and os.environ['GREETING'] == 'hello'\n\
+                say({'type': 'response', 'id': r['id'], 'status': 'ok' if good else 'error', 'error': line})";
+    let path = worker(&folder, body);
+    let model = model(
+        "name = \"told\"\nrun = { requests = 20 }\nclass.a = { demand = \"10ms\" }\nclass.b = { demand = \"10ms\" }\n\
+         source.web = { pool = \"main\", mix = { a = 0.5, b = 0.5 }, arrivals = { process = \"deterministic\", rate = \"50/s\" } }\n\
+         pool.main = { slots = 2, worker.warm_start = false }\n\
+         [target.process]\nenv = { GREETING = \"hello\" }\npayload = '{ \"n\": {attempt}, \"s\": {demand_s} }'\n\
+         [target.process.class.a]\naction = \"make_{class}\"\n\
+         payload = '{ \"ids\": [\"t{request}\"], \"request\": {request}, \"class\": \"{class}\" }'\n",
+    );
+    let replayed = play(&model, &["python3", &path], None);
+    let details: Vec<&str> = replayed.requests.iter().map(|one| one.detail.as_str()).collect();
+    assert_eq!(count(&replayed, Outcome::Ok), 20, "{details:?}");
+    let classes: Vec<u16> = replayed.requests.iter().map(|one| one.seen.class).collect();
+    assert!(classes.contains(&0) && classes.contains(&1), "both classes came");
+}
