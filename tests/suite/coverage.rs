@@ -67,7 +67,7 @@ fn assert_covered(name: &str, exact: f64, estimates: &[Estimate]) {
 
 #[test]
 fn mm1_intervals_cover() {
-    let model = mmc(1, 0.8, 40_000);
+    let model = mmc(1, 0.8, 20_000);
     let found = estimates(&model, &["mean_wait", "latency_p95", "mean_queue_length"]);
     assert_covered("mean_wait", 4.0, &found[0]);
     assert_covered("latency_p95", theory::mm1_sojourn_quantile(0.8, 1.0, 0.95), &found[1]);
@@ -76,7 +76,7 @@ fn mm1_intervals_cover() {
 
 #[test]
 fn mm8_intervals_cover() {
-    let model = mmc(8, 0.9, 40_000);
+    let model = mmc(8, 0.9, 20_000);
     let found = estimates(&model, &["mean_wait", "latency_p95", "utilization"]);
     assert_covered("mean_wait", theory::mmc_mean_wait(8, 7.2, 1.0), &found[0]);
     assert_covered("latency_p95", theory::mmc_sojourn_quantile(8, 7.2, 1.0, 0.95), &found[1]);
@@ -89,7 +89,7 @@ fn mixed_short_and_long_jobs_cover() {
     let model = load(
         r#"
         [run]
-        requests = 40_000
+        requests = 20_000
         replications = 20
         [class.short]
         demand = { dist = "exponential", mean = "40ms" }

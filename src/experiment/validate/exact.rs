@@ -88,6 +88,14 @@ impl std::error::Error for Failure {}
 
 /// Replications of a case: enough for a t-interval that is not much wider than a normal one.
 const REPLICATIONS: u64 = 40;
+/// Fewest requests of a replication.
+const LEAST: f64 = 20_000.0;
+/// Most requests of a replication that a first pilot asks for: it knows the spread of rare things badly.
+const PILOT_MOST: f64 = 2e5;
+/// Requests are this much more than a pilot asks for, so that replications seldom have to be added.
+const SPARE: f64 = 1.1;
+/// Replications are added until the intervals are narrow, up to so many times as many.
+const MOST: u64 = 3;
 /// Confidence of the intervals.
 pub(super) const CONFIDENCE: f64 = 0.999;
 
@@ -115,35 +123,46 @@ pub fn check(case: &Case, effort: f64, seed: u64) -> Result<Vec<Check>, Failure>
     if case.table.contains_key("curve") {
         return check_curve(case, effort, seed);
     }
-    let mut requests = 20_000.0;
-    // A pilot tells how many requests the widest interval needs; the run that counts uses other replications.
-    for (round, most) in [(0, 2e5), (1, 2e7)] {
-        let checks = check_with(case, requests as u64, seed, round)?;
-        let excess = checks.iter().map(|check| check.half_width() / check.width_bound).fold(0.0, f64::max);
-        if round == 1 && excess <= 1.0 {
+    // Pilots tell how many requests the widest interval needs; the runs that count are other replications.
+    let pilot = |requests: f64, from: u64, most: f64| -> Result<f64, Failure> {
+        let model = model_of(case, requests as u64, seed)?;
+        let checks = judge(case, &model, &played(&model, from, REPLICATIONS)?)?;
+        Ok((requests * squared_excess(&checks) * effort * SPARE).clamp(LEAST, most))
+    };
+    let mut requests = pilot(LEAST, 0, PILOT_MOST)?;
+    if requests >= PILOT_MOST {
+        requests = pilot(requests, REPLICATIONS, 2e7)?;
+    }
+    let model = model_of(case, requests as u64, seed)?;
+    let first = 2 * REPLICATIONS;
+    let mut replications = played(&model, first, REPLICATIONS)?;
+    loop {
+        let (checks, made) = (judge(case, &model, &replications)?, replications.len() as u64);
+        if squared_excess(&checks) * effort <= 1.0 || made >= MOST * REPLICATIONS {
             return Ok(checks);
         }
-        requests = (requests * (excess * 1.25).powi(2) * effort).clamp(20_000.0, most);
-        if round == 0 && requests >= most {
-            let checks = check_with(case, requests as u64, seed, 2)?;
-            let excess =
-                checks.iter().map(|check| check.half_width() / check.width_bound).fold(0.0, f64::max);
-            requests = (requests * (excess * 1.2).powi(2) * effort).clamp(20_000.0, 2e7);
-        }
+        replications.extend(played(&model, first + made, REPLICATIONS / 8)?);
     }
-    check_with(case, requests as u64, seed, 3)
 }
 
-fn check_with(case: &Case, requests: u64, seed: u64, round: u64) -> Result<Vec<Check>, Failure> {
-    let model = model_of(case, requests, seed)?;
-    let prepared = engine::prepare(&model);
+fn played(model: &Model, from: u64, count: u64) -> Result<Vec<Replication>, Failure> {
+    let prepared = engine::prepare(model);
     let replications: Result<Vec<Replication>, Breach> =
-        (0..REPLICATIONS).into_par_iter().map(|index| prepared.run(round * REPLICATIONS + index)).collect();
-    let replications = replications.map_err(Failure::Run)?;
+        (from..from + count).into_par_iter().map(|index| prepared.run(index)).collect();
+    replications.map_err(Failure::Run)
+}
+
+/// How many times as many requests the widest interval needs.
+fn squared_excess(checks: &[Check]) -> f64 {
+    checks.iter().map(|check| check.half_width() / check.width_bound).fold(0.0, f64::max).powi(2)
+}
+
+/// Sets each exact value beside its estimate.
+fn judge(case: &Case, model: &Model, replications: &[Replication]) -> Result<Vec<Check>, Failure> {
     let mut settings = EstimateSettings::new(CONFIDENCE);
     settings.timelines = false;
     settings.curves = false;
-    let found = metrics(&model, &replications, &settings).metrics;
+    let found = metrics(model, replications, &settings).metrics;
     let mut checks = Vec::new();
     for (class, expected) in expectations(case) {
         for (name, value) in expected {
