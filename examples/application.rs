@@ -5,15 +5,15 @@
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "an example works and prints")]
 
-use poolsim::live::pool::{GivenUp, Pool, Request, fifo};
+use poolsim::live::pool::{GivenUp, Pool, Request};
 use poolsim::outcome::Outcome;
-use poolsim::policy::{OnTimeout, ServiceTimeout, TimeoutOrigin};
+use poolsim::policy::{OnTimeout, PoolSettings, ServiceTimeout, Slots, TimeoutOrigin};
 use poolsim::time::Span;
 use std::thread::sleep;
 use std::time::Duration;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut settings = fifo(4);
+    let mut settings = PoolSettings::fifo(Slots::Limited(4));
     settings.queue_capacity = Some(8);
     settings.service_timeout = Some(ServiceTimeout {
         span: Span::from_millis(200),

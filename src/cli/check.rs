@@ -51,7 +51,7 @@ pub fn checked(raw: RawCheck) -> Result<Check, Failure> {
         raw.threshold.as_deref().map(|text| checked::share_of("--threshold", text)).transpose()?;
     let out = Out {
         format: super::args::Format::Text,
-        sink: checked::sink(raw.out.as_deref()),
+        sink: checked::Sink::of(raw.out.as_deref()),
         folder: checked::Folder::Nowhere,
         report: false,
         quiet: raw.quiet,

@@ -15,6 +15,16 @@ pub enum Sink {
     File(PathBuf),
 }
 
+impl Sink {
+    /// What `--out` says: a file, or `-` for standard output.
+    pub fn of(text: Option<&str>) -> Sink {
+        match text {
+            None | Some("-") => Sink::Stdout,
+            Some(path) => Sink::File(PathBuf::from(path)),
+        }
+    }
+}
+
 /// Where files go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Folder {
@@ -24,6 +34,17 @@ pub enum Folder {
     Given(PathBuf),
     /// Nowhere.
     Nowhere,
+}
+
+impl Folder {
+    /// What `--output` says: a folder, or `none`.
+    pub fn of(text: Option<&str>) -> Folder {
+        match text {
+            None => Folder::ByName,
+            Some("none") => Folder::Nowhere,
+            Some(path) => Folder::Given(PathBuf::from(path)),
+        }
+    }
 }
 
 /// How many replications were asked for on the command line.
@@ -108,15 +129,8 @@ pub fn run(raw: RawRun) -> Result<Run, Failure> {
         repeat,
         length,
         set: settings(&raw.set)?,
-        sink: match raw.out.as_deref() {
-            None | Some("-") => Sink::Stdout,
-            Some(path) => Sink::File(PathBuf::from(path)),
-        },
-        folder: match raw.output.as_deref() {
-            None => Folder::ByName,
-            Some("none") => Folder::Nowhere,
-            Some(path) => Folder::Given(PathBuf::from(path)),
-        },
+        sink: Sink::of(raw.out.as_deref()),
+        folder: Folder::of(raw.output.as_deref()),
         model: raw.model,
         seed: raw.seed,
         trace: raw.trace,
@@ -147,15 +161,8 @@ pub struct Out {
 pub fn out(raw: &RawOut) -> Out {
     Out {
         format: raw.format,
-        sink: match raw.out.as_deref() {
-            None | Some("-") => Sink::Stdout,
-            Some(path) => Sink::File(PathBuf::from(path)),
-        },
-        folder: match raw.output.as_deref() {
-            None => Folder::ByName,
-            Some("none") => Folder::Nowhere,
-            Some(path) => Folder::Given(PathBuf::from(path)),
-        },
+        sink: Sink::of(raw.out.as_deref()),
+        folder: Folder::of(raw.output.as_deref()),
         report: !raw.no_report,
         quiet: raw.quiet,
     }
@@ -320,14 +327,6 @@ fn study_command(
     flag("precision", precision.map(str::to_owned));
     flag("seed", seed.map(|n| n.to_string()));
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
-}
-
-/// Where `-o` points.
-pub(super) fn sink(out: Option<&str>) -> Sink {
-    match out {
-        None | Some("-") => Sink::Stdout,
-        Some(path) => Sink::File(PathBuf::from(path)),
-    }
 }
 
 /// What `poolsim check` is run with.

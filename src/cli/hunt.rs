@@ -58,7 +58,7 @@ pub fn hunt(args: &RawHunt) -> Result<Answer, Failure> {
     }
     let orders = orders(args)?;
     if let Some(file) = &args.repeat {
-        return repeat(file, &orders, &sink(args));
+        return repeat(file, &orders, &Sink::of(args.out.as_deref()));
     }
     interrupt::listen_gently();
     let mut quarries = quarries(args)?;
@@ -85,18 +85,11 @@ pub fn hunt(args: &RawHunt) -> Result<Answer, Failure> {
         Format::Markdown => report::hunt::markdown(&record),
         _ => report::hunt::text(&record),
     };
-    printer::put(&text, &sink(args))?;
+    printer::put(&text, &Sink::of(args.out.as_deref()))?;
     if interrupt::asked() {
         return Err(Failure::Interrupted);
     }
     Ok(if record.found() { Answer::Judged(Judgement::Missed) } else { Answer::Done })
-}
-
-fn sink(args: &RawHunt) -> Sink {
-    match args.out.as_deref() {
-        None | Some("-") => Sink::Stdout,
-        Some(path) => Sink::File(PathBuf::from(path)),
-    }
 }
 
 fn laws_for(random: bool) -> Laws {
@@ -133,11 +126,7 @@ fn orders(args: &RawHunt) -> Result<Orders, Failure> {
         cases: args.cases.unwrap_or(if time.is_some() { u64::MAX } else { most }),
         seed: args.seed,
         from_start: args.from_start,
-        folder: match args.output.as_deref() {
-            Some("none") => Folder::Nowhere,
-            Some(folder) => Folder::Given(PathBuf::from(folder)),
-            None => Folder::ByName,
-        },
+        folder: Folder::of(args.output.as_deref()),
         quiet: args.quiet,
         command: command(args),
         real,

@@ -38,9 +38,7 @@ use super::journal::{Head, JournalFile, PoolHead, SCHEMA};
 use super::target::{AttemptId, Job, Report, TargetError, What};
 use super::threads::Threads;
 use crate::outcome::Outcome;
-use crate::policy::{
-    CrashRadius, Discipline, IdleOrder, OnTimeout, PoolSettings, Slots, WhenFull, WorkerSettings, WorkerState,
-};
+use crate::policy::{CrashRadius, OnTimeout, PoolSettings, Slots, WorkerState};
 use crate::random::Streams;
 use crate::stats::Histogram;
 use crate::time::{Span, Time};
@@ -175,7 +173,7 @@ impl Pool {
     /// # Errors
     /// When threads cannot be started.
     pub fn fifo(slots: u32) -> Result<Pool, TargetError> {
-        Pool::new(fifo(slots), None)
+        Pool::new(PoolSettings::fifo(Slots::Limited(slots)), None)
     }
 
     /// A pool with these settings; `journal` is a file for every input and decision.
@@ -311,30 +309,6 @@ impl Drop for Pool {
     fn drop(&mut self) {
         // Who drops a pool without shutting it down asks for nothing in return.
         let _ = self.close(Duration::ZERO);
-    }
-}
-
-/// So many slots, first come first served, without limits, time-outs or retries: a start to change from.
-pub fn fifo(slots: u32) -> PoolSettings {
-    PoolSettings {
-        slots: Slots::Limited(slots),
-        discipline: Discipline::Fifo,
-        queue_capacity: None,
-        when_full: WhenFull::Reject,
-        idle_order: IdleOrder::LowestIndex,
-        service_timeout: None,
-        retry: None,
-        worker: WorkerSettings {
-            dying_window: false,
-            start_timeout: Span::NEVER,
-            heartbeat_timeout: Span::NEVER,
-            recycle_after: 0,
-            crash_radius: CrashRadius::Job,
-            idle_shutdown: Span::NEVER,
-        },
-        admission: Vec::new(),
-        reserved: Vec::new(),
-        class_weights: Vec::new(),
     }
 }
 

@@ -304,6 +304,32 @@ pub struct PoolSettings {
     pub class_weights: Vec<f64>,
 }
 
+impl PoolSettings {
+    /// First come first served, without limits, time-outs or retries: a start to change from.
+    pub fn fifo(slots: Slots) -> PoolSettings {
+        PoolSettings {
+            slots,
+            discipline: Discipline::Fifo,
+            queue_capacity: None,
+            when_full: WhenFull::Reject,
+            idle_order: IdleOrder::LowestIndex,
+            service_timeout: None,
+            retry: None,
+            worker: WorkerSettings {
+                dying_window: false,
+                start_timeout: Span::NEVER,
+                heartbeat_timeout: Span::NEVER,
+                recycle_after: 0,
+                crash_radius: CrashRadius::Job,
+                idle_shutdown: Span::NEVER,
+            },
+            admission: Vec::new(),
+            reserved: Vec::new(),
+            class_weights: Vec::new(),
+        }
+    }
+}
+
 /// Back-off before a client's retry.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Backoff {

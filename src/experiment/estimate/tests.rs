@@ -6,7 +6,7 @@ use crate::model::{
     Transport, WarmUp, WorkerLife,
 };
 use crate::outcome::Outcome;
-use crate::policy::{CrashRadius, Discipline, IdleOrder, PoolSettings, Slots, WhenFull, WorkerSettings};
+use crate::policy::{PoolSettings, Slots};
 use crate::random::{Purpose, Streams};
 use crate::stats::{ClassTally, HostTally, PoolTally, Segment, SlotUse, Timeline, TimelineBin};
 use crate::time::{Span, Time};
@@ -18,27 +18,7 @@ fn second(n: u64) -> Time {
 
 fn pool(name: &str) -> Pool {
     let none = Distribution::Deterministic { value: 0.0 };
-    let worker = WorkerSettings {
-        dying_window: false,
-        start_timeout: Span::NEVER,
-        heartbeat_timeout: Span::NEVER,
-        recycle_after: 0,
-        crash_radius: CrashRadius::Worker,
-        idle_shutdown: Span::NEVER,
-    };
-    let settings = PoolSettings {
-        slots: Slots::Limited(4),
-        discipline: Discipline::Fifo,
-        queue_capacity: None,
-        when_full: WhenFull::Reject,
-        idle_order: IdleOrder::LowestIndex,
-        service_timeout: None,
-        retry: None,
-        worker,
-        admission: Vec::new(),
-        reserved: Vec::new(),
-        class_weights: Vec::new(),
-    };
+    let settings = PoolSettings::fifo(Slots::Limited(4));
     let life = WorkerLife {
         start_up: none.clone(),
         start_up_cpu: 0.0,

@@ -7,8 +7,8 @@ use super::Checker;
 use super::client::outcomes;
 use super::view::{self, View};
 use crate::policy::{
-    Autoscaler, CrashRadius, DelayGrowth, Discipline, IdleOrder, OnTimeout, PoolRetry, PoolSettings,
-    RetryPlace, ServiceTimeout, Slots, TimeoutOrigin, WhenFull, WorkerSettings,
+    Autoscaler, DelayGrowth, Discipline, IdleOrder, OnTimeout, PoolRetry, PoolSettings, RetryPlace,
+    ServiceTimeout, Slots, TimeoutOrigin, WhenFull,
 };
 use crate::time::Span;
 use crate::workload::Distribution;
@@ -305,26 +305,7 @@ fn retry(view: View<'_>) -> Option<PoolRetry> {
 
 /// The pool of jobs that belong to none: each has a process of its own on the host.
 pub(super) fn implicit_pool(name: &str, host: usize) -> Pool {
-    let settings = PoolSettings {
-        slots: Slots::Unlimited,
-        discipline: Discipline::Fifo,
-        queue_capacity: None,
-        when_full: WhenFull::Reject,
-        idle_order: IdleOrder::LowestIndex,
-        service_timeout: None,
-        retry: None,
-        worker: WorkerSettings {
-            dying_window: false,
-            start_timeout: Span::NEVER,
-            heartbeat_timeout: Span::NEVER,
-            recycle_after: 0,
-            crash_radius: CrashRadius::Job,
-            idle_shutdown: Span::NEVER,
-        },
-        admission: Vec::new(),
-        reserved: Vec::new(),
-        class_weights: Vec::new(),
-    };
+    let settings = PoolSettings::fifo(Slots::Unlimited);
     let life = WorkerLife {
         start_up: AT_ONCE,
         start_up_cpu: 0.0,

@@ -3,9 +3,11 @@
 use super::told_again;
 use crate::records::Folder;
 use poolsim::live::journal::redrive::Redriven;
-use poolsim::live::pool::{Pool, Request, fifo};
+use poolsim::live::pool::{Pool, Request};
 use poolsim::outcome::{Outcome, OutcomeSet};
-use poolsim::policy::{DelayGrowth, OnTimeout, PoolRetry, RetryPlace, ServiceTimeout, TimeoutOrigin};
+use poolsim::policy::{
+    DelayGrowth, OnTimeout, PoolRetry, PoolSettings, RetryPlace, ServiceTimeout, Slots, TimeoutOrigin,
+};
 use poolsim::time::Span;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -32,7 +34,7 @@ fn results_errors_and_panics_find_their_handles() {
 
 #[test]
 fn a_full_queue_refuses_a_time_out_gives_up_and_errors_are_tried_again() {
-    let mut settings = fifo(1);
+    let mut settings = PoolSettings::fifo(Slots::Limited(1));
     settings.queue_capacity = Some(2);
     settings.service_timeout = Some(ServiceTimeout {
         span: Span::from_millis(50),
@@ -95,10 +97,10 @@ fn a_shutdown_ends_every_task() {
 
 #[test]
 fn what_threads_cannot_do_is_refused_by_name() {
-    let mut settings = fifo(1);
+    let mut settings = PoolSettings::fifo(Slots::Limited(1));
     settings.worker.heartbeat_timeout = Span::from_whole_secs(1);
     assert!(Pool::new(settings, None).unwrap_err().text.contains("heartbeats"));
-    let mut settings = fifo(1);
+    let mut settings = PoolSettings::fifo(Slots::Limited(1));
     let (span, origin, then) = (Span::from_whole_secs(1), TimeoutOrigin::Dispatch, OnTimeout::Kill);
     settings.service_timeout = Some(ServiceTimeout { span, origin, then });
     assert!(Pool::new(settings, None).unwrap_err().text.contains("kills"));
