@@ -1,7 +1,7 @@
 //! The workload as it was measured: arrivals when they were really sent, demands as long as they really took.
 
 use crate::live::replay::{Replayed, Sent};
-use crate::model::{Load, Model, Pool, ScriptedRequest, ScriptedUser};
+use crate::model::{Load, Model, Pool, RunLength, ScriptedRequest, ScriptedUser};
 use crate::outcome::Outcome;
 use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
@@ -24,6 +24,11 @@ pub(super) enum Demands {
 /// The model with what was measured in place of its load.
 pub(super) fn model(model: &Model, replayed: &Replayed, demands: Demands) -> Model {
     let mut traced = model.clone();
+    // A request that was sent a moment too late is still one of the run's.
+    let last = match model.run.length {
+        RunLength::Horizon(horizon) => Time::from_nanos(horizon.nanos().saturating_sub(1)),
+        RunLength::Requests(_) => Time::HORIZON_MAX,
+    };
     for (number, source) in traced.sources.iter_mut().enumerate() {
         let own = replayed.requests.iter().filter(|sent| usize::from(sent.source) == number);
         let mut own: Vec<&Sent> = own.collect();
@@ -34,16 +39,16 @@ pub(super) fn model(model: &Model, replayed: &Replayed, demands: Demands) -> Mod
             _ => measured(sent, pool),
         };
         source.load = match &source.load {
-            Load::Open(_) | Load::Trace(_) => Load::Trace(Trace { rows: rows(&own, &demand).into() }),
+            Load::Open(_) | Load::Trace(_) => Load::Trace(Trace { rows: rows(&own, &demand, last).into() }),
             Load::Closed(_) | Load::Script(_) => Load::Script(users(&own, &demand)),
         };
     }
     traced
 }
 
-fn rows(own: &[&Sent], demand: &dyn Fn(&Sent) -> Span) -> Vec<TraceRow> {
+fn rows(own: &[&Sent], demand: &dyn Fn(&Sent) -> Span, last: Time) -> Vec<TraceRow> {
     let row = |sent: &&Sent| TraceRow {
-        at: sent.seen.sent + sent.late,
+        at: (sent.seen.sent + sent.late).min(last),
         demand: demand(sent),
         class: sent.seen.class,
         fate: Some(fate(sent)),
