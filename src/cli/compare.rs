@@ -40,7 +40,9 @@ pub fn compare(args: &RawCompare) -> Result<Answer, Failure> {
             return Err(Failure::new(format!("{} has nothing to be compared with", args.first), hint));
         }
         (one, Some(two)) => {
-            (asked.records(args, one.record(args)?, two.record(args)?)?, args.margin.is_some())
+            let ((one, first), (two, second)) = (one.record(args)?, two.record(args)?);
+            let (first, second) = short_names(args, first, second);
+            (asked.records(args, (one, first), (two, second))?, args.margin.is_some())
         }
     };
     let folder = sweep::folder_of(&asked.out, &format!("compare-{}", record.name));
@@ -52,6 +54,18 @@ pub fn compare(args: &RawCompare) -> Result<Answer, Failure> {
         Some(Equivalence::Different) => Answer::Judged(Judgement::Missed),
         Some(Equivalence::Undecided) => Answer::Judged(Judgement::Undecided),
     })
+}
+
+/// The names of the two, as short as they stay apart: they head the columns of tables.
+fn short_names(args: &RawCompare, first: String, second: String) -> (String, String) {
+    if args.second.is_none() {
+        return (String::from("as it is"), args.with.join(", "));
+    }
+    let last = |path: &str| Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned());
+    match (last(&first), last(&second)) {
+        (Some(one), Some(two)) if one != two && args.with.is_empty() => (one, two),
+        _ => (first, second),
+    }
 }
 
 /// What stands at a path.

@@ -32,9 +32,26 @@ pub fn answer(record: &Record) -> Option<String> {
         verdict.word().to_owned()
     };
     Some(format!(
-        "{}: {pair}: {head} ({same} of {total} figures equivalent, {other} different, {open} undecided)",
-        record.name
+        "{}: {pair}: {head} ({same} of {total} figures equivalent, {other} different, {open} undecided{})",
+        record.name,
+        together(all)
     ))
+}
+
+/// What holds of all requests together, where a verdict stays open for classes and phases.
+fn together(all: &[Agreement]) -> String {
+    let open: Vec<&Agreement> = all.iter().filter(|one| one.verdict == Equivalence::Undecided).collect();
+    let settled = open.iter().filter(|one| one.of_all_requests() == Some(Equivalence::Equivalent)).count();
+    match (settled, all.len()) {
+        (0, _) => String::new(),
+        (_, 1) => {
+            String::from("; all requests together are equivalent, single classes or phases are not decided")
+        }
+        _ => format!(
+            "; in {settled} of {} undecided comparisons all requests together are equivalent",
+            open.len()
+        ),
+    }
 }
 
 /// What a comparison of worlds says in sentences: how far it is agreement, and what would close the gap.
@@ -141,6 +158,7 @@ fn summary(agreements: &[Agreement]) -> Table {
         vec![
             one.how.clone(),
             one.verdict.word().to_owned(),
+            one.of_all_requests().map_or_else(String::new, |verdict| verdict.word().to_owned()),
             count(Equivalence::Equivalent),
             count(Equivalence::Different),
             count(Equivalence::Undecided),
@@ -153,6 +171,7 @@ fn summary(agreements: &[Agreement]) -> Table {
         header: [
             "comparison",
             "verdict",
+            "all requests together",
             "equivalent",
             "different",
             "undecided",
@@ -162,7 +181,7 @@ fn summary(agreements: &[Agreement]) -> Table {
         .map(String::from)
         .to_vec(),
         rows: agreements.iter().map(row).collect(),
-        labels: 2,
+        labels: 3,
     }
 }
 

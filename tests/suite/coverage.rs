@@ -76,7 +76,7 @@ fn mm1_intervals_cover() {
 
 #[test]
 fn mm8_intervals_cover() {
-    let model = mmc(8, 0.9, 20_000);
+    let model = mmc(8, 0.9, 40_000);
     let found = estimates(&model, &["mean_wait", "latency_p95", "utilization"]);
     assert_covered("mean_wait", theory::mmc_mean_wait(8, 7.2, 1.0), &found[0]);
     assert_covered("latency_p95", theory::mmc_sojourn_quantile(8, 7.2, 1.0, 0.95), &found[1]);

@@ -112,7 +112,7 @@ Examples:
       the same with a verdict: are they equivalent within 5 %?
   poolsim compare models/a.toml models/b.toml --format markdown
       runs both and compares; two experiment files point by point
-  poolsim compare models/orchestrator.toml --with pool.workers.preset=orchestrator-bridge-fixed
+  poolsim compare models/orchestrator.toml --with pool.generation.preset=orchestrator-bridge-fixed
       a model against itself with another preset, or any other value changed
   poolsim compare tests/data/orchestrator
       every recorded scenario against its simulation

@@ -151,6 +151,12 @@ impl Agreement {
         self.figures.iter().filter(|figure| figure.verdict == verdict).count()
     }
 
+    /// The worst verdict of the figures of all requests together: classes and phases have fewer, which leaves more open.
+    pub fn of_all_requests(&self) -> Option<Equivalence> {
+        let together = self.figures.iter().filter(|figure| figure.scope == Scope::default());
+        Equivalence::of_all(together.map(|figure| figure.verdict))
+    }
+
     /// The figures as differences of a record.
     pub fn differences(&self) -> impl Iterator<Item = Difference> + '_ {
         // Worlds are told apart by how they were compared; records need their names.
