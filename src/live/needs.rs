@@ -4,6 +4,7 @@ use super::replay::Note;
 use super::target::{Capabilities, TargetError};
 use crate::model::{Contention, FaultKind, Model};
 use crate::policy::{OnTimeout, Slots};
+use crate::workload::Distribution;
 
 /// Something that a target cannot do.
 struct Refusal {
@@ -33,7 +34,7 @@ pub(super) fn check(model: &Model, target: &str, can: Capabilities) -> Result<Ve
         }));
     }
     if refused.is_empty() {
-        return Ok(notes(model, target));
+        return Ok(notes(model, target, can));
     }
     let places: Vec<String> = refused.iter().map(|one| format!("{}: {}", one.place, one.what)).collect();
     let mut hints: Vec<&str> = Vec::new();
@@ -181,8 +182,29 @@ fn withdrawals(model: &Model) -> Vec<Refusal> {
     refused
 }
 
-fn notes(model: &Model, target: &str) -> Vec<Note> {
+fn retries(pool: &crate::model::Pool) -> bool {
+    pool.settings.retry.is_some_and(|retry| retry.max > 0)
+}
+
+/// Whether its demands differ from request to request.
+fn varies(class: &crate::model::Class) -> bool {
+    !matches!(class.demand, Distribution::Deterministic { .. })
+}
+
+fn notes(model: &Model, target: &str, can: Capabilities) -> Vec<Note> {
     let mut notes = Vec::new();
+    if can.takes_demands && !can.redraws && model.pools.iter().any(retries) {
+        notes.extend(model.classes.iter().filter(|class| class.redraw_demand && varies(class)).map(
+            |class| Note {
+                code: "retries_repeat",
+                text: format!(
+                    "a retry by the scheduler repeats the work of {}, which the model draws anew",
+                    class.name
+                ),
+                advice: format!("write retry_demand = \"same\" into class.{}", class.name),
+            },
+        ));
+    }
     if is_own(target) && !model.hosts.is_empty() {
         let names: Vec<&str> = model.hosts.iter().map(|host| host.name.as_str()).collect();
         notes.push(Note {

@@ -175,6 +175,7 @@ impl Target for OwnPools {
             cancels: self.command.is_none(),
             kills: true,
             disturbs: true,
+            redraws: true,
         }
     }
 

@@ -132,6 +132,8 @@ pub struct Capabilities {
     pub kills: bool,
     /// Its workers can be killed, and its pools paused, from outside.
     pub disturbs: bool,
+    /// It draws demand and fate anew when it tries a job again, as the model says (else each try is as it was told).
+    pub redraws: bool,
 }
 
 /// Something that a replay does to a pool from outside, as the model's faults say.

@@ -179,6 +179,7 @@ fn said_hello(line: &Map<String, Value>) -> Result<Hello, String> {
             cancels: can("cancels"),
             kills: can("kills"),
             disturbs: false,
+            redraws: false,
         },
     })
 }

@@ -111,6 +111,7 @@ impl Target for HttpTarget {
             // What a service does with work that takes too long is its own affair.
             kills: true,
             disturbs: false,
+            redraws: false,
         }
     }
 

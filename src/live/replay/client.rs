@@ -9,6 +9,7 @@ use crate::outcome::Outcome;
 use crate::policy::client::{Attempt as Kind, History};
 use crate::random::Purpose;
 use crate::time::{Span, Time};
+use crate::workload::trace::Fate;
 
 impl Replay<'_> {
     /// Sends a new request. `at`: when it was meant to be sent.
@@ -88,7 +89,8 @@ impl Replay<'_> {
     }
 
     fn job(&self, id: AttemptId, attempt: &Attempt, executions: u32, deadline: Time, leave_by: Time) -> Job {
-        let Drawn { key, class, priority, demand, size, fate, scripted } = attempt.request;
+        let Drawn { key, class, priority, demand, size, scripted, .. } = attempt.request;
+        let fate = self.told_fate(attempt, executions);
         Job {
             id,
             request: key,
@@ -105,6 +107,20 @@ impl Replay<'_> {
             deadline: deadline + self.zero,
             leave_by: leave_by + self.zero,
         }
+    }
+
+    /// The fate that the target is told. One that does not draw anew when it tries a job again is told of a crash that
+    /// the next try would be spared.
+    fn told_fate(&self, attempt: &Attempt, executions: u32) -> Fate {
+        let fate = attempt.request.fate;
+        let retries =
+            self.model.pools[usize::from(attempt.pool)].settings.retry.is_some_and(|retry| retry.max > 0);
+        if fate != Fate::Crash || !retries || self.target.capabilities().redraws {
+            return fate;
+        }
+        let mut next = attempt.request;
+        self.requests.redraw(&self.streams, &mut next, executions + 1);
+        if next.fate == Fate::Crash { Fate::Crash } else { Fate::CrashOnce }
     }
 
     /// The share of a core that work takes. A pool without a host shares no cores in the model, so its work sleeps.

@@ -1,11 +1,13 @@
 //! How exactly requests are sent: at their intended instants, and honestly where that is not possible.
 
+use poolsim::engine;
 use poolsim::live::clock::Clock;
 use poolsim::live::replay::{Replayed, Settings, replay};
 use poolsim::live::target::{AttemptId, Capabilities, Job, Report, Target, TargetError, What};
-use poolsim::model::{self, NoFiles};
+use poolsim::model::{self, Model, NoFiles, Override};
 use poolsim::outcome::Outcome;
 use poolsim::time::Span;
+use poolsim::workload::Fate;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -13,6 +15,13 @@ use std::time::Duration;
 struct Instantly {
     holds_up: Duration,
     clock: Option<(Clock, Sender<Report>)>,
+    told: Vec<Fate>,
+}
+
+impl Instantly {
+    fn new(holds_up: Duration) -> Instantly {
+        Instantly { holds_up, clock: None, told: Vec::new() }
+    }
 }
 
 impl Target for Instantly {
@@ -28,6 +37,7 @@ impl Target for Instantly {
             cancels: true,
             kills: true,
             disturbs: false,
+            redraws: false,
         }
     }
 
@@ -37,6 +47,7 @@ impl Target for Instantly {
     }
 
     fn submit(&mut self, job: Job) {
+        self.told.push(job.fate);
         #[allow(clippy::disallowed_methods, reason = "real time is what is tested")]
         std::thread::sleep(self.holds_up);
         if let Some((clock, reports)) = &self.clock {
@@ -61,7 +72,7 @@ fn play(rate: u32, requests: u32, holds_up: Duration) -> Replayed {
     );
     let loaded = model::load("sending.toml", &text, &NoFiles, &[]);
     let model = loaded.unwrap_or_else(|faults| panic!("{}", faults.render(false))).model;
-    let mut target = Instantly { holds_up, clock: None };
+    let mut target = Instantly::new(holds_up);
     replay(&model, &mut target, &Settings::default(), &|| false).expect("it takes everything")
 }
 
@@ -87,4 +98,32 @@ fn a_generator_that_falls_behind_says_so_and_flatters_nobody() {
         "latency counts from the intended instant"
     );
     assert_eq!(last.seen.sent.nanos() % 1_000_000, 0, "the intended instant is the model's own");
+}
+
+#[test]
+fn a_scheduler_that_tries_again_by_itself_is_told_of_crashes_that_come_once() {
+    let text = "name = \"told\"\nrun = { requests = 400, replications = 2 }\n\
+        class.job = { demand = \"0s\", fates = { crash = 0.5 } }\n\
+        pool.main = { slots = 8, retry = { max = 1, on = [\"crash\"] }, worker.crash_radius = \"job\" }\n\
+        source.web = { pool = \"main\", class = \"job\", arrivals = { rate = \"4000/s\" } }\n";
+    let load = |set: &[Override]| {
+        let loaded = model::load("told.toml", text, &NoFiles, set);
+        loaded.unwrap_or_else(|faults| panic!("{}", faults.render(false))).model
+    };
+    let told = |model: &Model| {
+        let mut target = Instantly::new(Duration::ZERO);
+        replay(model, &mut target, &Settings::default(), &|| false).expect("it takes everything");
+        let count = |wanted| target.told.iter().filter(|&&fate| fate == wanted).count();
+        (count(Fate::Crash), count(Fate::CrashOnce))
+    };
+    // The simulation of the same requests: who crashes twice has failed, who crashes once is tried again.
+    let model = load(&[]);
+    let (_, requests) = engine::prepare(&model).follow(0, None).expect("the run keeps its laws");
+    let failed = requests.iter().filter(|seen| seen.outcome == Outcome::Crash).count();
+    let spared = requests.iter().filter(|seen| seen.outcome == Outcome::Ok && seen.hand_overs == 2).count();
+    assert_eq!(told(&model), (failed, spared));
+    assert!(failed > 50 && spared > 50, "{failed} and {spared} of 400");
+    // Where a retry meets the same fate, no crash comes once.
+    let (crash, once) = told(&load(&[Override::new("class.job.fates.sticky", "true")]));
+    assert_eq!((crash, once), (failed + spared, 0));
 }

@@ -142,6 +142,7 @@ impl<'g> Witness<'g> {
                 cancels: false,
                 kills: false,
                 disturbs: false,
+                redraws: false,
             },
             pauses: 0,
             paused: Time::NEVER,
