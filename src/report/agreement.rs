@@ -240,7 +240,10 @@ fn requests(agreement: &Agreement) -> Option<Table> {
             row("requests in both", figure::grouped(found.pairs)),
             row("in one alone", figure::grouped(found.alone)),
             row("same outcome", share(&found.same_outcome)),
-            row("as many hand-overs", share(&found.same_hand_overs)),
+            row(
+                "as many hand-overs",
+                found.same_hand_overs.as_ref().map_or_else(|| String::from("not told"), share),
+            ),
             row("latency within the margin", share(&found.within_margin)),
             row("distance of latencies, median", figure::plain(Unit::Seconds, found.distance_p50)),
             row("distance of latencies, 95th percentile", figure::plain(Unit::Seconds, found.distance_p95)),

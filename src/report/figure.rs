@@ -1,7 +1,7 @@
 //! One figure with its interval, as people read it: `12.3 s ±0.4`, `81 s [76, 93]`, `0.4 % [0, 1.2]`.
 //!
-//! Value and interval share one unit, chosen by the value, and no digit is shown that the interval does not carry:
-//! two digits of the half-width when it begins with 1 or 2, else one.
+//! Value and interval share one unit, chosen by the larger of value and half-width, and no digit is shown that the
+//! interval does not carry: two digits of the half-width when it begins with 1 or 2, else one.
 
 use crate::experiment::Unit;
 use crate::quantity;
@@ -65,7 +65,10 @@ pub fn with_interval(unit: Unit, estimate: &Estimate) -> String {
     if !estimate.value.is_finite() {
         return String::from("n/a");
     }
-    let scale = scale(unit, estimate.value.abs());
+    // A value that is small beside its interval is shown in the interval's unit.
+    let half = (estimate.high - estimate.low) / 2.0;
+    let size = if half.is_finite() { estimate.value.abs().max(half) } else { estimate.value.abs() };
+    let scale = scale(unit, size);
     let of = |value: f64| value * scale.factor;
     let (value, low, high) = (of(estimate.value), of(estimate.low), of(estimate.high));
     let half = (high - low) / 2.0;
@@ -151,6 +154,8 @@ mod tests {
             (Unit::PerSecond, (0.02, 0.019, 0.021), "1.20/min ±0.06"),
             (Unit::Seconds, (1.0, 0.5, f64::INFINITY), "1 s [0.500, ∞]"),
             (Unit::Seconds, (f64::NAN, 0.0, 0.0), "n/a"),
+            (Unit::Seconds, (-0.0004, -0.0134, 0.0126), "0 ms ±13"),
+            (Unit::PerSecond, (0.0, -3.7, 3.7), "0/s ±4"),
         ];
         for (unit, (value, low, high), text) in rows {
             assert_eq!(with_interval(unit, &estimate(value, low, high)), text);

@@ -161,3 +161,28 @@ fn a_replay_that_was_stopped_is_asked_about_what_it_saw() {
         assert!(requests.same_outcome.value > 0.99, "{}: {requests:?}", agreement.how);
     }
 }
+
+#[test]
+fn what_a_target_does_not_tell_is_no_figure_of_nought() {
+    let mut replayed = real(&[]);
+    let told = compared(&[], &replayed, false);
+    for sent in &mut replayed.requests {
+        (sent.seen.hand_overs, sent.seen.waiting, sent.started) = (0, Span::ZERO, Time::NEVER);
+    }
+    let untold = compared(&[], &replayed, false);
+    let has = |record: &Record, name: &str| record.points[1].metrics.iter().any(|metric| metric.name == name);
+    for name in ["mean_wait", "wait_p95", "utilization", "mean_queue_length", "share_useful", "count_kills"] {
+        assert!(has(&told, name) && !has(&untold, name), "{name}");
+    }
+    for name in ["mean_latency", "latency_p95", "throughput", "prob_ok", "mean_in_flight", "count_sent"] {
+        assert!(has(&untold, name), "{name}");
+    }
+    let figures = |record: &Record| record.study.agreements[0].figures.clone();
+    assert!(figures(&told).iter().any(|one| one.metric == "mean_wait"));
+    assert!(figures(&untold).iter().all(|one| one.metric != "mean_wait" && one.metric != "prob_retry"));
+    assert!(figures(&untold).iter().any(|one| one.metric == "latency_p95"));
+    let requests = untold.study.agreements[0].requests.as_ref().unwrap();
+    assert!(requests.same_hand_overs.is_none() && requests.same_outcome.value > 0.9, "{requests:?}");
+    let bands = |record: &Record, name: &str| record.points[1].timelines.iter().any(|band| band.name == name);
+    assert!(!bands(&untold, "queue_length") && !bands(&untold, "busy_slots") && bands(&untold, "in_flight"));
+}

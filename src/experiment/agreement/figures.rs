@@ -2,7 +2,7 @@
 
 use super::super::metric::{Scope, Unit};
 use super::super::record::{Parts, PhaseSpan};
-use super::outcomes;
+use super::{outcomes, tells_starts};
 use crate::outcome::Outcome;
 use crate::stats::RequestSeen;
 
@@ -137,7 +137,12 @@ pub(super) fn scopes(parts: &Parts) -> Vec<Scope> {
 }
 
 /// Every figure of every scope; outcomes that no run saw are left out.
-pub(super) fn all<'a>(parts: &Parts, runs: impl Iterator<Item = &'a Vec<RequestSeen>>) -> Vec<Figure> {
+pub(super) fn all<'a>(
+    parts: &Parts,
+    runs: impl Iterator<Item = &'a Vec<RequestSeen>> + Clone,
+) -> Vec<Figure> {
+    // A world that does not tell when work begins has neither waits nor retries by its scheduler.
+    let told = runs.clone().all(|run| tells_starts(run.iter()));
     let outcomes = outcomes(runs);
     let mut list = Vec::new();
     for scope in scopes(parts) {
@@ -146,11 +151,15 @@ pub(super) fn all<'a>(parts: &Parts, runs: impl Iterator<Item = &'a Vec<RequestS
         for (name, p) in [("latency_p50", 0.5), ("latency_p95", 0.95), ("latency_p99", 0.99)] {
             add(name.to_owned(), Of::Quantile(p));
         }
-        add(String::from("mean_wait"), Of::Wait);
+        if told {
+            add(String::from("mean_wait"), Of::Wait);
+        }
         for outcome in &outcomes {
             add(format!("rate_{}", outcome.name()), Of::Share(*outcome));
         }
-        add(String::from("prob_retry"), Of::Retried);
+        if told {
+            add(String::from("prob_retry"), Of::Retried);
+        }
     }
     list
 }

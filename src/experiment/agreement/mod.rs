@@ -115,8 +115,9 @@ pub struct RequestsAgree {
     pub alone: u64,
     /// Share of pairs with the same outcome (Wilson; as if requests were independent).
     pub same_outcome: Estimate,
-    /// Share with as many hand-overs to workers.
-    pub same_hand_overs: Estimate,
+    /// Share with as many hand-overs to workers, where both worlds tell of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_hand_overs: Option<Estimate>,
     /// Share whose latencies are within the margin of each other.
     pub within_margin: Estimate,
     /// Median distance of latencies, seconds.
@@ -215,6 +216,16 @@ pub fn judge(
         figures,
         requests: pairs.and_then(|pairs| pairs.requests(terms)),
     })
+}
+
+/// Whether somebody told when requests were handed to workers: what ended well was handed over at least once.
+pub fn tells_starts<'a>(mut requests: impl Iterator<Item = &'a RequestSeen>) -> bool {
+    let mut ended_well = false;
+    let told = requests.any(|request| {
+        ended_well |= request.outcome == Outcome::Ok;
+        request.hand_overs > 0
+    });
+    told || !ended_well
 }
 
 /// So many pairs of runs say enough by themselves; fewer are asked request by request.

@@ -87,6 +87,12 @@ impl<'a> Pairs<'a> {
         Some(Blocks::new(&self.values(figure))?.distance(margin, terms.confidence))
     }
 
+    /// Whether both worlds tell when work begins.
+    fn tells_starts(&self) -> bool {
+        let all = || self.runs.iter().flatten();
+        super::tells_starts(all().map(|pair| pair.0)) && super::tells_starts(all().map(|pair| pair.1))
+    }
+
     /// How single requests agree; `None` without any that both worlds ended.
     pub(super) fn requests(&self, terms: &Terms) -> Option<RequestsAgree> {
         let (mut outcome, mut hand_overs, mut near, mut ended) = (0, 0, 0, 0u64);
@@ -109,7 +115,10 @@ impl<'a> Pairs<'a> {
             pairs,
             alone: self.alone,
             same_outcome: interval::wilson(outcome, pairs, &level)?,
-            same_hand_overs: interval::wilson(hand_overs, pairs, &level)?,
+            same_hand_overs: self
+                .tells_starts()
+                .then(|| interval::wilson(hand_overs, pairs, &level))
+                .flatten(),
             within_margin: interval::wilson(near, ended, &level)?,
             distance_p50: figures::quantile(&distances, 0.5)?,
             distance_p95: figures::quantile(&distances, 0.95)?,

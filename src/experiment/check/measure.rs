@@ -157,7 +157,11 @@ fn portion(
     before: Option<&Portion>,
 ) -> Portion {
     let replications: Vec<Replication> = played.iter().map(|one| one.replication.clone()).collect();
-    let wanted = wanted(model, asked);
+    let mut wanted = wanted(model, asked);
+    // What a target does not tell of its workers is no figure of nought.
+    let mut pools = replications.iter().flat_map(|run| &run.segments).flat_map(|segment| &segment.pools);
+    let told = pools.any(|pool| pool.starts > 0);
+    wanted.retain(|one| told || one.scope.pool.is_none());
     let columns = run::samples(model, &replications, &wanted);
     let metrics = wanted.into_iter().zip(columns).map(|(wanted, values)| Sampled {
         unit: unit_of(&wanted.name),

@@ -6,6 +6,7 @@
 //! [`super::agreement`], request by request, because a replay is one run.
 
 mod traced;
+mod untold;
 mod why;
 
 use super::agreement::{self, Agreement, Pairing, Terms};
@@ -137,6 +138,9 @@ pub fn real_point(model: &Model, replayed: &Replayed) -> Point {
     let label = format!("real, target {}", replayed.target);
     let mut point = point_of(model, 1, label, replayed.replication.clone());
     point.world = World::Real;
+    if !agreement::tells_starts(replayed.requests.iter().map(|sent| &sent.seen)) {
+        untold::leave_out(&mut point);
+    }
     point
 }
 
