@@ -38,15 +38,21 @@ class Planned(Exception):
 
 
 starts = None
+gate = None
 
 
-def enter(queue):
+def enter(queue, event):
     """Runs first in each worker."""
-    global starts
-    starts = queue
+    global starts, gate
+    starts, gate = queue, event
     # Standard input is the adapter's alone, and interruptions are its affair.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     starts.put(("ready", os.getpid(), now(), None))
+
+
+def hold():
+    """Keeps a worker until all have been started."""
+    gate.wait(10)
 
 
 def work(job):
@@ -94,10 +100,12 @@ class Adapter:
             # A queue of its own, as a worker that is killed may hold the lock of the old one for ever.
             queue = self.context.SimpleQueue()
             threading.Thread(target=self.hear, args=(queue,), daemon=True).start()
-            executor = ProcessPoolExecutor(self.size, self.context, enter, (queue,))
-            # The executor starts workers as jobs come; these make it start all of them now.
+            event = self.context.Event()
+            executor = ProcessPoolExecutor(self.size, self.context, enter, (queue, event))
+            # The executor starts a worker for a job that finds none idle: none is until all have been started.
             for _ in range(self.size):
-                executor.submit(time.sleep, 0.02)
+                executor.submit(hold)
+            event.set()
             self.executor = executor
             for slot, process in enumerate(list(executor._processes.values())):
                 self.slots[process.pid] = slot
