@@ -163,7 +163,7 @@ const RUN_HELP: &str = "\
 Examples:
   poolsim run models/orchestrator.toml
       replicate until the figures are precise; exit code 1 when an objective is missed
-  poolsim run models/orchestrator.toml --set pool.generation.slots=8 --set pool.generation.timeout=60s
+  poolsim run models/orchestrator.toml --set pool.generation.slots=8 --set pool.generation.service_timeout=60s
       change two values; the same random numbers are used, so the difference is the change's own
   poolsim run models/orchestrator.toml --replications 30 --seed 7
       a fixed number of replications under another seed

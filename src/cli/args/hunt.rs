@@ -93,7 +93,7 @@ gets and written as a model file, which tells its story in its head, can be run,
 Examples:
   poolsim hunt orchestrator-bridge --for 60s
       what a preset gets wrong: models in output/hunt-orchestrator-bridge/corpus/
-  poolsim hunt models/orchestrator.toml --set pool.generation.dying_window=false
+  poolsim hunt models/orchestrator.toml --set pool.generation.worker.dying_window=false
       the pools of a model, with a value changed; its load is replaced by the hunt's
   poolsim hunt --for 10m
       schedulers drawn at random, against the laws that no setting may break: a breach is a defect of poolsim
