@@ -431,8 +431,7 @@ pub fn study(path: &str, seed: Option<u64>, set: &[String], raw: &RawOut) -> Res
 }
 
 pub(super) fn setting(text: &str) -> Result<(String, String), Failure> {
-    let hint =
-        "write a path of the model, `=`, and a value: --set pool.main.slots=8 or --set pool.main.service_timeout=60s";
+    let hint = "write a path of the model, `=`, and a value: --set pool.main.slots=8 or --set pool.main.service_timeout=60s";
     match text.split_once('=') {
         Some((path, value)) if !path.trim().is_empty() => {
             Ok((path.trim().to_owned(), value.trim().to_owned()))
