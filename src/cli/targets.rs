@@ -136,9 +136,7 @@ impl RawTarget {
                     None => settings.map_or_else(Vec::new, |settings| settings.run.clone()),
                 };
                 if command.is_empty() {
-                    let hint = "give the command of a worker: --worker \"python3 examples/worker.py\", or \
-                                target.process.run";
-                    return Err(Failure::new("target process needs a worker", hint));
+                    return Err(no_worker().into());
                 }
                 OwnPools::processes(model, replication, command)
             }
@@ -147,6 +145,16 @@ impl RawTarget {
             Some(path) => own.with_journal(path),
             None => own,
         }))
+    }
+}
+
+/// Neither a flag nor the model says how workers are started.
+pub fn no_worker() -> TargetError {
+    TargetError {
+        text: String::from("target process needs a worker"),
+        hint: String::from(
+            "give the command of a worker: --worker \"python3 examples/worker.py\", or target.process.run of a model",
+        ),
     }
 }
 

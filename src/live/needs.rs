@@ -21,7 +21,7 @@ struct Refusal {
 pub(super) fn check(model: &Model, target: &str, can: Capabilities) -> Result<Vec<Note>, TargetError> {
     let mut refused = of_all(model);
     refused.extend(of_faults(model, can));
-    if can.takes_demands || is_own(target) {
+    if can.takes_demands || can.redraws {
         refused.extend(of_own(model, can));
     }
     if !can.takes_fates {
@@ -34,7 +34,7 @@ pub(super) fn check(model: &Model, target: &str, can: Capabilities) -> Result<Ve
         }));
     }
     if refused.is_empty() {
-        return Ok(notes(model, target, can));
+        return Ok(notes(model, can));
     }
     let places: Vec<String> = refused.iter().map(|one| format!("{}: {}", one.place, one.what)).collect();
     let mut hints: Vec<&str> = Vec::new();
@@ -47,11 +47,6 @@ pub(super) fn check(model: &Model, target: &str, can: Capabilities) -> Result<Ve
         text: format!("target {target} cannot do what the model asks for: {}", places.join("; ")),
         hint: hints.join("; "),
     })
-}
-
-/// Whether the policy is poolsim's own.
-fn is_own(target: &str) -> bool {
-    matches!(target, "pool" | "process")
 }
 
 /// What no target can do.
@@ -191,7 +186,7 @@ fn varies(class: &crate::model::Class) -> bool {
     !matches!(class.demand, Distribution::Deterministic { .. })
 }
 
-fn notes(model: &Model, target: &str, can: Capabilities) -> Vec<Note> {
+fn notes(model: &Model, can: Capabilities) -> Vec<Note> {
     let mut notes = Vec::new();
     if can.takes_demands && !can.redraws && model.pools.iter().any(retries) {
         notes.extend(model.classes.iter().filter(|class| class.redraw_demand && varies(class)).map(
@@ -205,7 +200,7 @@ fn notes(model: &Model, target: &str, can: Capabilities) -> Vec<Note> {
             },
         ));
     }
-    if is_own(target) && !model.hosts.is_empty() {
+    if can.redraws && !model.hosts.is_empty() {
         let names: Vec<&str> = model.hosts.iter().map(|host| host.name.as_str()).collect();
         notes.push(Note {
             code: "host_cores",

@@ -7,8 +7,8 @@ use crate::time::{Span, Time};
 impl Model {
     /// Work offered to each pool per unit of its capacity, in the long run, where nothing can thin it out: arrivals
     /// per second times mean demand over slots (or its share that is work of a core over cores, where all jobs share them
-    /// at once). `None` where the
-    /// pool's queue is limited, jobs give up or time out, users wait for answers, or routes choose between pools.
+    /// at once). `None` where the pool's queue is limited, jobs give up or time out, users wait for answers, or routes
+    /// choose between pools.
     ///
     /// From 1 on no steady state exists: the queue grows without bound.
     pub fn offered_load(&self) -> Vec<Option<f64>> {

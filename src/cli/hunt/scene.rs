@@ -2,7 +2,7 @@
 
 use super::{Failure, Orders};
 use crate::cli::args::{HuntTarget, RawHunt};
-use crate::cli::targets::words;
+use crate::cli::targets::{no_worker, words};
 use crate::experiment::hunt::bench::{self, Played};
 use crate::experiment::hunt::case::Settings;
 use crate::experiment::hunt::ground::{Ground, Workload};
@@ -17,8 +17,6 @@ use crate::quantity;
 use crate::time::Span;
 use toml::{Table, Value};
 
-const NO_WORKER: &str =
-    "give the command of a worker: --worker \"python3 examples/worker.py\", or target.process.run of a model";
 /// Model seconds per real second.
 const SPEED: f64 = 20.0;
 /// What a busy machine may be late by.
@@ -62,7 +60,7 @@ impl Real {
         }
         let any = args.quarries.is_empty() && args.repeat.is_none();
         if args.target == HuntTarget::Process && args.worker.is_none() && any {
-            return Err(Failure::new("target process needs a worker", NO_WORKER));
+            return Err(no_worker().into());
         }
         if args.target == HuntTarget::Command && any {
             return Err(Failure::new(
@@ -142,7 +140,7 @@ impl Real {
             HuntTarget::Process => {
                 let settings = model.targets.process.as_ref().map(|settings| settings.run.clone());
                 let worker = real.worker.clone().or(settings).filter(|command| !command.is_empty());
-                let worker = worker.ok_or_else(|| missing("target process needs a worker", NO_WORKER))?;
+                let worker = worker.ok_or_else(no_worker)?;
                 Box::new(OwnPools::processes(model, 0, worker))
             }
             HuntTarget::Command => {
