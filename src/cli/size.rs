@@ -38,8 +38,9 @@ pub fn size(args: &Study) -> Result<Answer, Failure> {
     let model_at =
         |planned: &Planned, size: u32| models[planned.index][(size - settings.from) as usize].clone();
     let most = if let Repeat::Fixed(n) = args.repeat { n.max(2) } else { settings.most };
+    let of_run = plan.points.first().map_or(0.95, |first| first.model.run.confidence);
     let rule = Rule {
-        confidence: settings.confidence,
+        confidence: settings.confidence.unwrap_or(of_run),
         indifference: settings.indifference,
         first: settings.first.min(most),
         most,

@@ -125,6 +125,8 @@ pub struct Task<'a> {
     pub label: String,
     /// What was set.
     pub settings: Vec<Setting>,
+    /// Where its replications come from.
+    pub world: World,
     /// Whether bands over time are made.
     pub timelines: bool,
     /// Whether quantile curves are made.
@@ -165,6 +167,7 @@ pub fn point(
         index,
         label,
         settings,
+        world: World::Simulated,
         timelines: true,
         curves: true,
         follow: Follow::Always,
@@ -231,7 +234,12 @@ pub(super) fn gather(
     warning: Option<Warning>,
 ) -> Point {
     let made = replications.len() as u64;
-    let evidence = Evidence { metrics: &estimated.metrics, regime: &estimated.regime, replications: made };
+    let evidence = Evidence {
+        metrics: &estimated.metrics,
+        regime: &estimated.regime,
+        replications: made,
+        world: task.world,
+    };
     let verdicts = verdict::judge_all(&model.objectives, &evidence);
     Point {
         index: task.index,
@@ -250,7 +258,7 @@ pub(super) fn gather(
         curves: estimated.curves,
         extremes: Vec::new(),
         warnings: warning.into_iter().collect(),
-        world: World::Simulated,
+        world: task.world,
         stretch: None,
         each: Vec::new(),
     }
@@ -443,7 +451,12 @@ fn targets<'a>(model: &Model, estimated: &'a Estimated, made: u64) -> Vec<&'a Me
         };
         return estimated.metrics.iter().filter(main).collect();
     }
-    let evidence = Evidence { metrics: &estimated.metrics, regime: &estimated.regime, replications: made };
+    let evidence = Evidence {
+        metrics: &estimated.metrics,
+        regime: &estimated.regime,
+        replications: made,
+        world: World::Simulated,
+    };
     let open = |objective: &&crate::model::Objective| {
         verdict::metric_of(objective, &estimated.metrics).is_some_and(|metric| {
             metric.unit == Unit::Seconds

@@ -11,7 +11,7 @@ use super::estimate::Wanted;
 use super::metric::Scope;
 use super::outline::Outline;
 use super::plan::Plan;
-use super::record::{self, Difference, Kind, Point, Record, SCHEMA};
+use super::record::{self, Difference, Kind, Point, Record, SCHEMA, World};
 use super::run::{self, Finished, Follow, Progress, RunError, Task};
 use super::study::{Comparison, Study};
 use super::verdict::{self, Judgement};
@@ -54,6 +54,7 @@ pub fn run(plan: &Plan, indices: &[usize], watch: &dyn Watch) -> Result<Vec<Fini
             index: index as u64,
             label: point.label.clone(),
             settings: point.settings.clone(),
+            world: World::Simulated,
             timelines: point.timelines,
             curves: point.curves,
             // A point that meets its objectives may be chosen; where none does, the first one is shown.

@@ -1,8 +1,12 @@
 //! An objective against its estimate: met, missed or undecided.
 //!
 //! The whole interval on the good side of the bound is *met*, the whole on the bad side is *missed*, an interval
-//! that straddles the bound is *undecided*. Two cases have rules of their own:
+//! that straddles the bound is *undecided*. Four cases have rules of their own:
 //!
+//! - **One replication.** Requests within a replication share its luck, so they are no independent observations of
+//!   what another would do: nothing is concluded from one alone, unless it is long enough to be cut into batches.
+//! - **No steady part.** Where most replications never got over their warm-up, their figures still remember the empty
+//!   system that they began with and flatter it: an objective may be missed then, but not met.
 //! - **No events.** "No time-outs" can never be proved by a finite run. Seen none in n requests, the share of
 //!   requests hit is below the Wilson bound z² / (n + z²) (Wilson, JASA 22, 1927). A bound of zero is taken as met
 //!   when that is below [`ZERO_RESOLUTION`], and the verdict says what was shown; otherwise it is undecided and
@@ -12,6 +16,7 @@
 
 use super::estimate::{RegimeFound, Wanted};
 use super::metric::{Metric, Scope, Unit};
+use super::record::World;
 use crate::model::{Bound, Objective};
 use crate::stats::Estimate;
 use serde::{Deserialize, Serialize};
@@ -74,6 +79,10 @@ pub struct Verdict {
     /// Requests that would settle it, where requests are what counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_needed: Option<u64>,
+    /// The relative distance from the bound that a search was told not to mind, where that and not the interval alone
+    /// decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub indifference: Option<f64>,
 }
 
 /// What verdicts rest on.
@@ -85,6 +94,29 @@ pub struct Evidence<'a> {
     pub regime: &'a RegimeFound,
     /// Replications made.
     pub replications: u64,
+    /// Where it comes from: a real run happened once, and so did its twin, which are judged by their requests.
+    pub world: World,
+}
+
+impl Evidence<'_> {
+    /// Whether all there is comes from one replication that could not be cut into independent parts.
+    fn stands_alone(&self) -> bool {
+        self.world == World::Simulated
+            && self.replications < 2
+            && matches!(self.regime, RegimeFound::Terminating)
+    }
+
+    /// Why a figure may flatter the system, where more than half of the replications had no end of their warm-up.
+    fn never_steady(&self) -> Option<String> {
+        let RegimeFound::Steady { refused, .. } = *self.regime else { return None };
+        (2 * u64::from(refused) > self.replications).then(|| {
+            format!(
+                "the warm-up of {refused} of {} replications did not end in the first half of the run, so the figures \
+                 are too good; make the run longer",
+                self.replications
+            )
+        })
+    }
 }
 
 /// Judges every objective.
@@ -123,16 +155,22 @@ pub fn judge(objective: &Objective, evidence: &Evidence<'_>) -> Verdict {
     if !estimate.value.is_finite() {
         return Verdict { reason: String::from("nothing was seen to estimate it from"), ..verdict };
     }
-    // A share of none rests on requests, of which there are many even in one replication.
-    if estimate.n < 2 && estimate.value != 0.0 {
-        let reason = String::from("a single observation has no interval; make several replications");
+    if estimate.n < 2 || evidence.stands_alone() {
+        let reason = String::from("a single replication has no interval; make several");
         return Verdict { reason, replications_needed: Some(FEWEST_REPLICATIONS), ..verdict };
     }
-    if objective.bound == Bound::AtMost && estimate.value == 0.0 && counts_events(metric.unit) {
+    let verdict = if objective.bound == Bound::AtMost && estimate.value == 0.0 && counts_events(metric.unit) {
         let requests = requests_in(&metric.scope, evidence).unwrap_or(estimate.n);
-        return none_seen(verdict, requests, evidence.replications);
+        none_seen(verdict, &estimate, requests, evidence.replications)
+    } else {
+        by_interval(verdict, &estimate, evidence.replications)
+    };
+    match evidence.never_steady() {
+        Some(reason) if verdict.judgement == Judgement::Met => {
+            Verdict { judgement: Judgement::Undecided, reason, ..verdict }
+        }
+        _ => verdict,
     }
-    by_interval(verdict, &estimate, evidence.replications)
 }
 
 /// The figure that an objective asks for.
@@ -165,6 +203,7 @@ fn blank(objective: &Objective, unit: Unit) -> Verdict {
         reason: String::new(),
         replications_needed: None,
         requests_needed: None,
+        indifference: None,
     }
 }
 
@@ -204,20 +243,21 @@ fn requests_in(scope: &Scope, evidence: &Evidence<'_>) -> Option<u64> {
 }
 
 /// The verdict where none of the events was seen in `requests` requests.
-fn none_seen(verdict: Verdict, requests: u64, replications: u64) -> Verdict {
+fn none_seen(verdict: Verdict, estimate: &Estimate, requests: u64, replications: u64) -> Verdict {
     let z = two_sided_normal(verdict.confidence);
     let upper = z * z / (requests as f64 + z * z);
-    let share = verdict.unit == Unit::Ratio;
-    let resolution = if share && verdict.bound > 0.0 { verdict.bound } else { ZERO_RESOLUTION };
     let shown = format!(
         "none in {requests} requests: at {} confidence fewer than 1 in {}",
         percent(verdict.confidence),
         (1.0 / upper).floor()
     );
-    // Counts per run with room above zero need no such care: none was seen, and the interval says so.
-    if upper <= resolution || (!share && verdict.bound > 0.0) {
+    // With room above zero the interval decides; without, what the requests can show at all.
+    let room = verdict.bound > 0.0;
+    if (room && estimate.high <= verdict.bound) || (!room && upper <= ZERO_RESOLUTION) {
         return Verdict { judgement: Judgement::Met, reason: shown, ..verdict };
     }
+    // In units of requests: the share that the upper end would have to fall below.
+    let resolution = if room { upper * verdict.bound / estimate.high } else { ZERO_RESOLUTION };
     let needed = (z * z * (1.0 - resolution) / resolution).ceil() as u64;
     let per_replication = (requests / replications.max(1)).max(1);
     Verdict {

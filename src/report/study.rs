@@ -6,7 +6,7 @@ use super::table::Table;
 use super::words;
 use crate::experiment::metric::{Metric, Scope, Unit};
 use crate::experiment::record::{Point, Record};
-use crate::experiment::size::{Candidate, SizeAnswer};
+use crate::experiment::size::{Candidate, SizeAnswer, SizeRow};
 use crate::experiment::study::{AxisShown, Comparison};
 use crate::experiment::verdict::{Verdict, overall};
 use crate::experiment::{Judgement, RegimeFound};
@@ -220,10 +220,11 @@ fn frontier(record: &Record) -> Option<Table> {
 
 fn sizes(answer: &SizeAnswer) -> Vec<Table> {
     let word = |judgement: Judgement| words::judgement(judgement).to_owned();
-    let row = |row: &crate::experiment::size::SizeRow| {
+    let row = |row: &SizeRow| {
         let made: u64 = row.candidates.iter().map(|one| one.replications).sum();
         let size = row.smallest.map_or_else(|| String::from("none"), |size| size.to_string());
         let answer = match row.judgement {
+            Judgement::Met if by_zone(row) => String::from("within the indifference zone"),
             Judgement::Met => String::from("proved"),
             Judgement::Missed => String::from("none is large enough"),
             Judgement::Undecided => word(row.judgement),
@@ -264,13 +265,32 @@ fn sizes(answer: &SizeAnswer) -> Vec<Table> {
     tables
 }
 
+/// Whether the answer, or the size below it, rests on a value near its bound and not on an interval clear of it.
+fn by_zone(row: &SizeRow) -> bool {
+    let near = |one: &&Candidate| row.smallest.is_some_and(|size| one.size == size || one.size + 1 == size);
+    let rests = |one: &Candidate| {
+        let mut decisive = one.verdicts.iter().filter(|verdict| verdict.judgement == one.judgement);
+        match one.judgement {
+            Judgement::Missed => decisive.all(|verdict| verdict.indifference.is_some()) && !one.unstable,
+            _ => decisive.any(|verdict| verdict.indifference.is_some()),
+        }
+    };
+    row.candidates.iter().filter(near).any(rests)
+}
+
 /// Every candidate that was looked at for the answer, with what decided it.
 fn proof(answer: &SizeAnswer) -> Option<Table> {
     let row = answer.rows.get(answer.chosen).filter(|row| !row.candidates.is_empty())?;
     let line = |one: &Candidate| {
         // A candidate that fails does so by what it misses; one that passes does so by all.
         let decisive = |verdict: &&Verdict| verdict.judgement == one.judgement;
-        let said = |verdict: &Verdict| format!("{}: {}", words::objective(verdict), words::found(verdict));
+        let said = |verdict: &Verdict| {
+            // An interval that does not decide by itself needs its reason beside it.
+            let own =
+                verdict.indifference.is_some() || (verdict.bound == 0.0 && one.judgement == Judgement::Met);
+            let reason = if own { format!(" ({})", verdict.reason) } else { String::new() };
+            format!("{}: {}{reason}", words::objective(verdict), words::found(verdict))
+        };
         let reasons: Vec<String> = one.verdicts.iter().filter(decisive).map(said).collect();
         let reasons = if one.unstable { String::from("unstable: no limit") } else { reasons.join("; ") };
         let answer = words::judgement(one.judgement).to_owned();

@@ -1,7 +1,7 @@
 //! Whether a load grows without bound: the slope of what is in flight over the second half of a run.
 //!
 //! A run is called unstable when the slope is significantly above zero over replications, is worth at least
-//! [`MATERIAL`] of the arrivals, and has not slackened: a queue at overload grows like time, one at capacity
+//! [`MATERIAL`] of the arrivals and [`GAINED`] requests over the second half, and has not slackened: a queue at overload grows like time, one at capacity
 //! like its root (the second half then brings 0.41 of the first half's growth), one below it ever less.
 //! Where it fails: loads within about a hundredth of capacity cannot be told from long warm-ups by data.
 
@@ -12,6 +12,8 @@ use crate::time::Time;
 
 /// Growth below this share of the arrivals is not called instability.
 pub const MATERIAL: f64 = 0.01;
+/// Fewer requests more at the end than at half time are no queue: two long jobs in an idle system are as many.
+pub const GAINED: f64 = 5.0;
 /// The second half's growth must be at least this share of the first half's.
 const LINEAR: f64 = 0.6;
 /// Pieces into which a single replication's second half is cut to see how its growth varies.
@@ -37,6 +39,8 @@ struct Course {
     pieces: Vec<f64>,
     /// Requests sent per second.
     rate: f64,
+    /// How long the second half is, seconds.
+    half: f64,
 }
 
 /// Tests the replications' timelines for growth. `ends` are the replications' ends. `None` where the timelines are
@@ -54,8 +58,9 @@ pub fn growth(timelines: &[(&Timeline, Time)], level: &Level) -> Option<Growth> 
     let n = courses.len() as f64;
     let first = courses.iter().map(|course| course.first).sum::<f64>() / n;
     let rate = courses.iter().map(|course| course.rate).sum::<f64>() / n;
-    let unstable =
-        per_second.low > 0.0 && per_second.value >= MATERIAL * rate && per_second.value >= LINEAR * first;
+    let half = courses.iter().map(|course| course.half).sum::<f64>() / n;
+    let material = per_second.value >= MATERIAL * rate && per_second.value * half >= GAINED;
+    let unstable = per_second.low > 0.0 && material && per_second.value >= LINEAR * first;
     Some(Growth { per_second, unstable })
 }
 
@@ -76,6 +81,7 @@ fn course(timeline: &Timeline, end: Time) -> Option<Course> {
         second: slope(late) / step,
         pieces: increments(late).into_iter().map(|rise| rise / step).collect(),
         rate: sent as f64 / (step * bins.len() as f64),
+        half: step * late.len() as f64,
     })
 }
 
@@ -162,6 +168,21 @@ mod tests {
         let unstable = |load: f64| (0..40).filter(|&r| verdict(load, 1, r).unstable).count();
         assert!(unstable(0.8) <= 2, "{}", unstable(0.8));
         assert!(unstable(1.3) >= 38, "{}", unstable(1.3));
+    }
+
+    #[test]
+    fn two_long_jobs_in_an_idle_system_are_no_queue() {
+        let mut bins = vec![TimelineBin::default(); 40];
+        // One arrives at 60 % of the run and one at 80 %, and neither ends.
+        for (bin, entry) in bins.iter_mut().enumerate() {
+            entry.in_flight = u128::from(bin >= 24) + u128::from(bin >= 32);
+        }
+        (bins[0].sent, bins[24].sent, bins[32].sent, bins[39].sent) = (1, 1, 1, 1);
+        bins.iter_mut().for_each(|bin| bin.in_flight *= 1_000_000_000);
+        let line = Timeline { width: Span::from_secs(1.0), bins };
+        let end = Time::ZERO + Span::from_secs(40.0);
+        let found = growth(&[(&line, end), (&line, end)], &Level::new(0.95)).unwrap();
+        assert!(!found.unstable && found.per_second.low > 0.0, "{found:?}");
     }
 
     #[test]

@@ -177,6 +177,7 @@ fn swept(index: u64, slots: u32, timeout: u32) -> Point {
         reason: String::from("by its interval"),
         replications_needed: None,
         requests_needed: None,
+        indifference: None,
     }];
     if slots < 4 {
         point.regime = RegimeFound::Unstable { growth_per_second: estimate(0.02, 0.001) };

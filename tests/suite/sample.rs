@@ -69,6 +69,7 @@ fn verdict(metric: &str, scope: Scope, unit: Unit, bound: f64, judgement: Judgem
         reason: String::from("the whole interval is on the good side of the bound"),
         replications_needed: None,
         requests_needed: None,
+        indifference: None,
     }
 }
 

@@ -92,6 +92,23 @@ fn the_proof_names_the_size_below() {
 }
 
 #[test]
+fn an_answer_by_the_zone_that_does_not_matter_says_so() {
+    let (plan, models) = planned(MMC, 1);
+    // Half a second at five slots against a bound of 600 ms: within a half of it, which few replications tell apart.
+    let near = |size: u32| {
+        let mut model = models[size as usize - 1].clone();
+        model.objectives[0].value = erlang_c_wait(4.0, 5) * 1.001;
+        model
+    };
+    let rule = Rule { indifference: 0.5, first: 5, most: 20, ..RULE };
+    let made = Made::default();
+    let row = size::smallest(&plan.points[0], &near, (5, 6), rule, 5, (&made, &Silent)).unwrap();
+    let five = row.candidates.iter().find(|one| one.size == 5).unwrap();
+    assert_eq!(five.verdicts[0].indifference, Some(0.5), "{five:?}");
+    assert!(row.sentence.contains("50 % do not matter"), "{}", row.sentence);
+}
+
+#[test]
 fn no_size_is_an_answer_too() {
     let impossible = MMC.replace("mean_wait", "mean_sojourn").replace("100ms", "900ms");
     let row = smallest(&impossible, 1);

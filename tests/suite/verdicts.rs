@@ -1,6 +1,7 @@
 //! When an objective is met, missed or undecided.
 
 use super::sample::{class, metric};
+use poolsim::experiment::record::World;
 use poolsim::experiment::verdict::{Evidence, at_confidence, judge, overall};
 use poolsim::experiment::{Judgement, Metric, RegimeFound, Scope, Unit, Verdict};
 use poolsim::model::{Bound, Objective};
@@ -19,7 +20,7 @@ fn at_most(name: &str, value: f64) -> Objective {
 }
 
 fn judged(objective: &Objective, metrics: &[Metric], regime: &RegimeFound) -> Verdict {
-    judge(objective, &Evidence { metrics, regime, replications: 34 })
+    judge(objective, &Evidence { metrics, regime, replications: 34, world: World::Simulated })
 }
 
 fn whole(name: &str, unit: Unit, value: f64, half: f64) -> Metric {
@@ -59,6 +60,34 @@ fn a_single_observation_decides_nothing() {
 }
 
 #[test]
+fn one_replication_alone_decides_nothing_however_many_requests_it_has() {
+    let metrics = [whole("count_sent", Unit::Count, 1e6, 0.0), whole("prob_timeout", Unit::Ratio, 0.0, 0.0)];
+    let evidence = Evidence {
+        metrics: &metrics,
+        regime: &RegimeFound::Terminating,
+        replications: 1,
+        world: World::Simulated,
+    };
+    let objective = at_most("prob_timeout", 0.01);
+    assert_eq!(judge(&objective, &evidence).judgement, Judgement::Undecided);
+    // A real run happened once and is judged as it is, and a long steady one is many independent batches.
+    let real = Evidence { world: World::Real, ..evidence };
+    assert_eq!(judge(&objective, &real).judgement, Judgement::Met);
+    let steady = RegimeFound::Steady { warm_up_seconds: 1.0, refused: 0 };
+    assert_eq!(judge(&objective, &Evidence { regime: &steady, ..evidence }).judgement, Judgement::Met);
+}
+
+#[test]
+fn figures_that_never_got_over_their_warm_up_can_miss_but_not_meet() {
+    let regime = RegimeFound::Steady { warm_up_seconds: 50.0, refused: 18 };
+    let metrics = [whole("latency_p95", Unit::Seconds, 70.0, 1.0)];
+    let verdict = judged(&at_most("latency_p95", 75.0), &metrics, &regime);
+    assert_eq!(verdict.judgement, Judgement::Undecided);
+    assert!(verdict.reason.contains("18 of 34") && verdict.reason.contains("longer"), "{}", verdict.reason);
+    assert_eq!(judged(&at_most("latency_p95", 65.0), &metrics, &regime).judgement, Judgement::Missed);
+}
+
+#[test]
 fn an_undecided_verdict_says_what_would_settle_it() {
     // Half-width 4 at distance 1: sixteen times the replications, and a tenth to spare.
     let metrics = [whole("latency_p95", Unit::Seconds, 74.0, 4.0)];
@@ -83,7 +112,8 @@ fn no_events_are_judged_by_what_the_requests_can_show() {
     for (bound, sent, expected, words) in rows {
         let mut metrics = vec![whole("count_sent", Unit::Count, sent, 0.0)];
         metrics.push(whole("rate_timeout", Unit::Ratio, 0.0, 0.0));
-        metrics[1].estimate.high = 0.02;
+        // Wilson's upper end for none.
+        metrics[1].estimate.high = 3.841_459 / (34.0 * sent + 3.841_459);
         let verdict = judged(&at_most("rate_timeout", bound), &metrics, &RegimeFound::Terminating);
         assert_eq!(verdict.judgement, expected, "bound {bound}, {sent} sent: {}", verdict.reason);
         assert!(verdict.reason.contains(words), "{}", verdict.reason);

@@ -16,7 +16,7 @@ pub(super) struct Events {
     pub(super) events: u64,
     /// How often it could have happened.
     pub(super) trials: u64,
-    /// What it is counted by: the trials themselves, seconds, or 1 for a count per replication.
+    /// What it is counted by: the trials themselves, seconds, or the part of a replication that the group is.
     pub(super) per: f64,
 }
 
@@ -25,6 +25,8 @@ pub(super) struct Figures<'a> {
     pub(super) level: &'a Level,
     pub(super) scope: Scope,
     pub(super) focus: &'a Focus<'a>,
+    /// What part of a replication a group is.
+    pub(super) part: f64,
     pub(super) out: &'a mut Vec<Metric>,
 }
 
@@ -53,15 +55,31 @@ impl Figures<'_> {
         self.put(name, unit, estimate);
     }
 
-    /// A mean over groups of something that is never negative.
-    pub(super) fn mean(&mut self, name: &str, unit: Unit, values: impl Iterator<Item = f64>) {
+    /// How many there are in a replication, of which each group is the same part.
+    pub(super) fn count(&mut self, name: &str, counts: impl Iterator<Item = u64>) {
+        let part = self.part;
+        self.ratio(name, Unit::Count, counts.map(|count| (count as f64, part)));
+    }
+
+    /// How many events there are in a replication, as pairs of events and trials.
+    pub(super) fn count_events(&mut self, name: &str, rows: impl Iterator<Item = (u64, u64)>) {
+        let per = self.part;
+        self.events(name, Unit::Count, rows.map(|(events, trials)| Events { events, trials, per }));
+    }
+
+    /// The mean over replications of their maximum; that of a single one is one observation, however it is cut.
+    pub(super) fn maximum(&mut self, name: &str, values: impl Iterator<Item = f64>) {
         if !self.asks(name) {
             return;
         }
         let values: Vec<_> = values.collect();
-        let estimate =
-            interval::mean(&values, self.level).map(|estimate| estimate.within(0.0, f64::INFINITY));
-        self.put(name, unit, estimate);
+        let estimate = if self.part < 1.0 {
+            let most = values.iter().copied().reduce(f64::max);
+            most.map(|most| Estimate::single(most, self.level.confidence()))
+        } else {
+            interval::mean(&values, self.level).map(|estimate| estimate.within(0.0, f64::INFINITY))
+        };
+        self.put(name, Unit::Count, estimate);
     }
 
     /// The probability of an event per trial.

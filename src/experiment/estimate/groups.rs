@@ -20,6 +20,19 @@ pub(super) struct Groups<'a> {
     pub(super) warm_up: Vec<Option<f64>>,
     /// Segments of each independent observation.
     pub(super) groups: Vec<Vec<&'a Segment>>,
+    /// What part of a replication an observation is: all of it, or one of the batches that it was cut into.
+    pub(super) part: f64,
+}
+
+impl<'a> Groups<'a> {
+    /// One replication becomes batches of consecutive segments; several stay as they are.
+    fn batched(regime: RegimeFound, warm_up: Vec<Option<f64>>, kept: Vec<Vec<&'a Segment>>) -> Groups<'a> {
+        let [only] = &kept[..] else { return Groups { regime, warm_up, groups: kept, part: 1.0 } };
+        let size = only.len().div_ceil(BATCHES).max(1);
+        let groups: Vec<Vec<&Segment>> = only.chunks(size).map(<[&Segment]>::to_vec).collect();
+        let part = 1.0 / groups.len().max(1) as f64;
+        Groups { regime, warm_up, groups, part }
+    }
 }
 
 /// Decides the regime of replications and what of them counts.
@@ -31,7 +44,7 @@ pub(super) fn find<'a>(
 ) -> Groups<'a> {
     if model.run.regime == Regime::Terminating {
         let groups = replications.iter().map(|run| run.segments.iter().collect()).collect();
-        return Groups { regime: RegimeFound::Terminating, warm_up: Vec::new(), groups };
+        return Groups { regime: RegimeFound::Terminating, warm_up: Vec::new(), groups, part: 1.0 };
     }
     let lines: Vec<_> = replications.iter().map(|run| (&run.timeline, run.end)).collect();
     match growth(&lines, level) {
@@ -43,8 +56,8 @@ pub(super) fn find<'a>(
 
 /// What can be said of an overloaded system (rates, shares) is said of the second half.
 fn unsteady<'a>(replications: &'a [Replication], growth: Estimate) -> Groups<'a> {
-    let groups = batched(replications.iter().map(second_half).collect());
-    Groups { regime: RegimeFound::Unstable { growth_per_second: growth }, warm_up: Vec::new(), groups }
+    let kept = replications.iter().map(second_half).collect();
+    Groups::batched(RegimeFound::Unstable { growth_per_second: growth }, Vec::new(), kept)
 }
 
 /// Cuts the warm-up off every replication.
@@ -82,7 +95,7 @@ fn steady<'a>(model: &Model, replications: &'a [Replication]) -> Groups<'a> {
     }
     let refused = warm_up.iter().filter(|cut| cut.is_none()).count() as u32;
     let regime = RegimeFound::Steady { warm_up_seconds: longest, refused };
-    Groups { regime, warm_up, groups: batched(groups) }
+    Groups::batched(regime, warm_up, groups)
 }
 
 /// How many segments begin before an instant.
@@ -123,15 +136,4 @@ fn without_censored(mut segments: Vec<&Segment>) -> Vec<&Segment> {
         segments.pop();
     }
     segments
-}
-
-/// One replication becomes batches of consecutive segments; several stay as they are.
-fn batched(mut groups: Vec<Vec<&Segment>>) -> Vec<Vec<&Segment>> {
-    match &mut groups[..] {
-        [only] if only.len() > 1 => {
-            let size = only.len().div_ceil(BATCHES);
-            only.chunks(size).map(<[&Segment]>::to_vec).collect()
-        }
-        _ => groups,
-    }
 }

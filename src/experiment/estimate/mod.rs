@@ -158,7 +158,8 @@ fn focused(
     focus: &Focus<'_>,
 ) -> Estimated {
     let level = Level::new(settings.confidence);
-    let Groups { regime, warm_up, groups } = groups::find(model, replications, settings.overloaded, &level);
+    let Groups { regime, warm_up, groups, part } =
+        groups::find(model, replications, settings.overloaded, &level);
     let shape = Shape {
         phases: model.phases.len().max(1),
         classes: model.classes.len(),
@@ -167,7 +168,8 @@ fn focused(
     };
     let ended = ended::by_group(&groups, replications);
     let groups: Vec<Vec<Stretch>> = groups.iter().map(|group| sums::by_phase(group, shape, focus)).collect();
-    let mut reduction = Reduction { model, level: &level, shape, focus, unstable: None, metrics: Vec::new() };
+    let mut reduction =
+        Reduction { model, level: &level, shape, focus, part, unstable: None, metrics: Vec::new() };
     if let RegimeFound::Unstable { growth_per_second } = regime {
         reduction.unstable = Some(growth_per_second);
     }
@@ -248,13 +250,14 @@ struct Reduction<'a> {
     level: &'a Level,
     shape: Shape,
     focus: &'a Focus<'a>,
+    part: f64,
     unstable: Option<Estimate>,
     metrics: Vec<Metric>,
 }
 
 impl Reduction<'_> {
     fn figures(&mut self, scope: Scope) -> Figures<'_> {
-        Figures { level: self.level, scope, focus: self.focus, out: &mut self.metrics }
+        Figures { level: self.level, scope, focus: self.focus, part: self.part, out: &mut self.metrics }
     }
 
     fn class(&self, class: usize) -> Scope {

@@ -194,7 +194,7 @@ fn rates(scoped: &Scoped, out: &mut Figures) {
     let timed = || scoped.groups.iter().zip(scoped.seconds);
     out.ratio("request_rate", Unit::PerSecond, timed().map(|(r, &time)| (r.tally.sent as f64, time)));
     out.ratio("attempt_rate", Unit::PerSecond, timed().map(|(r, &time)| (attempts(r) as f64, time)));
-    out.ratio("count_sent", Unit::Count, scoped.groups.iter().map(|r| (r.tally.sent as f64, 1.0)));
+    out.count("count_sent", scoped.groups.iter().map(|r| r.tally.sent));
     let mut rate = |name: &str, of: &dyn Fn(&Requests) -> u64| {
         let rows = timed().map(|(r, &per)| Events { events: of(r), trials: r.tally.sent, per });
         out.events(name, Unit::PerSecond, rows);
@@ -209,8 +209,7 @@ fn rates(scoped: &Scoped, out: &mut Figures) {
         }
     }
     let mut count = |name: &str, of: &dyn Fn(&Requests) -> u64| {
-        let rows = scoped.groups.iter().map(|r| Events { events: of(r), trials: r.tally.sent, per: 1.0 });
-        out.events(name, Unit::Count, rows);
+        out.count_events(name, scoped.groups.iter().map(|r| (of(r), r.tally.sent)));
     };
     for kind in Outcome::ALL {
         count(&format!("count_{}", kind.name()), &|r| outcome(r, kind));

@@ -73,12 +73,12 @@ pub(super) fn pools(
         average("mean_queue_length", |pool| pool.queue);
         average("mean_in_system", |pool| pool.queue + pool.busy);
         let seen = groups.iter().filter(|g| g.seconds > 0.0);
-        out.mean("max_queue_length", Unit::Count, seen.map(|g| f64::from(g.tally.queue_max)));
+        out.maximum("max_queue_length", seen.map(|g| f64::from(g.tally.queue_max)));
     }
     if model.pools.iter().any(|pool| !pool.settings.worker.idle_shutdown.is_never()) {
         out.probability("prob_cold", groups.iter().map(|g| (g.tally.cold_starts, g.tally.arrivals)));
     }
-    out.ratio("count_starts", Unit::Count, groups.iter().map(|g| (g.tally.starts as f64, 1.0)));
+    out.count("count_starts", groups.iter().map(|g| g.tally.starts));
     let mut rate = |name: &str, of: fn(&PoolTally) -> u64| {
         let row = |g: &PoolSum| Events { events: of(&g.tally), trials: g.tally.starts, per: g.seconds };
         out.events(name, Unit::PerSecond, groups.iter().map(row));
@@ -86,8 +86,7 @@ pub(super) fn pools(
     rate("abandon_rate", |pool| pool.outcomes[Outcome::Reneged as usize]);
     rate("kill_rate", |pool| pool.kills);
     let mut count = |name: &str, of: fn(&PoolTally) -> u64| {
-        let row = |g: &PoolSum| Events { events: of(&g.tally), trials: g.tally.starts, per: 1.0 };
-        out.events(name, Unit::Count, groups.iter().map(row));
+        out.count_events(name, groups.iter().map(|g| (of(&g.tally), g.tally.starts)));
     };
     count("count_kills", |pool| pool.kills);
     count("count_exits", |pool| pool.exits);
@@ -97,25 +96,20 @@ pub(super) fn pools(
 
 /// What only a pool of its own has: its jobs, by the outcome that it reported.
 pub(super) fn jobs(pool: usize, stretches: &[Stretch], out: &mut Figures) {
-    let rows = |of: &dyn Fn(&PoolTally) -> u64, per: Option<f64>| -> Vec<Events> {
-        let tallies =
-            stretches.iter().filter_map(|stretch| stretch.pools.get(pool).map(|t| (t, stretch.seconds())));
-        let row = |(tally, seconds): (&PoolTally, f64)| Events {
-            events: of(tally),
-            trials: tally.arrivals,
-            per: per.unwrap_or(seconds),
-        };
-        tallies.map(row).collect()
+    let tallies =
+        || stretches.iter().filter_map(|stretch| Some((stretch.pools.get(pool)?, stretch.seconds())));
+    let ok = |(tally, per): (&PoolTally, f64)| Events {
+        events: tally.outcomes[Outcome::Ok as usize],
+        trials: tally.arrivals,
+        per,
     };
-    let ok = |tally: &PoolTally| tally.outcomes[Outcome::Ok as usize];
-    out.events("throughput", Unit::PerSecond, rows(&ok, None).into_iter());
-    let arrivals =
-        |per| rows(&|tally| tally.arrivals, per).into_iter().map(|row| (row.events as f64, row.per));
-    out.ratio("arrival_rate", Unit::PerSecond, arrivals(None));
-    out.ratio("count_arrivals", Unit::Count, arrivals(Some(1.0)));
+    out.events("throughput", Unit::PerSecond, tallies().map(ok));
+    let arrivals = tallies().map(|(tally, seconds)| (tally.arrivals as f64, seconds));
+    out.ratio("arrival_rate", Unit::PerSecond, arrivals);
+    out.count("count_arrivals", tallies().map(|(tally, _)| tally.arrivals));
     for kind in Outcome::ALL {
-        let of = |tally: &PoolTally| tally.outcomes[kind as usize];
-        out.events(&format!("count_{}", kind.name()), Unit::Count, rows(&of, Some(1.0)).into_iter());
+        let row = |(tally, _): (&PoolTally, f64)| (tally.outcomes[kind as usize], tally.arrivals);
+        out.count_events(&format!("count_{}", kind.name()), tallies().map(row));
     }
 }
 

@@ -346,6 +346,12 @@ fn one_steady_replication_is_cut_into_batches() {
     let latency = find(&got, "mean_latency", &scope(None, None));
     close(latency.value, 1.001);
     assert_eq!(latency.n, 8);
+    // Counts are those of the replication all the same, and their intervals too; the longest queue is one figure.
+    let sent = find(&got, "count_sent", &scope(None, None));
+    assert_eq!((sent.value, sent.half_width(), sent.n), (400.0, 0.0, 8));
+    close(find(&got, "count_ok", &scope(None, None)).value, 400.0);
+    let longest = find(&got, "max_queue_length", &scope(None, None));
+    assert_eq!((longest.value, longest.n), (7.0, 1));
 }
 
 #[test]

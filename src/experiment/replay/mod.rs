@@ -70,8 +70,8 @@ pub fn beside(
     simulated.world = World::Simulated;
     let real = real_point(model, replayed);
     let (again, traced_requests) = engine::prepare(&traced).follow(index, None).map_err(RunError::Breach)?;
-    let mut under_trace = point_of(&traced, 2, String::from("simulated, measured demands"), again);
-    under_trace.world = World::Traced;
+    let label = String::from("simulated, measured demands");
+    let under_trace = point_of(&traced, (2, World::Traced), label, again);
     let (_, predicted) = engine::prepare(model).follow(index, None).map_err(RunError::Breach)?;
     let real_requests = replayed.requests.iter().map(|sent: &Sent| sent.seen).collect();
     let mut sides = Sides { real: real_requests, predicted, traced: traced_requests };
@@ -136,8 +136,7 @@ impl Sides {
 /// The point of a real run.
 pub fn real_point(model: &Model, replayed: &Replayed) -> Point {
     let label = format!("real, target {}", replayed.target);
-    let mut point = point_of(model, 1, label, replayed.replication.clone());
-    point.world = World::Real;
+    let mut point = point_of(model, (1, World::Real), label, replayed.replication.clone());
     if !agreement::tells_starts(replayed.requests.iter().map(|sent| &sent.seen)) {
         untold::leave_out(&mut point);
     }
@@ -145,10 +144,10 @@ pub fn real_point(model: &Model, replayed: &Replayed) -> Point {
 }
 
 /// A point of one replication.
-fn point_of(model: &Model, index: u64, label: String, replication: Replication) -> Point {
+fn point_of(model: &Model, (index, world): (u64, World), label: String, replication: Replication) -> Point {
     let settings = EstimateSettings::new(model.run.confidence);
     let replications = [replication];
     let estimated = estimate::metrics(model, &replications, &settings);
-    let task = Task { index, label, ..Task::default() };
+    let task = Task { index, label, world, ..Task::default() };
     run::gather(model, task, &replications, estimated, None)
 }

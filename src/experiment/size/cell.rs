@@ -8,15 +8,18 @@
 //! on which the hard ones depend, with next to nothing.
 //!
 //! An interval that lies within the indifference zone around the bound is taken on the side of its value (Kim &
-//! Nelson, "A fully sequential procedure for indifference-zone selection", 2001, for the idea of both).
+//! Nelson, "A fully sequential procedure for indifference-zone selection", 2001, for the idea of both); the verdict
+//! says so.
 
 use super::super::estimate::{self, EstimateSettings, Estimated, RegimeFound, Wanted};
 use super::super::metric::{Scope, Unit};
+use super::super::record::World;
 use super::super::run::{self, Progress, RunError};
 use super::super::verdict::{self, Evidence, Judgement, Verdict};
 use super::made::{Kind, Made};
 use crate::engine;
 use crate::model::{Model, Objective, Regime};
+use crate::quantity::significant;
 use crate::stats::{Replication, Segment};
 
 /// How a search decides.
@@ -44,9 +47,9 @@ impl Rule {
         looks
     }
 
-    /// The confidence of every look.
-    fn at_look(&self) -> f64 {
-        (1.0 - (1.0 - self.confidence) / f64::from(self.looks())).min(0.999_999)
+    /// The confidence of every look, of an answer that is to be so sure.
+    fn at_look(&self, confidence: f64) -> f64 {
+        (1.0 - (1.0 - confidence) / f64::from(self.looks())).min(0.999_999)
     }
 }
 
@@ -128,13 +131,23 @@ impl<'a> Cell<'a> {
             (2 * self.made()).min(u64::from(rule.most))
         };
         self.extend_to(total, progress)?;
-        let confidence = rule.at_look();
+        let confidence = rule.at_look(rule.confidence);
         let estimated = self.estimated(confidence);
-        let evidence =
-            Evidence { metrics: &estimated.metrics, regime: &estimated.regime, replications: self.made() };
+        let evidence = Evidence {
+            metrics: &estimated.metrics,
+            regime: &estimated.regime,
+            replications: self.made(),
+            world: World::Simulated,
+        };
         let objectives = self.model.objectives.len().max(1) as f64;
-        let surer = (1.0 - (1.0 - confidence) / objectives).min(0.999_999);
         let judged = |objective: &Objective| {
+            // An objective may ask for more than the answer as a whole.
+            let asked = match objective.confidence > self.model.run.confidence {
+                true => objective.confidence.max(rule.confidence),
+                false => rule.confidence,
+            };
+            let confidence = rule.at_look(asked);
+            let surer = (1.0 - (1.0 - confidence) / objectives).min(0.999_999);
             let at = |confidence| verdict::judge(&Objective { confidence, ..objective.clone() }, &evidence);
             let verdict = at(confidence);
             let verdict = if verdict.judgement == Judgement::Missed { at(surer) } else { verdict };
@@ -207,8 +220,11 @@ fn indifferent(verdict: Verdict, zone: f64) -> Verdict {
         verdict::Side::AtLeast => estimate.value >= verdict.bound,
     };
     let judgement = if good { Judgement::Met } else { Judgement::Missed };
-    let reason = String::from("the whole interval is within the indifference zone around the bound");
-    Verdict { judgement, reason, ..verdict }
+    let reason = format!(
+        "the interval straddles the bound, but no more than {} % from it do not matter, and so the value decides",
+        significant(100.0 * zone)
+    );
+    Verdict { judgement, reason, indifference: Some(zone), ..verdict }
 }
 
 /// Leaves of a replication what the wanted figures rest on: the rest is most of its memory.

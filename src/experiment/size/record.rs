@@ -1,7 +1,7 @@
 //! The record of a search: the answer, and the figures of the answer and of the candidate below it.
 
 use super::super::outline::Outline;
-use super::super::record::{self, Kind, Record, SCHEMA};
+use super::super::record::{self, Kind, Record, SCHEMA, World};
 use super::super::run::{self, Follow, Progress, RunError, Task};
 use super::super::study::Study;
 use super::{Question, SizeAnswer};
@@ -37,6 +37,7 @@ pub fn record(
             index: points.len() as u64,
             label: format!("{} {size}", answer.capacity),
             settings,
+            world: World::Simulated,
             timelines: true,
             curves: true,
             draws: None,

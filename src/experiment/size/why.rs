@@ -74,10 +74,30 @@ fn finding(verdict: &Verdict) -> String {
         Some(estimate) => {
             let [value, low, high] =
                 [estimate.value, estimate.low, estimate.high].map(|x| shown(verdict.unit, x));
-            format!("{name} {value} [{low}, {high}], {bound}")
+            let zone = verdict.indifference.map_or_else(String::new, |zone| {
+                format!(", decided by the value as {} % do not matter", significant(100.0 * zone))
+            });
+            format!("{name} {value} [{low}, {high}], {bound}{zone}")
         }
         None => format!("{name}: {}; {bound}", verdict.reason),
     }
+}
+
+/// What a "yes" rests on beside intervals that keep clear of their bounds: the zone that does not matter, and how
+/// many requests showed none of what may not happen at all.
+fn provisos(verdicts: &[Verdict]) -> String {
+    let one = |verdict: &Verdict| {
+        let name = format!("{}{}", verdict.metric, of(&verdict.scope));
+        match verdict.indifference {
+            Some(_) => Some(finding(verdict)),
+            None if verdict.bound == 0.0 && verdict.judgement == Judgement::Met => {
+                Some(format!("{name}: {}", verdict.reason))
+            }
+            None => None,
+        }
+    };
+    let list: Vec<String> = verdicts.iter().filter_map(one).collect();
+    if list.is_empty() { String::new() } else { format!(" ({})", list.join("; ")) }
 }
 
 /// The answer of a row in a sentence.
@@ -95,12 +115,13 @@ pub(super) fn sentence(row: &SizeRow, range: (u32, u32), confidence: f64) -> Str
             let word = if row.judgement == Judgement::Missed { sure } else { String::from("undecided") };
             format!("{word}: no size from {} to {} meets every objective; {best}", range.0, range.1)
         }
-        (Judgement::Met, Some(size)) if size == range.0 => {
-            format!("{sure} {size} meet every objective; nothing smaller was considered")
-        }
         (Judgement::Met, Some(size)) => {
-            let below = at(size - 1).map_or_else(String::new, fails);
-            format!("{sure} {size} meet every objective; {below}")
+            let meets = at(size).map_or_else(String::new, |one| provisos(&one.verdicts));
+            let below = match size == range.0 {
+                true => String::from("nothing smaller was considered"),
+                false => at(size - 1).map_or_else(String::new, fails),
+            };
+            format!("{sure} {size} meet every objective{meets}; {below}")
         }
         (Judgement::Undecided, Some(size)) => {
             let open: Vec<String> = row
@@ -113,7 +134,8 @@ pub(super) fn sentence(row: &SizeRow, range: (u32, u32), confidence: f64) -> Str
                 .replications_needed
                 .map_or_else(String::new, |n| format!(": about {n} replications would"));
             format!(
-                "{size} meet every objective {sure}; whether {} do could not be settled{needed}",
+                "{size} meet every objective {sure}{}; whether {} do could not be settled{needed}",
+                at(size).map_or_else(String::new, |one| provisos(&one.verdicts)),
                 open.join(", ")
             )
         }

@@ -83,8 +83,8 @@ pub struct SizeSettings {
     pub from: u32,
     /// The largest.
     pub to: u32,
-    /// Confidence of the answer.
-    pub confidence: f64,
+    /// Confidence of the answer, where it is not the run's.
+    pub confidence: Option<f64>,
     /// Relative distance from a bound that does not matter.
     pub indifference: f64,
     /// Replications of a candidate before the first look.
@@ -430,7 +430,7 @@ impl Reader<'_, '_> {
             place: view.place("capacity"),
             from,
             to,
-            confidence: view.number("confidence")?,
+            confidence: view.number("confidence"),
             indifference: view.share("indifference")?,
             first,
             most,

@@ -234,10 +234,9 @@ pub(in crate::model) static SIZE: Table = Table {
         key(
             "confidence",
             Kind::Number { min: 0.5, max: 0.9999, open: false },
-            "How sure the answer must be.",
+            "How sure the answer must be. Default: the run's confidence.",
             "0.95",
-        )
-        .default("0.95"),
+        ),
         key(
             "indifference",
             Kind::Share,
