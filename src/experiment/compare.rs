@@ -41,7 +41,8 @@ pub fn comparisons(outline: &Outline, finished: &[Finished]) -> Vec<Comparison> 
         for (index, wanted) in wanted.iter().enumerate() {
             let time_without_limit = units[index] == Unit::Seconds && (unstable(one) || unstable(two));
             let (a, b) = pairs(&one.samples[index], &two.samples[index]);
-            if a.len() < 2 || time_without_limit || list.len() == COMPARISONS_MAX {
+            let alone = a.len() < 2 && !(one.certain && two.certain);
+            if alone || time_without_limit || list.len() == COMPARISONS_MAX {
                 continue;
             }
             let Some(found) = paired(&a, &b, &level) else { continue };

@@ -150,6 +150,9 @@ pub struct Finished {
     pub samples: Vec<Vec<Option<f64>>>,
     /// Mean length of a replication, seconds.
     pub seconds: f64,
+    /// Whether nothing is left to chance, so that the only replication is the whole truth.
+    #[serde(default)]
+    pub certain: bool,
 }
 
 /// Runs one point that stands alone.
@@ -222,7 +225,7 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
         let followed = follow::follow(&prepared, &point.parts, &slow, warm_up);
         (point.stretch, point.extremes) = followed.map_err(RunError::Breach)?;
     }
-    Ok(Finished { point, samples, seconds })
+    Ok(Finished { point, samples, seconds, certain: model.is_certain() })
 }
 
 /// Makes the point of replications and what was estimated from them.
@@ -239,6 +242,7 @@ pub(super) fn gather(
         regime: &estimated.regime,
         replications: made,
         world: task.world,
+        certain: task.world == World::Simulated && model.is_certain(),
     };
     let verdicts = verdict::judge_all(&model.objectives, &evidence);
     Point {
@@ -348,9 +352,11 @@ fn rounds(
             (Some(relative), u64::from(min.max(2)), u64::from(max.max(min).max(2)))
         }
     };
-    let overloaded = model.offered_load().into_iter().flatten().any(|load| load >= 1.0);
+    if model.is_certain() {
+        return once(model, progress, simulate, keep, most);
+    }
     let everything = EstimateSettings {
-        overloaded,
+        overloaded: overloaded(model),
         timelines: keep.timelines,
         curves: keep.curves,
         ..EstimateSettings::new(model.run.confidence)
@@ -378,6 +384,38 @@ fn rounds(
         let estimated = estimate::metrics(model, &replications, &everything);
         return Ok(Rounds { replications, estimated, warning });
     }
+}
+
+/// One replication says all where nothing is left to chance; its figures have no intervals.
+fn once(
+    model: &Model,
+    progress: &dyn Progress,
+    simulate: Simulate<'_>,
+    keep: Keep,
+    asked: u64,
+) -> Result<Rounds, RunError> {
+    progress.planned(1);
+    let replications = replicate(model, 0..1, progress, simulate, keep.parallel)?;
+    let settings = EstimateSettings {
+        overloaded: overloaded(model),
+        timelines: keep.timelines,
+        curves: keep.curves,
+        ..EstimateSettings::new(model.run.confidence)
+    };
+    let estimated = estimate::metrics(model, &replications, &settings).exact();
+    let warning = (asked > 1).then(|| Warning {
+        code: String::from("nothing_random"),
+        text: String::from(
+            "nothing in this model is left to chance, so every replication would be the same; one was made",
+        ),
+        advice: String::from("its figures are exact and have no intervals"),
+    });
+    Ok(Rounds { replications, estimated, warning })
+}
+
+/// Whether the model itself says that more work comes in than can be done.
+pub(super) fn overloaded(model: &Model) -> bool {
+    model.offered_load().into_iter().flatten().any(|load| load >= 1.0)
 }
 
 /// The number of replications after the next round.
@@ -456,6 +494,7 @@ fn targets<'a>(model: &Model, estimated: &'a Estimated, made: u64) -> Vec<&'a Me
         regime: &estimated.regime,
         replications: made,
         world: World::Simulated,
+        certain: false,
     };
     let open = |objective: &&crate::model::Objective| {
         verdict::metric_of(objective, &estimated.metrics).is_some_and(|metric| {

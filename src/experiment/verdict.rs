@@ -1,8 +1,10 @@
 //! An objective against its estimate: met, missed or undecided.
 //!
 //! The whole interval on the good side of the bound is *met*, the whole on the bad side is *missed*, an interval
-//! that straddles the bound is *undecided*. Four cases have rules of their own:
+//! that straddles the bound is *undecided*. Five cases have rules of their own:
 //!
+//! - **Certainty.** Where nothing in a model is left to chance its figures have no interval, and are judged as they
+//!   are.
 //! - **One replication.** Requests within a replication share its luck, so they are no independent observations of
 //!   what another would do: nothing is concluded from one alone, unless it is long enough to be cut into batches.
 //! - **No steady part.** Where most replications never got over their warm-up, their figures still remember the empty
@@ -96,6 +98,8 @@ pub struct Evidence<'a> {
     pub replications: u64,
     /// Where it comes from: a real run happened once, and so did its twin, which are judged by their requests.
     pub world: World,
+    /// Whether nothing is left to chance, so that the only replication is the whole truth.
+    pub certain: bool,
 }
 
 impl Evidence<'_> {
@@ -154,6 +158,9 @@ pub fn judge(objective: &Objective, evidence: &Evidence<'_>) -> Verdict {
     }
     if !estimate.value.is_finite() {
         return Verdict { reason: String::from("nothing was seen to estimate it from"), ..verdict };
+    }
+    if evidence.certain {
+        return by_value(verdict, &estimate);
     }
     if estimate.n < 2 || evidence.stands_alone() {
         let reason = String::from("a single replication has no interval; make several");
@@ -270,6 +277,17 @@ fn none_seen(verdict: Verdict, estimate: &Estimate, requests: u64, replications:
         requests_needed: Some(needed),
         ..verdict
     }
+}
+
+/// Where nothing is left to chance the figure is exact.
+fn by_value(verdict: Verdict, estimate: &Estimate) -> Verdict {
+    let met = match verdict.side {
+        Side::AtMost => estimate.value <= verdict.bound,
+        Side::AtLeast => estimate.value >= verdict.bound,
+    };
+    let judgement = if met { Judgement::Met } else { Judgement::Missed };
+    let reason = String::from("nothing is left to chance: every replication is the same");
+    Verdict { judgement, reason, ..verdict }
 }
 
 fn by_interval(verdict: Verdict, estimate: &Estimate, replications: u64) -> Verdict {

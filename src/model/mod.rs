@@ -3,6 +3,7 @@
 //! A file becomes a model in three steps: text to a document with places (`document`), presets and overrides
 //! merged into it, and the document checked against the grammar (`check`), which reports every fault at once.
 
+mod certain;
 pub mod check;
 pub mod delays;
 pub mod diagnostic;

@@ -20,7 +20,7 @@ fn at_most(name: &str, value: f64) -> Objective {
 }
 
 fn judged(objective: &Objective, metrics: &[Metric], regime: &RegimeFound) -> Verdict {
-    judge(objective, &Evidence { metrics, regime, replications: 34, world: World::Simulated })
+    judge(objective, &Evidence { metrics, regime, replications: 34, world: World::Simulated, certain: false })
 }
 
 fn whole(name: &str, unit: Unit, value: f64, half: f64) -> Metric {
@@ -67,6 +67,7 @@ fn one_replication_alone_decides_nothing_however_many_requests_it_has() {
         regime: &RegimeFound::Terminating,
         replications: 1,
         world: World::Simulated,
+        certain: false,
     };
     let objective = at_most("prob_timeout", 0.01);
     assert_eq!(judge(&objective, &evidence).judgement, Judgement::Undecided);

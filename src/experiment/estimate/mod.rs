@@ -135,6 +135,16 @@ pub struct Estimated {
     pub curves: Vec<Curve>,
 }
 
+impl Estimated {
+    /// The figures of a run in which nothing was left to chance: they are what they are, without intervals.
+    pub fn exact(mut self) -> Estimated {
+        for metric in &mut self.metrics {
+            metric.estimate = Estimate::single(metric.estimate.value, metric.estimate.confidence);
+        }
+        self
+    }
+}
+
 /// Estimates every metric of a model from its replications, which must be those of one point.
 pub fn metrics(model: &Model, replications: &[Replication], settings: &EstimateSettings) -> Estimated {
     focused(model, replications, settings, &Focus::everything())

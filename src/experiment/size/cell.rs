@@ -61,6 +61,7 @@ pub struct Cell<'a> {
     wanted: Vec<Wanted>,
     replications: Vec<Replication>,
     overloaded: bool,
+    certain: bool,
     /// Objectives judged at the latest look.
     pub verdicts: Vec<Verdict>,
     /// The regime.
@@ -93,7 +94,8 @@ impl<'a> Cell<'a> {
             }
         }
         Cell {
-            overloaded: model.offered_load().into_iter().flatten().any(|load| load >= 1.0),
+            overloaded: run::overloaded(&model),
+            certain: model.is_certain(),
             model,
             made: None,
             wanted,
@@ -114,7 +116,9 @@ impl<'a> Cell<'a> {
     /// # Errors
     /// A [`RunError`].
     pub fn decide(&mut self, rule: &Rule, progress: &dyn Progress) -> Result<Judgement, RunError> {
-        while self.judgement == Judgement::Undecided && self.made() < u64::from(rule.most) {
+        // Where nothing is left to chance a second replication would be the first.
+        let most = if self.certain { 1 } else { u64::from(rule.most) };
+        while self.judgement == Judgement::Undecided && self.made() < most {
             self.look(rule, progress)?;
         }
         Ok(self.judgement)
@@ -125,7 +129,9 @@ impl<'a> Cell<'a> {
     /// # Errors
     /// A [`RunError`].
     pub fn look(&mut self, rule: &Rule, progress: &dyn Progress) -> Result<Judgement, RunError> {
-        let total = if self.made() == 0 {
+        let total = if self.certain {
+            1
+        } else if self.made() == 0 {
             u64::from(rule.first)
         } else {
             (2 * self.made()).min(u64::from(rule.most))
@@ -138,6 +144,7 @@ impl<'a> Cell<'a> {
             regime: &estimated.regime,
             replications: self.made(),
             world: World::Simulated,
+            certain: self.certain,
         };
         let objectives = self.model.objectives.len().max(1) as f64;
         let judged = |objective: &Objective| {
