@@ -122,9 +122,6 @@ pub fn run(raw: RawRun) -> Result<Run, Failure> {
         (None, None) => Repeat::AsModel,
     };
     let length = length(raw.horizon.as_deref(), raw.requests)?;
-    if raw.threads == Some(0) {
-        return Err(at_least_one("--threads"));
-    }
     Ok(Run {
         repeat,
         length,
@@ -134,7 +131,7 @@ pub fn run(raw: RawRun) -> Result<Run, Failure> {
         model: raw.model,
         seed: raw.seed,
         trace: raw.trace,
-        threads: raw.threads,
+        threads: threads(raw.threads)?,
         format: raw.format,
         report: !raw.no_report,
         quiet: raw.quiet,
@@ -209,6 +206,20 @@ pub struct Sweep {
     pub store: Option<PathBuf>,
 }
 
+/// More threads than this are a slip of the keyboard: no machine has so many cores, and starting them takes minutes.
+const THREADS_MOST: usize = 1024;
+
+fn threads(asked: Option<usize>) -> Result<Option<usize>, Failure> {
+    match asked {
+        Some(0) => Err(at_least_one("--threads")),
+        Some(n) if n > THREADS_MOST => Err(Failure::new(
+            format!("--threads {n} are more than any machine has cores for"),
+            format!("leave it out for one for each core, or give at most {THREADS_MOST}"),
+        )),
+        asked => Ok(asked),
+    }
+}
+
 /// Checks the arguments of `poolsim sweep`.
 ///
 /// # Errors
@@ -223,16 +234,13 @@ pub fn sweep(raw: RawSweep) -> Result<Sweep, Failure> {
         raw.replications,
         raw.precision.as_deref(),
     );
-    if raw.threads == Some(0) {
-        return Err(at_least_one("--threads"));
-    }
     Ok(Sweep {
         study: Study {
             experiment: raw.experiment,
             seed: raw.seed,
             repeat,
             set: raw.set.iter().map(|text| setting(text)).collect::<Result<_, _>>()?,
-            threads: raw.threads,
+            threads: threads(raw.threads)?,
             out: out(&raw.out),
             command,
         },
@@ -249,15 +257,12 @@ pub fn sweep(raw: RawSweep) -> Result<Sweep, Failure> {
 pub fn size(raw: RawSize) -> Result<Study, Failure> {
     let repeat = repeat(raw.replications, None)?;
     let command = study_command("size", &raw.experiment, raw.seed, &raw.set, raw.replications, None);
-    if raw.threads == Some(0) {
-        return Err(at_least_one("--threads"));
-    }
     Ok(Study {
         experiment: raw.experiment,
         seed: raw.seed,
         repeat,
         set: raw.set.iter().map(|text| setting(text)).collect::<Result<_, _>>()?,
-        threads: raw.threads,
+        threads: threads(raw.threads)?,
         out: out(&raw.out),
         command,
     })
@@ -338,9 +343,7 @@ pub(super) fn study_of(
     (replications, threads): (Option<u32>, Option<usize>),
     out: Out,
 ) -> Result<Study, Failure> {
-    if threads == Some(0) {
-        return Err(at_least_one("--threads"));
-    }
+    let threads = self::threads(threads)?;
     Ok(Study {
         experiment: experiment.to_owned(),
         seed,

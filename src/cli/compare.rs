@@ -7,7 +7,7 @@ use super::progress::Bar;
 use super::{files, interrupt, sweep, terminal};
 use crate::experiment::agreement::recording::{self, Believed, Made};
 use crate::experiment::agreement::{Agreement, Terms, explain, records};
-use crate::experiment::record::{GivenModel, Record, RecordError};
+use crate::experiment::record::{GivenModel, Record};
 use crate::experiment::validate::recorded;
 use crate::experiment::{self, Judgement};
 use crate::model::{Model, Override};
@@ -119,13 +119,13 @@ impl Input {
             return Recording::all(&place.join("scenarios"), args).map(Input::Recordings);
         }
         if place.extension().is_some_and(|ending| ending == "toml") {
-            if super::replay::is_experiment(&files::read_model(path)?) {
+            if files::is_experiment(&files::read_model(path)?) {
                 return Ok(Input::ToRun { path: path.to_owned(), with: Vec::new(), experiment: true });
             }
             return Ok(Input::Model(path.to_owned()));
         }
         let file = if place.is_dir() { place.join(report::files::RECORD) } else { place.to_owned() };
-        let record = Record::read(&file).map_err(|error| unreadable(&error, &file))?;
+        let record = Record::read(&file).map_err(|error| files::unreadable(&error, &file))?;
         Ok(Input::Record(Box::new(record), path.to_owned()))
     }
 
@@ -153,16 +153,6 @@ impl Input {
             }
             Input::Recordings(_) => Err(Failure::new("a recording is no record", "")),
         }
-    }
-}
-
-fn unreadable(error: &RecordError, file: &Path) -> Failure {
-    match error {
-        RecordError::Io { .. } => Failure::new(
-            format!("could not read {error}"),
-            "name a record.json, or the folder that `poolsim run` wrote",
-        ),
-        _ => Failure::new(format!("{}: {error}", file.display()), "is it a record of poolsim?"),
     }
 }
 

@@ -38,6 +38,17 @@ pub(super) fn rendered(faults: Diagnostics) -> Failure {
 pub fn load(args: &Study) -> Result<Loaded, Failure> {
     let text = files::read_model(&args.experiment)?;
     let name = files::named(&args.experiment);
+    if files::is_model(&text) {
+        return Err(Failure::new(
+            format!("{name} is a model, and an experiment is asked for"),
+            format!(
+                "poolsim run {name} runs it; an experiment is a file with model = \"{}\" and an [[axis]]",
+                Path::new(&name)
+                    .file_name()
+                    .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+            ),
+        ));
+    }
     let experiment = experiment::read(&name, &text).map_err(rendered)?;
     let folder = Path::new(&args.experiment).parent().unwrap_or(Path::new(""));
     let path = folder.join(&experiment.model).to_string_lossy().into_owned();

@@ -1,6 +1,7 @@
 //! Files that the user names: the model and what it refers to.
 
 use super::exit::Failure;
+use crate::experiment::record::RecordError;
 use crate::model::Files;
 use std::fs;
 use std::io::Read;
@@ -32,6 +33,32 @@ pub fn read_model(path: &str) -> Result<String, Failure> {
             error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count() + 1;
         Failure::new(format!("{} is not UTF-8 text (line {line})", named(path)), "save it as UTF-8")
     })
+}
+
+/// Why a record could not be read, with the file that was tried.
+pub fn unreadable(error: &RecordError, file: &Path) -> Failure {
+    match error {
+        RecordError::Io { .. } => Failure::new(
+            format!("could not read {error}"),
+            "name a record.json, or the folder that `poolsim run` wrote",
+        ),
+        _ => Failure::new(format!("{}: {error}", file.display()), "is it a record of poolsim?"),
+    }
+}
+
+/// Whether a text is an experiment: it names a model before its first table.
+pub fn is_experiment(text: &str) -> bool {
+    text.lines()
+        .map(str::trim_start)
+        .take_while(|line| !line.starts_with('['))
+        .any(|line| line.strip_prefix("model").is_some_and(|rest| rest.trim_start().starts_with('=')))
+}
+
+/// Whether a text is a model and no experiment: it has what only models have.
+pub fn is_model(text: &str) -> bool {
+    let parts = ["class", "source", "pool"];
+    !is_experiment(text)
+        && text.parse::<toml::Table>().is_ok_and(|table| parts.iter().any(|part| table.contains_key(*part)))
 }
 
 /// What to call a model in messages.
@@ -95,5 +122,22 @@ impl Files for Beside {
         let named = self.named.as_deref() == Some(path);
         let path = if named { PathBuf::from(path) } else { self.folder.join(path) };
         fs::read(path).map_err(|error| plain(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_experiment_names_its_model_before_any_table() {
+        assert!(is_experiment("# x\nname = \"a\"\nmodel = \"b.toml\"\n[[axis]]\n"));
+        assert!(!is_experiment("name = \"model\"\n[run]\nmodel = 1\n"));
+    }
+
+    #[test]
+    fn a_model_has_pools_or_sources() {
+        assert!(is_model("name = \"a\"\n[pool.main]\nslots = 1\n"));
+        assert!(!is_model("model = \"b.toml\"\n[pool.main]\n") && !is_model("[[axis]]\n"));
     }
 }

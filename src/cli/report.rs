@@ -5,7 +5,6 @@ use super::checked::Sink;
 use super::exit::{Answer, Failure};
 use super::{interrupt, printer, terminal};
 use crate::experiment::Record;
-use crate::experiment::record::RecordError;
 use crate::report::chart::{self, Size, Style, Theme};
 use crate::report::files::{self, Picture};
 use crate::report::html;
@@ -26,7 +25,7 @@ pub fn report(args: &RawReport) -> Result<Answer, Failure> {
         return Err(Failure::new("--open opens a page, and charts are none", "leave out --format or --open"));
     }
     let path = record_path(Path::new(&args.record));
-    let record = Record::read(&path).map_err(|error| unreadable(&error))?;
+    let record = Record::read(&path).map_err(|error| super::files::unreadable(&error, &path))?;
     let charts = chart::all(&record, &Style { theme: theme.unwrap_or_default(), size });
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     match args.format {
@@ -64,16 +63,6 @@ fn size(text: &str) -> Result<Size, Failure> {
 /// The record in a folder, or the file itself.
 fn record_path(given: &Path) -> PathBuf {
     if given.is_dir() { given.join(files::RECORD) } else { given.to_owned() }
-}
-
-fn unreadable(error: &RecordError) -> Failure {
-    match error {
-        RecordError::Io { .. } => Failure::new(
-            format!("could not read {error}"),
-            "name a record.json, or the folder that `poolsim run` wrote",
-        ),
-        _ => Failure::new(error.to_string(), ""),
-    }
 }
 
 fn save_page(page: &str, args: &RawReport, folder: &Path) -> Result<(), Failure> {

@@ -40,6 +40,14 @@ pub fn run(args: &Run) -> Result<Answer, Failure> {
 pub(super) fn load(args: &Run) -> Result<(Model, Given), Failure> {
     let text = files::read_model(&args.model)?;
     let name = files::named(&args.model);
+    if files::is_experiment(&text) {
+        return Err(Failure::new(
+            format!("{name} is an experiment, and a model is asked for"),
+            format!(
+                "poolsim sweep {name} runs its points, poolsim size looks for a size; or run the model it names"
+            ),
+        ));
+    }
     let overrides = overrides::of(args, &text)?;
     let files = Beside::model(&args.model, args.trace.as_deref());
     let loaded = model::load(&name, &text, &files, &overrides);

@@ -12,7 +12,7 @@ use crate::experiment::run::Progress;
 use crate::experiment::size::{self, Question, Rule};
 use crate::experiment::{Judgement, RunError};
 use crate::model::check::experiment::SizeSettings;
-use crate::model::{Diagnostics, Files, Model, Override};
+use crate::model::{Files, Model, Override};
 
 /// Searches for a size, prints the answer, writes its files.
 ///
@@ -76,7 +76,6 @@ pub fn size(args: &Study) -> Result<Answer, Failure> {
 
 /// The model of every point at every candidate.
 fn models(plan: &Plan, files: &dyn Files, settings: &SizeSettings) -> Result<Vec<Vec<Model>>, Failure> {
-    let mut faults = Vec::new();
     let mut rows = Vec::with_capacity(plan.points.len());
     for point in &plan.points {
         let mut row = Vec::new();
@@ -84,12 +83,13 @@ fn models(plan: &Plan, files: &dyn Files, settings: &SizeSettings) -> Result<Vec
             let capacity = Override::new(settings.capacity.clone(), size.to_string());
             match plan.model_with(point.index, files, &capacity) {
                 Ok(model) => row.push(model),
-                Err(found) => faults.extend(found.list),
+                // What is wrong with one candidate is mostly wrong with all.
+                Err(found) => return Err(rendered(found)),
             }
         }
         rows.push(row);
     }
-    if faults.is_empty() { Ok(rows) } else { Err(rendered(Diagnostics::new(faults))) }
+    Ok(rows)
 }
 
 struct Searching {

@@ -31,6 +31,16 @@ const SAVE_EVERY: Duration = Duration::from_secs(3);
 pub fn sweep(args: &Sweep) -> Result<Answer, Failure> {
     interrupt::listen_gently();
     let mut loaded = experiments::load(&args.study)?;
+    // Both would write to the folder of the experiment's name, one over the other.
+    if loaded.experiment.size.is_some() && args.study.out.folder == Folder::ByName {
+        let file = &args.study.experiment;
+        return Err(Failure::new(
+            format!("{file} asks for a size, and a sweep gives none"),
+            format!(
+                "poolsim size {file} looks for it; to sweep its axes all the same, name a folder with --output"
+            ),
+        ));
+    }
     let plan = experiments::plan(&args.study, &mut loaded)?;
     let outline = Outline::of(&plan, sweep::compared(&plan), loaded.given, loaded.text);
     let out = &args.study.out;

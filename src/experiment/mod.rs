@@ -13,9 +13,11 @@ pub mod hunt;
 pub mod metric;
 pub mod outline;
 pub mod plan;
+pub mod progress;
 pub mod record;
 #[cfg(feature = "live")]
 pub mod replay;
+mod rounds;
 pub mod run;
 pub mod size;
 pub mod store;

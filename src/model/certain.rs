@@ -11,7 +11,8 @@ use crate::workload::{Distribution, Trace};
 impl Model {
     /// Whether every replication is the same: recorded or even arrivals, fixed times, no fate, choice or fault by chance.
     pub fn is_certain(&self) -> bool {
-        self.sources.iter().all(|source| self.source_is_certain(source))
+        !self.sources.is_empty()
+            && self.sources.iter().all(|source| self.source_is_certain(source))
             && self.pools.iter().all(pool_is_certain)
             && (0..self.routes.len()).all(|route| self.route_is_certain(route))
             && self.faults.iter().all(|fault| fault.rate == 0.0 && names_its_victim(&fault.kind))

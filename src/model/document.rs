@@ -238,11 +238,14 @@ pub struct Document {
     pub(super) cache: FileCache,
 }
 
+/// Most syntax errors of a file that are told one by one.
+const SYNTAX_MOST: usize = 6;
+
 impl Document {
     /// Reads a text.
     ///
     /// # Errors
-    /// Every syntax error.
+    /// The first syntax errors, and how many more there are.
     pub fn parse(name: &str, text: &str) -> Result<Document, Diagnostics> {
         let file = Arc::new(SourceText { name: String::from(name), text: String::from(text) });
         if text.len() > u32::MAX as usize / 2 {
@@ -252,7 +255,15 @@ impl Document {
         if errors.is_empty() {
             return Ok(Document { file, overrides: Vec::new(), root, cache: FileCache::default() });
         }
-        let list = errors.into_iter().map(|error| syntax_fault(&file, &error)).collect();
+        // What follows the first slips is mostly their echo, and a file of another kind has one in every line.
+        let more = errors.len().saturating_sub(SYNTAX_MOST);
+        let mut list: Vec<Diagnostic> =
+            errors.into_iter().take(SYNTAX_MOST).map(|error| syntax_fault(&file, &error)).collect();
+        if more > 0 {
+            let text = format!("{more} more places in {name} are not TOML");
+            let hint = String::from("is it a model or an experiment file? Those are TOML");
+            list.extend(Diagnostics::plain(text, Some(hint)).list);
+        }
         Err(Diagnostics::new(list))
     }
 

@@ -63,7 +63,7 @@ fn without_the_dying_window_recordings_under_time_outs_are_different() {
     for name in ["grid_p2_short", "grid_p6_short"] {
         let agreements = compared(name, "orchestrator-bridge-fixed");
         assert!(agreements.iter().all(|one| one.verdict == Equivalence::Different), "{name}");
-        let retries = agreements[0].figures.iter().find(|one| one.metric == "prob_retry").unwrap();
+        let retries = agreements[0].figures.iter().find(|one| one.metric == "prob_retried").unwrap();
         assert_eq!(retries.verdict, Equivalence::Different, "{name}: {retries:?}");
     }
 }

@@ -66,10 +66,34 @@ fn wrong_usage_says_what_is_right() {
     fails(dir, &["run", "m.toml", "--set", "slots"], &["path=value"]);
     fails(dir, &["run", "m.toml", "--replications", "0"], &["at least 1"]);
     fails(dir, &["run", "m.toml", "--threads", "0"], &["at least 1"]);
+    fails(dir, &["run", "m.toml", "--threads", "100000"], &["than any machine has", "1024"]);
     fails(dir, &["run", "m.toml", "--replications", "3", "--precision", "2%"], &["cannot be used with"]);
     fails(dir, &["run", "m.toml", "--horizon", "9s", "--requests", "9"], &["cannot be used with"]);
     fails(dir, &["run", "m.toml", "--format", "xml"], &["markdown"]);
     fails(dir, &["schema", "modell"], &["model"]);
+}
+
+#[test]
+fn a_file_of_another_kind_is_called_what_it_is() {
+    let folder = Folder::new("kinds");
+    let put = |name: &str, text: &str| std::fs::write(folder.0.join(name), text).unwrap();
+    let model = "[run]\nrequests = 10\n[class.a]\ndemand = \"1s\"\n[source.s]\npool = \"main\"\nclass = \"a\"\n\
+                 arrivals = { rate = \"1/s\" }\n[pool.main]\nslots = 1\n";
+    put("m.toml", model);
+    put("e.toml", "model = \"m.toml\"\n[[axis]]\npath = \"pool.main.slots\"\nvalues = [1, 2]\n");
+    put("s.toml", "model = \"m.toml\"\n[size]\ncapacity = \"pool.mian.slots\"\nto = 9\n");
+    put("t.csv", &"2024-05-01 09:00:00,255,21\n".repeat(400));
+    put("record.json", "{}\n");
+    let dir = &folder.0;
+    fails(dir, &["run", "e.toml"], &["e.toml is an experiment", "poolsim sweep e.toml"]);
+    for command in ["sweep", "size"] {
+        fails(dir, &[command, "m.toml"], &["m.toml is a model", "poolsim run m.toml"]);
+    }
+    fails(dir, &["sweep", "s.toml"], &["asks for a size", "poolsim size s.toml"]);
+    fails(dir, &["run", "t.csv"], &["this is not TOML", "more places in t.csv are not TOML"]);
+    fails(dir, &["report", "."], &["record.json", "not a poolsim record"]);
+    let mistyped = err(&poolsim(dir, &["size", "s.toml"]));
+    assert_eq!(mistyped.matches("there is no `mian`").count(), 1, "said once:\n{mistyped}");
 }
 
 #[test]

@@ -179,7 +179,7 @@ fn what_a_target_does_not_tell_is_no_figure_of_nought() {
     }
     let figures = |record: &Record| record.study.agreements[0].figures.clone();
     assert!(figures(&told).iter().any(|one| one.metric == "mean_wait"));
-    assert!(figures(&untold).iter().all(|one| one.metric != "mean_wait" && one.metric != "prob_retry"));
+    assert!(figures(&untold).iter().all(|one| one.metric != "mean_wait" && one.metric != "prob_retried"));
     assert!(figures(&untold).iter().any(|one| one.metric == "latency_p95"));
     let requests = untold.study.agreements[0].requests.as_ref().unwrap();
     assert!(requests.same_hand_overs.is_none() && requests.same_outcome.value > 0.9, "{requests:?}");

@@ -267,7 +267,7 @@ fn faults(text: &str) -> String {
 #[test]
 fn faulty_experiments_are_explained_where_they_are_written() {
     let axis = "model = \"small.toml\"\n[[axis]]\n";
-    let rows: [(&str, &[&str]); 16] = [
+    let rows: [(&str, &[&str]); 18] = [
         ("name = \"x\"\n", &["`model` is missing", "for example: model = \"../models/orchestrator.toml\""]),
         (
             "model = \"m\"\nreplicatoins = 3\n",
@@ -297,6 +297,16 @@ fn faulty_experiments_are_explained_where_they_are_written() {
         (
             &format!("{axis}path = \"pool.main.slots\"\nfrom = 1\nto = 5\nstep = -1\n"),
             &["the range has no end"],
+        ),
+        (
+            &format!(
+                "{axis}path = \"pool.main.service_timeout\"\nfrom = \"1s\"\nto = \"1h\"\nstep = \"1ms\"\n"
+            ),
+            &["the range has too many values", "3599001 values", "at most 20000 points"],
+        ),
+        (
+            &format!("{axis}paths = [\"run.seed\", \"run.seed\"]\nvalues = [[1, 2], [3, 4]]\n"),
+            &["the axis sets one path twice"],
         ),
         (
             &format!("{axis}paths = [\"pool.main.slots\", \"run.seed\"]\nvalues = [1, 2]\n"),

@@ -64,7 +64,7 @@ fn a_shift_beyond_the_margin_is_a_difference_and_within_it_is_none() {
     let far = judged(&real, &scaled(1.2), Pairing::Runs);
     assert_eq!(far.verdict, Equivalence::Different);
     assert_eq!(verdict(&far, "mean_latency"), Equivalence::Different);
-    assert_eq!(verdict(&far, "rate_timeout"), Equivalence::Equivalent);
+    assert_eq!(verdict(&far, "prob_timeout"), Equivalence::Equivalent);
     assert_eq!(far.requests.unwrap().within_margin.value, 0.0);
 }
 
@@ -88,7 +88,7 @@ fn shares_that_agree_by_luck_in_two_runs_are_no_agreement() {
     let mut simulated = vec![short(1), short(2)];
     simulated[0][0].outcome = Outcome::Timeout;
     let agreement = judged(&[short(1), short(2)], &simulated, Pairing::Runs);
-    assert_eq!(verdict(&agreement, "rate_timeout"), Equivalence::Undecided);
+    assert_eq!(verdict(&agreement, "prob_timeout"), Equivalence::Undecided);
 }
 
 #[test]

@@ -128,14 +128,6 @@ fn span(flag: &str, text: &str) -> Result<Span, Failure> {
         .map_err(|error| Failure::new(format!("{flag} {text}: {}", error.message), error.hint))
 }
 
-/// Whether a file is an experiment: it names a model.
-pub(in crate::cli) fn is_experiment(text: &str) -> bool {
-    text.lines()
-        .map(str::trim_start)
-        .take_while(|line| !line.starts_with('['))
-        .any(|line| line.strip_prefix("model").is_some_and(|rest| rest.trim_start().starts_with('=')))
-}
-
 fn load(raw: &RawReplay) -> Result<(Model, Given), Failure> {
     let path = raw.model.as_deref().unwrap_or("-");
     let set = raw.to.settings(&raw.set)?;
@@ -157,7 +149,7 @@ pub fn load_model(
     out: &RawOut,
 ) -> Result<(Model, Given), Failure> {
     let text = files::read_model(path)?;
-    if is_experiment(&text) {
+    if files::is_experiment(&text) {
         return of_experiment(path, set, seed, point, out);
     }
     let name = files::named(path);
@@ -318,15 +310,4 @@ fn tell_again(path: &str) -> Result<Answer, Failure> {
     };
     printer::put(&text, &checked::Sink::Stdout)?;
     Ok(answer)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_experiment_names_a_model() {
-        assert!(is_experiment("# x\nname = \"a\"\nmodel = \"b.toml\"\n[[axis]]\n"));
-        assert!(!is_experiment("name = \"model\"\n[run]\nmodel = 1\n"));
-    }
 }

@@ -372,7 +372,7 @@ impl Yardstick {
         let mut all = figures::all(&parts, real.iter());
         let missing = [Outcome::Timeout, Outcome::Crash, Outcome::Error, Outcome::WriteError];
         for outcome in missing {
-            let name = format!("rate_{}", outcome.name());
+            let name = figures::share_of(outcome);
             if !all.iter().any(|figure| figure.name == name) {
                 all.push(Figure::share(outcome, &parts));
             }

@@ -50,7 +50,7 @@ impl Figure {
 
     /// The share of all requests with an outcome.
     pub(super) fn share(outcome: Outcome, parts: &Parts) -> Figure {
-        Figure::new(format!("rate_{}", outcome.name()), Of::Share(outcome), Scope::default(), parts)
+        Figure::new(share_of(outcome), Of::Share(outcome), Scope::default(), parts)
     }
 
     /// Whether a request is in its scope.
@@ -110,6 +110,11 @@ impl Figure {
     }
 }
 
+/// What the share of requests with an outcome is called: one name for each, where the metrics of a run put kinds together.
+pub(super) fn share_of(outcome: Outcome) -> String {
+    format!("prob_{}", outcome.name())
+}
+
 /// The value of rank `ceil(p n)` of ascending values.
 pub(super) fn quantile(sorted: &[f64], p: f64) -> Option<f64> {
     let rank = ((p * sorted.len() as f64).ceil() as usize).max(1);
@@ -155,10 +160,10 @@ pub(super) fn all<'a>(
             add(String::from("mean_wait"), Of::Wait);
         }
         for outcome in &outcomes {
-            add(format!("rate_{}", outcome.name()), Of::Share(*outcome));
+            add(share_of(*outcome), Of::Share(*outcome));
         }
         if told {
-            add(String::from("prob_retry"), Of::Retried);
+            add(String::from("prob_retried"), Of::Retried);
         }
     }
     list

@@ -38,7 +38,7 @@ pub struct Terms {
     pub margin: f64,
     /// A difference in time that never matters, seconds.
     pub floor_time: f64,
-    /// A difference in shares that never matters: so many of all requests.
+    /// A difference in shares, or in a number per request, that never matters: so many of all requests.
     pub floor_share: f64,
     /// Confidence of every claim.
     pub confidence: f64,
@@ -57,6 +57,8 @@ impl Terms {
         match unit {
             Unit::Seconds => (self.margin * reference.abs()).max(self.floor_time),
             Unit::Ratio => (self.margin * reference.min(1.0 - reference)).max(self.floor_share),
+            // Per request, like a share; but it has no complement.
+            Unit::Number => (self.margin * reference.abs()).max(self.floor_share),
             _ => self.margin * reference.abs(),
         }
     }

@@ -218,9 +218,10 @@ pub fn default_rule(name: &str, unit: Unit) -> Rule {
     let worse = if lower.contains(&name) { Worse::Lower } else { Worse::Higher };
     let floor = match unit {
         Unit::Seconds => 1e-3,
-        Unit::Ratio => 5e-3,
+        // Per request, like a share.
+        Unit::Ratio | Unit::Number => 5e-3,
         Unit::Count => 0.05,
-        Unit::SecondsSquared | Unit::PerSecond | Unit::Number => 0.0,
+        Unit::SecondsSquared | Unit::PerSecond => 0.0,
     };
     Rule { relative: 0.05, floor, worse }
 }

@@ -269,6 +269,7 @@ impl Reader<'_, '_> {
         if paths.is_empty() {
             return None;
         }
+        self.named_twice(&paths);
         let values = self.values(view)?;
         let linked = !view.has("path");
         let labels = view.words("labels");
@@ -299,6 +300,16 @@ impl Reader<'_, '_> {
         let name = name.unwrap_or_else(|| written.join(" and "));
         let path = (!linked).then(|| String::from(written[0]));
         Some(Axis { name, path, steps })
+    }
+
+    /// One of two values for a path would be lost.
+    fn named_twice(&mut self, paths: &[&Node]) {
+        for (index, path) in paths.iter().enumerate() {
+            if paths[..index].iter().any(|before| before.as_text() == path.as_text()) {
+                let label = String::from("named before");
+                self.faults.add(path.place, "the axis sets one path twice", label, "leave one of them out");
+            }
+        }
     }
 
     fn repeated(&mut self, steps: &[Step], view: View<'_>) {

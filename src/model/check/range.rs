@@ -57,7 +57,12 @@ pub(super) fn values(from: &Node, to: &Node, spacing: &Spacing<'_>) -> Result<Ve
         (Some(step), _) => {
             let (distance, _) = read(step)?;
             let count = (last - first) / distance;
-            if !(count >= 0.0 && count < POINTS_MAX as f64) {
+            if count.is_finite() && count >= POINTS_MAX as f64 {
+                let label = format!("{} values", count.floor() + 1.0);
+                let hint = format!("an experiment has at most {POINTS_MAX} points: give a larger step");
+                return Err(fault(step.place, "the range has too many values", label, &hint));
+            }
+            if !(count >= 0.0 && count.is_finite()) {
                 let hint = "the step must lead from the first value to the last";
                 return Err(fault(step.place, "the range has no end", String::from("wrong step"), hint));
             }
