@@ -7,7 +7,7 @@ use crate::workload::Sampler;
 impl<C: SlotCalendar> Physics<'_, C> {
     /// Ends the worker by its pool's will: `delay` until the pool notices.
     pub(super) fn doom(&mut self, number: u32, delay: Span) {
-        self.close_service(number, Use::Wasted);
+        self.waste_service(number);
         let slot = &mut self.slots[number as usize];
         slot.timer_at = Time::NEVER;
         slot.beat_at = Time::NEVER;

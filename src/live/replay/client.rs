@@ -197,11 +197,7 @@ impl Replay<'_> {
             deadline: flight.first_sent + client.settings().total_deadline,
         };
         let Some(delay) = client.retry(at, outcome, history, drawn, &mut chance) else { return false };
-        if attempt.was_waiting() {
-            attempt.book_waiting(at);
-        } else {
-            attempt.book_failed(at);
-        }
+        attempt.book_in_vain(at);
         attempt.after = outcome;
         attempt.last_delay = delay;
         flight.stamp += 1;
