@@ -259,7 +259,9 @@ impl Jobs {
     /// A second attempt of the same request, sent at `now`.
     pub(super) fn hedge(&mut self, job: JobId, now: Time) -> JobId {
         let twin = self.add();
-        let entry = self.get(job).clone();
+        let mut entry = self.get(job).clone();
+        // Where the hedge decides, the time before it was that of an attempt which did not.
+        entry.book_in_vain(now);
         let ticket = Ticket {
             class: entry.ticket.class,
             priority: entry.ticket.priority,
@@ -270,7 +272,6 @@ impl Jobs {
             Job { ticket, hedge: true, executions: entry.executions + 1000, ..entry.clone() };
         let fresh = self.get_mut(twin);
         (fresh.first_start, fresh.remaining, fresh.attempts) = (Time::NEVER, Span::NEVER, entry.attempts - 1);
-        fresh.book_waiting(now);
         self.get_mut(job).sibling = twin;
         twin
     }

@@ -94,6 +94,22 @@ fn kept_service_stays_in_the_phase_in_which_it_was_done() {
 }
 
 #[test]
+fn the_time_before_a_hedge_that_wins_is_what_the_first_attempt_made_of_it() {
+    let hedge = "[client.c]\nhedge = { after = \"2s\" }\n";
+    // The first attempt's worker is dead from 1 on, unnoticed: two seconds in service, then five of the hedge.
+    let fault = "[[fault]]\nkind = \"kill_worker\"\npool = \"main\"\nslot = 0\nat = \"1s\"";
+    let pool = "slots = 2\nworker = { crash_exit = \"50s\" }";
+    let served = play(pool, &format!("{hedge}{fault}"), "0 a 5");
+    assert_eq!((served.story().as_str(), spent(&served)), ("ok 7", [0.0, 2.0, 0.0, 5.0]));
+    // In turn: b, the fifth, waits behind what takes ten; its hedge goes to the other instance after two seconds.
+    let pool = "slots = 1\ninstances = 2\nrouting = \"round_robin\"";
+    let waited = play(pool, &format!("{hedge}cancels = true"), "0 a 1; 1 a 10; 2 a 1; 3 a 1; 4.5 b 1");
+    let b = &waited.report.segments[0].classes[1];
+    let parts = [b.spent_waiting, b.spent_failed, b.spent_backoff, b.spent_final];
+    assert_eq!(parts.map(|part| part as f64 / 1e9), [2.0, 0.0, 0.0, 1.0], "{}", waited.story());
+}
+
+#[test]
 fn a_hedge_that_loses_is_wasted_where_it_is_withdrawn_and_for_nobody_afterwards() {
     let hedge = "[client.c]\nhedge = { after = \"2s\" }";
     let withdrawn = play("slots = 2", &format!("{hedge}\ncancels = true"), "0 a 5");
