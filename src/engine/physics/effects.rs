@@ -42,9 +42,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
     fn kill(&mut self, instance: u32, local: u32) {
         self.note(instance, |_| Choice::Kill { slot: local });
         let number = self.slot_number(instance, local);
-        let pool = self.pool_of(instance);
-        self.monitor.pools[pool].tally.kills += 1;
         if !self.slots[number as usize].doomed {
+            let pool = self.pool_of(instance);
+            self.monitor.pools[pool].tally.kills += 1;
             let delay = self.life_draw(number, |delays| &delays.kill_exit);
             self.doom(number, delay);
         }

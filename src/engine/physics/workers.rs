@@ -17,6 +17,8 @@ impl<C: SlotCalendar> Physics<'_, C> {
     /// Kills a worker from outside: its pool takes it for alive, and its job for served, until it notices the exit.
     pub(in crate::engine) fn kill_from_outside(&mut self, number: u32) {
         if !self.slots[number as usize].doomed {
+            let pool = self.slots[number as usize].pool as usize;
+            self.monitor.pools[pool].tally.kills += 1;
             let delay = self.life_draw(number, |delays| &delays.crash_exit);
             self.die(number, Act::CrashExit, delay);
         }

@@ -129,6 +129,16 @@ fn work_for_nobody_is_that_however_it_ends() {
 }
 
 #[test]
+fn a_worker_killed_by_a_fault_is_a_kill_and_is_killed_once() {
+    let fault = "[[fault]]\nkind = \"kill_worker\"\npool = \"main\"\nat = \"2s\"";
+    let pool = "slots = 1\nworker = { crash_exit = \"3s\", restart_delay = \"1s\" }";
+    let kills = |pool: &str| play(pool, fault, "1.5 a 9; 4 a 1").of_pool(|pool| u128::from(pool.kills));
+    assert_eq!(kills(pool), 1);
+    // Its time-out still runs and finds it dead.
+    assert_eq!(kills(&format!("{pool}\nservice_timeout = \"1s\"")), 1);
+}
+
+#[test]
 fn a_job_that_waits_again_from_the_instant_of_its_hand_over_waits() {
     // Killed at 2 and noticed at 5; a write at 3 fails at once, and the job is back in the queue until 4.
     let fault = "[[fault]]\nkind = \"kill_worker\"\npool = \"main\"\nat = \"2s\"";
