@@ -49,7 +49,7 @@ pub struct ClassTally {
     pub service: u128,
     /// Of each finished request's latency, nanoseconds: in a queue, or in a pool's delay before it tries again.
     pub spent_waiting: u128,
-    /// In the service of attempts that failed.
+    /// In the service of attempts that failed or decided nothing: before a hedge that wins, what its forerunner had.
     pub spent_failed: u128,
     /// In the service of the attempt that decided, with what a breakdown interrupted and left done.
     pub spent_final: u128,
@@ -85,7 +85,8 @@ pub struct SlotUse {
     pub restarting: u128,
     /// Slots lost for good.
     pub lost: u128,
-    /// Ready and without a job.
+    /// Free: without a job and neither starting nor down. Slots of a paused pool are idle, and those of a pool that
+    /// starts its workers on demand while they have none.
     pub idle: u128,
     /// Slots times time.
     pub capacity: u128,
@@ -100,7 +101,7 @@ pub struct PoolTally {
     pub starts: u64,
     /// Jobs by the outcome that the pool reported.
     pub outcomes: [u64; Outcome::ALL.len()],
-    /// Workers killed.
+    /// Workers killed, by their pool or by a fault that kills workers; each once.
     pub kills: u64,
     /// Worker exits noticed.
     pub exits: u64,

@@ -139,6 +139,14 @@ fn a_worker_killed_by_a_fault_is_a_kill_and_is_killed_once() {
 }
 
 #[test]
+fn a_paused_slot_is_idle_and_its_jobs_wait() {
+    let fault = "[[fault]]\nkind = \"pause_pool\"\npool = \"main\"\nat = \"2s\"\nduration = \"3s\"";
+    let played = play("slots = 1", fault, "3 a 1");
+    assert_eq!((played.story().as_str(), spent(&played)), ("ok 6", [2.0, 0.0, 0.0, 1.0]));
+    assert_eq!((service(&played), played.slot_secs(|s| s.idle)), ([1.0, 0.0, 0.0], 999.0));
+}
+
+#[test]
 fn a_job_that_waits_again_from_the_instant_of_its_hand_over_waits() {
     // Killed at 2 and noticed at 5; a write at 3 fails at once, and the job is back in the queue until 4.
     let fault = "[[fault]]\nkind = \"kill_worker\"\npool = \"main\"\nat = \"2s\"";
