@@ -1,9 +1,9 @@
 //! Loading an experiment with its model, for the commands that run one.
 
-use super::checked::{Repeat, Study};
+use super::checked::{Length, Repeat, Study};
 use super::exit::Failure;
 use super::files::{self, Beside};
-use super::terminal;
+use super::{overrides, terminal};
 use crate::experiment::Given;
 use crate::experiment::plan::{self, Plan};
 use crate::experiment::record::{GivenModel, Warning};
@@ -77,7 +77,8 @@ fn over(args: &Study, experiment: Experiment, text: GivenModel, path: String) ->
         overrides.push(Override::new("run.seed", seed.to_string()));
     }
     let given = Given {
-        model: GivenModel { file: path.clone(), text: model_text },
+        // The text comes with the plan, which puts the experiment's values in.
+        model: GivenModel { file: path.clone(), text: String::new() },
         overrides: args.set.iter().map(|(path, value)| format!("{path}={value}")).collect(),
         command: args.command.clone(),
         warnings: Vec::new(),
@@ -95,6 +96,7 @@ pub fn plan(args: &Study, loaded: &mut Loaded) -> Result<Plan, Failure> {
     let mut plan =
         plan::plan(experiment, &loaded.model, &loaded.files, &loaded.overrides).map_err(rendered)?;
     plan.repeat(args.repeat);
+    loaded.given.model.text = meant(args, &plan, None);
     let warning = |text: &String| Warning {
         code: String::from("model"),
         text: text.trim_end().to_owned(),
@@ -102,6 +104,12 @@ pub fn plan(args: &Study, loaded: &mut Loaded) -> Result<Plan, Failure> {
     };
     loaded.given.warnings = plan.warnings.iter().map(warning).collect();
     Ok(plan)
+}
+
+/// The model that all points start from, as text; `sized` is the path of a capacity that is searched for.
+pub(super) fn meant(args: &Study, plan: &Plan, sized: Option<&str>) -> String {
+    let varied: Vec<&str> = plan.varied().into_iter().chain(sized).collect();
+    overrides::with_flags(&plan.base, None, args.repeat, Length::AsModel).meant(&varied)
 }
 
 impl Plan {

@@ -3,9 +3,10 @@
 //!
 //! The file is only looked at here; whatever is wrong with it is for the loader to say.
 
-use super::checked::{Length, Run};
+use super::checked::{Length, Repeat, Run};
 use super::exit::Failure;
-use crate::model::Override;
+use crate::model::{Document, Override};
+use crate::quantity;
 use toml::{Table, Value};
 
 /// The values to put into the model written as `text`.
@@ -39,6 +40,44 @@ fn length(args: &Run, file: &Table) -> Option<Override> {
         Length::Horizon(end) => Some(value_at("run.horizon", format!("\"{}ns\"", end.nanos()))),
         Length::Requests(n) => Some(value_at("run.requests", n.to_string())),
     }
+}
+
+/// The document with what flags of their own say about the run, for records: the model itself is changed after its
+/// check.
+pub fn with_flags(document: &Document, seed: Option<u64>, repeat: Repeat, length: Length) -> Document {
+    let mut document = document.clone();
+    let mut put = |instead_of: &[&str], path: &str, value: String| {
+        let mut changed = document.clone();
+        for key in instead_of {
+            changed = changed.without(&["run", key]);
+        }
+        // A path of tables alone leads somewhere, unless the file makes `run` no table: that has been refused.
+        document = changed.with(&[value_at(path, value)]).unwrap_or(changed);
+    };
+    if let Some(seed) = seed {
+        put(&[], "run.seed", seed.to_string());
+    }
+    match repeat {
+        Repeat::AsModel => {}
+        Repeat::Fixed(n) => {
+            put(&["precision", "min_replications", "max_replications"], "run.replications", n.to_string());
+        }
+        Repeat::Precision(relative) => {
+            let share = format!("\"{}%\"", quantity::significant(100.0 * relative));
+            put(&["replications"], "run.precision", share);
+        }
+    }
+    match length {
+        Length::AsModel => {}
+        Length::Horizon(end) => put(&["requests"], "run.horizon", format!("\"{}\"", seconds(end.secs()))),
+        Length::Requests(n) => put(&["horizon"], "run.requests", n.to_string()),
+    }
+    document
+}
+
+/// A duration as a model file writes it, exact for whole seconds.
+fn seconds(secs: f64) -> String {
+    format!("{secs}s")
 }
 
 /// The path of the only trace's file.

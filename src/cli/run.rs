@@ -46,8 +46,9 @@ pub(super) fn load(args: &Run) -> Result<(Model, Given), Failure> {
     let Loaded { mut model, warnings, document } =
         loaded.map_err(|faults| Failure::Rendered(faults.render(terminal::stderr_color())))?;
     apply(&mut model, args);
+    let shown = overrides::with_flags(&document, args.seed, args.repeat, args.length);
     let given = Given {
-        model: GivenModel { file: name, text: document.text().to_owned() },
+        model: GivenModel { file: name, text: shown.meant(&[]) },
         overrides: args.set.iter().map(|(path, value)| format!("{path}={value}")).collect(),
         command: args.command(model.run.seed),
         warnings: warnings.into_iter().map(model_warning).collect(),

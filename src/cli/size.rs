@@ -28,6 +28,7 @@ pub fn size(args: &Study) -> Result<Answer, Failure> {
         ));
     };
     let plan = experiments::plan(args, &mut loaded)?;
+    loaded.given.model.text = experiments::meant(args, &plan, Some(&settings.capacity));
     let models = models(&plan, &loaded.files, &settings)?;
     if models.iter().flatten().any(|model| model.objectives.is_empty()) {
         return Err(Failure::new(

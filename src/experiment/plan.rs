@@ -131,6 +131,21 @@ impl Plan {
         self.points.iter_mut().for_each(|point| point.model.run.replications = replications);
     }
 
+    /// The document of a point's model.
+    ///
+    /// # Errors
+    /// Every path that leads nowhere.
+    pub fn document_at(&self, index: usize) -> Result<Document, Diagnostics> {
+        let values = values_at(&self.experiment, &self.points[index].indices);
+        self.base.with_values(&self.experiment.document, &values)
+    }
+
+    /// The paths of all that the axes set.
+    pub fn varied(&self) -> Vec<&str> {
+        let steps = self.experiment.axes.iter().flat_map(|axis| &axis.steps);
+        steps.flat_map(|step| step.set.iter().map(|entry| entry.key.as_str())).collect()
+    }
+
     /// The model of a point with one more value put in.
     ///
     /// # Errors
@@ -141,8 +156,7 @@ impl Plan {
         files: &dyn Files,
         extra: &Override,
     ) -> Result<Model, Diagnostics> {
-        let values = values_at(&self.experiment, &self.points[index].indices);
-        let document = self.base.with_values(&self.experiment.document, &values)?;
+        let document = self.document_at(index)?;
         let loaded = model::check(document.with(std::slice::from_ref(extra))?, files)?;
         Ok(loaded.model)
     }

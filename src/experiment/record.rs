@@ -37,12 +37,12 @@ pub enum Kind {
     Check,
 }
 
-/// The model as given: enough to run it again without the file.
+/// The model as meant: enough to run it again without the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GivenModel {
     /// The file that it came from, as named by the user.
     pub file: String,
-    /// The document after presets and overrides, as TOML.
+    /// The document after presets and overrides, as TOML, with where values that are not the file's own come from.
     pub text: String,
 }
 

@@ -5,6 +5,7 @@
 //! but for one thing handed in: which top-level tables hold named entries, so that a misspelt name in a path is
 //! refused instead of making a new entry.
 
+mod meant;
 mod path;
 
 use super::check::FileCache;
@@ -13,6 +14,9 @@ use super::nearest::suggestion;
 use path::{child, set, split_path};
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
+
+/// What the text of a value from the command line is called.
+const BY_HAND: &str = "override";
 
 /// Which text a value stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,7 +265,7 @@ impl Document {
         let mut faults = Vec::new();
         for one in overrides {
             let text = format!("{} = {}", one.path, one.value);
-            let source = Arc::new(SourceText { name: String::from("override"), text });
+            let source = Arc::new(SourceText { name: String::from(BY_HAND), text });
             let origin = Origin::Override(document.overrides.len() as u16);
             document.overrides.push(source.clone());
             let node = parse_value(&one.value, origin, one.path.len() + 3);

@@ -171,7 +171,7 @@ pub fn load_model(
     let Loaded { model, warnings, document } =
         loaded.map_err(|faults| Failure::Rendered(faults.render(terminal::stderr_color())))?;
     let given = Given {
-        model: GivenModel { file: name, text: document.text().to_owned() },
+        model: GivenModel { file: name, text: document.meant(&[]) },
         overrides: set.to_vec(),
         command: String::new(),
         warnings: warnings.into_iter().map(warning).collect(),
@@ -194,6 +194,8 @@ fn of_experiment(
     let mut loaded = experiments::load(&study)?;
     let plan = experiments::plan(&study, &mut loaded)?;
     let count = plan.points.len();
+    let document = (point < count).then(|| plan.document_at(point)).transpose();
+    let document = document.map_err(experiments::rendered)?;
     let Some(chosen) = plan.points.into_iter().nth(point) else {
         let hint = format!("count from 0 to {}", count.saturating_sub(1));
         return Err(Failure::new(format!("--point {point}: the experiment has {count} points"), hint));
@@ -203,6 +205,9 @@ fn of_experiment(
     model.name = loaded.experiment.name;
     if !loaded.experiment.description.is_empty() {
         model.description = loaded.experiment.description;
+    }
+    if let Some(document) = document {
+        loaded.given.model.text = document.meant(&[]);
     }
     Ok((model, loaded.given))
 }

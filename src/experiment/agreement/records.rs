@@ -46,8 +46,15 @@ fn values(record: &Record) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
     flatten("", &record.model.text, &mut values);
     if let Some(experiment) = &record.study.experiment {
-        flatten("experiment.", &experiment.text, &mut values);
+        let mut own = BTreeMap::new();
+        flatten("", &experiment.text, &mut own);
+        // What an experiment sets in its model is told once, as the model's.
+        own.retain(|path, value| {
+            path.strip_prefix("set.").is_none_or(|path| values.get(path) != Some(value))
+        });
+        values.extend(own.into_iter().map(|(path, value)| (format!("experiment.{path}"), value)));
     }
+    let model = record.model.text.parse::<toml::Table>().unwrap_or_default();
     let mut add = |path: &str, value: String| values.insert(path.to_owned(), value);
     add("seed", record.seed.to_string());
     add("version", record.poolsim.clone());
@@ -62,7 +69,10 @@ fn values(record: &Record) -> BTreeMap<String, String> {
                 |_| toml::Value::from(value.trim().trim_matches('"')).to_string(),
                 |value| value.to_string(),
             );
-            add(path.trim(), value);
+            // A text that is the model as meant has it in place.
+            if at(&model, path.trim()).is_none_or(|there| there.to_string() != value) {
+                add(path.trim(), value);
+            }
         }
     }
     for (path, value) in [
@@ -75,6 +85,24 @@ fn values(record: &Record) -> BTreeMap<String, String> {
         }
     }
     values
+}
+
+/// The value at a path of keys, where elements of lists go by name or number.
+fn at<'t>(table: &'t toml::Table, path: &str) -> Option<&'t toml::Value> {
+    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    let mut found = table.get(first)?;
+    for key in rest.into_iter().flat_map(|rest| rest.split('.')) {
+        found = match found {
+            toml::Value::Table(table) => table.get(key)?,
+            toml::Value::Array(items) => {
+                let named = |item: &&toml::Value| item.get("name").and_then(toml::Value::as_str) == Some(key);
+                let numbered = || key.parse().ok().and_then(|index: usize| items.get(index));
+                items.iter().find(named).or_else(numbered)?
+            }
+            _ => return None,
+        };
+    }
+    Some(found)
 }
 
 /// The values of a TOML text by path; a text that is no TOML stands for itself.

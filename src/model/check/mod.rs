@@ -124,7 +124,7 @@ fn check_refusing(
 }
 
 /// Lays each named preset under its table.
-fn lay_presets(root: &mut Table) {
+pub(super) fn lay_presets(root: &mut Table) {
     fn lay(table: &mut Table, fragment: fn(&str) -> Option<&'static Table>) {
         let Some(preset) = table.get("preset").and_then(|node| node.as_text()).and_then(fragment) else {
             return;

@@ -323,10 +323,20 @@ fn model(record: &Record) -> String {
         return String::new();
     }
     let file = escape(&record.model.file);
-    format!(
-        "<p>{file}, after presets and overrides:</p>\n<pre tabindex=\"0\">{}</pre>\n",
+    let mut text = format!(
+        "<p>{file} with its presets and every value that was set from outside, each marked with where it comes from; \
+         what is not written has its default.</p>\n<pre tabindex=\"0\">{}</pre>\n",
         escape(&record.model.text)
-    )
+    );
+    if let Some(asked) = record.study.experiment.as_ref().filter(|asked| !asked.text.trim().is_empty()) {
+        let _ = write!(
+            text,
+            "<details><summary>The experiment: {}</summary>\n<pre tabindex=\"0\">{}</pre></details>\n",
+            escape(&asked.file),
+            escape(&asked.text)
+        );
+    }
+    text
 }
 
 fn repeat(record: &Record) -> String {
