@@ -9,6 +9,7 @@ use super::draws::Draws;
 use super::estimate::{self, EstimateSettings, Estimated, RegimeFound, Wanted};
 use super::follow;
 use super::metric::{Metric, Scope, Unit};
+use super::price;
 use super::record::{
     self, Each, GivenModel, Kind, Parts, PhaseSpan, Point, Record, SCHEMA, Setting, Settings, Warning, World,
 };
@@ -146,8 +147,6 @@ pub struct Finished {
     pub point: Point,
     /// By figure and replication: its own value.
     pub samples: Vec<Vec<Option<f64>>>,
-    /// Mean length of a replication, seconds.
-    pub seconds: f64,
 }
 
 /// Runs one point that stands alone.
@@ -208,10 +207,9 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
         values: values.iter().map(|value| value.filter(|value| value.is_finite())).collect(),
     });
     let each: Vec<Each> = each.filter(|each| each.values.iter().any(Option::is_some)).collect();
-    let made = replications.len() as f64;
-    let seconds = replications.iter().map(|one| one.end.secs()).sum::<f64>() / made;
     let follow = task.follow;
     let mut point = Point { each, ..gather(model, task, &replications, estimated, warning) };
+    point.metrics.extend(price::cost(model, &replications, &point.verdicts));
     let met = overall(&point.verdicts) == Some(Judgement::Met);
     if follow == Follow::Always || (follow == Follow::IfMet && met) {
         let slow = slow.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -219,7 +217,7 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
         let followed = follow::follow(&prepared, &point.parts, &slow, warm_up);
         (point.stretch, point.extremes) = followed.map_err(RunError::Breach)?;
     }
-    Ok(Finished { point, samples, seconds })
+    Ok(Finished { point, samples })
 }
 
 /// Makes the point of replications and what was estimated from them.
@@ -315,7 +313,7 @@ fn parts_of(model: &Model) -> Parts {
     }
 }
 
-fn requests_of(replication: &Replication) -> u64 {
+pub(super) fn requests_of(replication: &Replication) -> u64 {
     replication.segments.iter().flat_map(|segment| &segment.classes).map(|class| class.sent).sum()
 }
 

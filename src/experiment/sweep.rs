@@ -11,9 +11,10 @@ use super::estimate::Wanted;
 use super::metric::Scope;
 use super::outline::Outline;
 use super::plan::{self, Plan};
+use super::price::{self, COST};
 use super::record::{self, Difference, Kind, Point, Record, SCHEMA};
 use super::run::{self, Finished, Follow, Progress, RunError, Task};
-use super::study::{Comparison, Study};
+use super::study::{Comparison, Priced, Study};
 use super::verdict::{self, Judgement};
 use rayon::prelude::*;
 
@@ -83,7 +84,8 @@ fn keep_asked(plan: &Plan, finished: &mut Finished) {
         return;
     }
     let judged = |name: &str| finished.point.verdicts.iter().any(|verdict| verdict.metric == name);
-    let kept = |name: &str| asked.iter().any(|one| one == name) || judged(name) || name == "count_sent";
+    let always = ["count_sent", COST];
+    let kept = |name: &str| asked.iter().any(|one| one == name) || judged(name) || always.contains(&name);
     let metrics = std::mem::take(&mut finished.point.metrics);
     finished.point.metrics = metrics.into_iter().filter(|metric| kept(&metric.name)).collect();
 }
@@ -112,8 +114,9 @@ pub fn compared(plan: &Plan) -> Vec<Wanted> {
     distinct
 }
 
-/// The cheapest point that meets every objective, or without prices the smallest, or where sizes are the same the one
-/// that bears the largest load; none where none meets them.
+/// The cheapest point that meets every objective, of several that cost the same the smallest and then the first; or
+/// without prices the smallest, or where sizes are the same the one that bears the largest load; none where none
+/// meets them.
 fn chosen(study: &Study, points: &[Point]) -> Option<u64> {
     if study.frontier.is_empty() {
         let good = points.iter().filter(|point| verdict::overall(&point.verdicts) == Some(Judgement::Met));
@@ -124,8 +127,12 @@ fn chosen(study: &Study, points: &[Point]) -> Option<u64> {
         let least = good.min_by(rank);
         return least.map(|point| point.index);
     }
-    let good = study.frontier.iter().filter(|one| one.meets);
-    good.min_by(|a, b| a.cost.total_cmp(&b.cost).then(a.point.cmp(&b.point))).map(|one| one.point)
+    let good = || study.frontier.iter().filter(|one| one.meets);
+    let least = good().map(|one| one.cost).min_by(f64::total_cmp)?;
+    let cheapest = good().filter(|one| price::same(one.cost, least));
+    let size = |one: &Priced| points.iter().find(|point| point.index == one.point).map_or(0.0, capacity);
+    let smallest = cheapest.min_by(|a, b| size(a).total_cmp(&size(b)).then(a.point.cmp(&b.point)));
+    smallest.map(|one| one.point)
 }
 
 /// Whether a setting says how large something is that serves requests.

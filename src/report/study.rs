@@ -5,6 +5,7 @@ use super::summary;
 use super::table::Table;
 use super::words;
 use crate::experiment::metric::{Metric, Scope, Unit};
+use crate::experiment::price::COST;
 use crate::experiment::record::{Point, Record};
 use crate::experiment::size::{Candidate, SizeAnswer};
 use crate::experiment::study::{AxisShown, Comparison};
@@ -226,7 +227,12 @@ fn frontier(record: &Record) -> Option<Table> {
             let value =
                 one.estimate.map_or_else(String::new, |estimate| figure::with_interval(unit, &estimate));
             let meets = if one.meets { "met" } else { "not met" };
-            vec![point.label.clone(), format!("{:.4}", one.cost), value, meets.to_owned()]
+            let cost = point.metric(COST, &Scope::default()).filter(|cost| cost.estimate.half_width() > 0.0);
+            let cost = cost.map_or_else(
+                || format!("{:.4}", one.cost),
+                |cost| figure::with_interval(cost.unit, &cost.estimate),
+            );
+            vec![point.label.clone(), cost, value, meets.to_owned()]
         })
         .collect();
     let first = record.study.frontier.first()?;

@@ -1,6 +1,7 @@
 //! A point's figures as tables of text: what stands in which row and column, without any drawing.
 
 use super::figure;
+use crate::experiment::price::COST;
 use crate::experiment::record::{Point, Record};
 use crate::experiment::verdict::overall;
 use crate::experiment::{Metric, Scope, Unit};
@@ -82,7 +83,19 @@ pub fn tables(point: &Point) -> Vec<Table> {
         columns("Pools", point, &pools, &POOLS),
         columns("Hosts", point, &hosts, &HOSTS),
     ];
-    columns.into_iter().flatten().chain(where_time_goes(point)).collect()
+    columns.into_iter().flatten().chain(where_time_goes(point)).chain(cost(point)).collect()
+}
+
+/// What a run costs, where the model gives prices.
+fn cost(point: &Point) -> Option<Table> {
+    let cost = point.metric(COST, &Scope::default())?;
+    let priced = String::from("slots provided, hosts, requests, missed objectives");
+    Some(Table {
+        title: String::from("Cost of a run, by the model's prices"),
+        header: vec![String::from("priced"), String::from(COST)],
+        rows: vec![vec![priced, figure::with_interval(cost.unit, &cost.estimate)]],
+        labels: 1,
+    })
 }
 
 /// The whole, each class, each phase, and each class in each phase.
