@@ -7,7 +7,7 @@ use super::{interrupt, printer, terminal};
 use crate::experiment::Record;
 use crate::report::chart::{self, Size, Style, Theme};
 use crate::report::files::{self, Picture};
-use crate::report::html;
+use crate::report::{figure, html};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -96,7 +96,11 @@ fn save_charts(
     let _guard = interrupt::hold();
     let paths = files::write_charts(charts, &folder, picture, theme.unwrap_or_default())?;
     if !args.quiet {
-        terminal::say(&format!("wrote {} charts to {}", paths.len(), folder.display()));
+        terminal::say(&format!(
+            "wrote {} to {}",
+            figure::counted(paths.len() as u64, "chart"),
+            folder.display()
+        ));
     }
     Ok(())
 }

@@ -310,12 +310,7 @@ impl<C: SlotCalendar> World<'_, C> {
             deadline: entry.first_sent + total,
         };
         let Some(delay) = client.retry(now, outcome, history, drawn, &mut chance) else { return false };
-        if entry.was_waiting() {
-            entry.book_waiting(now);
-        } else {
-            entry.failed += now.since(entry.booked);
-            entry.booked = now;
-        }
+        entry.book_in_vain(now);
         entry.after = outcome;
         entry.last_delay = delay;
         entry.ticket.place = Place::Outside;
@@ -462,13 +457,14 @@ impl<C: SlotCalendar> World<'_, C> {
                 let kind = entry.kind();
                 self.clients[source].ended(now, Outcome::Cancelled, kind);
             }
-            self.phys.orphaned(other);
             if self.phys.jobs.get(other).ticket.place == Place::Outside {
                 // It has ended, and the news is in the inbox.
                 continue;
             }
             if self.clients[source].settings().cancels {
                 self.pools[instance].cancel(now, other, &mut self.phys);
+            } else {
+                self.phys.orphaned(other);
             }
         }
     }

@@ -83,21 +83,28 @@ impl<C: SlotCalendar> World<'_, C> {
         let cycle = slot.breakdowns;
         let down = self.breakdown_draw(number, cycle, false);
         self.breakdown_timer(number, down, 0);
-        let resume = self.stop_slot(number);
-        if job == BrokenJob::ResumeAtHead
-            && let Some((broken, left)) = resume
-        {
-            self.phys.jobs.get_mut(broken).remaining = left;
+        let undone = self.stop_slot(number);
+        match (job, undone) {
+            (BrokenJob::ResumeAtHead, Some((broken, left))) => {
+                self.phys.jobs.get_mut(broken).remaining = left;
+                self.phys.keep_service(number);
+            }
+            (BrokenJob::Crash, _) => {}
+            _ => {
+                if let Some(broken) = self.pools[instance as usize].job_in(local) {
+                    self.phys.jobs.get_mut(broken).book_failed(now);
+                }
+            }
         }
         self.pools[instance as usize].break_down(now, local, job != BrokenJob::Crash, &mut self.phys);
     }
 
-    /// Stops all that a slot is about to do; returns its job and the work not done.
+    /// Stops all that a slot is about to do; returns its job and the work not done, if its worker was at it.
     pub(super) fn stop_slot(&mut self, number: u32) -> Option<(u32, Span)> {
         let now = self.phys.now;
         let slot = &self.phys.slots[number as usize];
         let job = slot.job;
-        let working = slot.since != Time::NEVER && job != NO_JOB;
+        let working = slot.since != Time::NEVER && job != NO_JOB && !slot.doomed && !slot.silent;
         let left = slot.act_at.since(now);
         let on_host = self.phys.leave_host(number);
         let slot = &mut self.phys.slots[number as usize];

@@ -133,6 +133,23 @@ impl Job {
         self.booked = now;
     }
 
+    /// Books the time since the last booking as service of a failed attempt; returns it.
+    pub(super) fn book_failed(&mut self, now: Time) -> Span {
+        let span = now.since(self.booked);
+        self.failed += span;
+        self.booked = now;
+        span
+    }
+
+    /// Books the time since the last booking of an attempt that decides nothing: as waiting if it waited last.
+    pub(super) fn book_in_vain(&mut self, now: Time) {
+        if self.was_waiting() {
+            self.book_waiting(now);
+        } else {
+            self.book_failed(now);
+        }
+    }
+
     /// Books the time since the last booking as back-off.
     pub(super) fn leave_backoff(&mut self, now: Time) {
         self.in_backoff = false;
@@ -163,8 +180,7 @@ impl Job {
     /// Whether the time since the last booking was spent waiting (in a queue, or for a pool's retry), rather than
     /// with a worker.
     pub(super) fn was_waiting(&self) -> bool {
-        let again = self.queued_at != Time::NEVER && self.queued_at > self.ticket.started;
-        self.first_start == Time::NEVER || again
+        self.first_start == Time::NEVER || self.ticket.started == Time::NEVER
     }
 
     /// Whether a good end of this attempt ends the request without a decision.
@@ -243,7 +259,9 @@ impl Jobs {
     /// A second attempt of the same request, sent at `now`.
     pub(super) fn hedge(&mut self, job: JobId, now: Time) -> JobId {
         let twin = self.add();
-        let entry = self.get(job).clone();
+        let mut entry = self.get(job).clone();
+        // Where the hedge decides, the time before it was that of an attempt which did not.
+        entry.book_in_vain(now);
         let ticket = Ticket {
             class: entry.ticket.class,
             priority: entry.ticket.priority,
@@ -254,7 +272,6 @@ impl Jobs {
             Job { ticket, hedge: true, executions: entry.executions + 1000, ..entry.clone() };
         let fresh = self.get_mut(twin);
         (fresh.first_start, fresh.remaining, fresh.attempts) = (Time::NEVER, Span::NEVER, entry.attempts - 1);
-        fresh.book_waiting(now);
         self.get_mut(job).sibling = twin;
         twin
     }

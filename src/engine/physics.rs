@@ -1,6 +1,7 @@
 //! What machines do in production: carry jobs to workers, work, answer, die, start. The simulator's driver.
 
 mod effects;
+mod kept;
 mod workers;
 
 use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
@@ -23,6 +24,7 @@ use crate::random::{Purpose, Streams};
 use crate::stats::HostTally;
 use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
+use kept::Kept;
 
 /// No slot.
 const NO_SLOT: u32 = u32::MAX;
@@ -80,6 +82,8 @@ pub(super) struct Physics<'m, C> {
     pub(super) service_counted: u128,
     /// Waiting counted so far, for the balance check.
     pub(super) waiting_counted: u128,
+    /// Service of jobs that wait to go on after a breakdown.
+    kept: std::collections::BTreeMap<JobId, Kept>,
 }
 
 impl<'m, C: SlotCalendar> Physics<'m, C> {
@@ -110,6 +114,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             notes: None,
             service_counted: 0,
             waiting_counted: 0,
+            kept: std::collections::BTreeMap::new(),
         }
     }
 
@@ -318,6 +323,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         let pool = self.slots[number as usize].pool as usize;
         if plan.pools[pool].breakdown.is_some() {
             self.arm_busy_breakdown(number);
+            self.go_on(number, job);
         }
         let entry = self.jobs.get_mut(job);
         let (demand, fate) = (entry.demand, entry.present_fate());

@@ -168,12 +168,11 @@ impl<'m> Notes<'m> {
         }
     }
 
-    /// Ends what is still open with the stretch: services under way count as what they may still become.
-    pub(super) fn finish(mut self, now: Time, fingerprint: u64, is_orphan: impl Fn(u32) -> bool) -> Trail {
+    /// Ends what is still open with the stretch: services under way count as what they lead to.
+    pub(super) fn finish(mut self, now: Time, fingerprint: u64, leads_to: impl Fn(u32) -> Use) -> Trail {
         let open: Vec<u32> = self.open.keys().copied().collect();
         for number in open {
-            let how = if is_orphan(number) { Use::Zombie } else { Use::Useful };
-            self.close(number, now, Some(how));
+            self.close(number, now, Some(leads_to(number)));
         }
         self.trail.fingerprint = fingerprint;
         self.trail
@@ -251,9 +250,8 @@ impl<C: SlotCalendar> Physics<'_, C> {
                 return;
             }
             WorkerState::Starting => Doing::Starting,
-            WorkerState::Zombie | WorkerState::Cancelling => {
-                return self.open_stint(number, Doing::Zombie, Some(job));
-            }
+            WorkerState::Zombie => return self.open_stint(number, Doing::Zombie, Some(job)),
+            WorkerState::Cancelling => return self.open_stint(number, Doing::Wasted, Some(job)),
             WorkerState::Dying => Doing::Dying,
             WorkerState::Gone => Doing::Gone,
             WorkerState::Lost => Doing::Lost,

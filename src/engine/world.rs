@@ -143,12 +143,12 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         self.play()?;
         let Some(notes) = self.phys.notes.take() else { return Ok(Trail::default()) };
         let phys = &self.phys;
-        let is_orphan = |number: u32| {
-            let job = phys.slots[number as usize].job;
-            job != NO_JOB && phys.jobs.get(job).orphan
+        let leads_to = |number: u32| match phys.slots[number as usize].job {
+            NO_JOB => Use::Wasted,
+            _ => phys.leads_to(number),
         };
         let end = self.end();
-        Ok(notes.finish(end, self.fingerprint, is_orphan))
+        Ok(notes.finish(end, self.fingerprint, leads_to))
     }
 
     /// When the replication ends, once its last event has been played.
@@ -425,7 +425,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
                     (slot.instance, slot.local)
                 };
                 let now = self.phys.now;
-                self.phys.close_service(number, Use::Wasted);
+                self.phys.waste_service(number);
                 self.pools[instance as usize].write_failed(now, local, &mut self.phys);
             } else if !self.phys.inbox.is_empty() {
                 let (job, outcome) = self.phys.inbox.remove(0);

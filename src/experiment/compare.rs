@@ -6,7 +6,7 @@
 use super::estimate::{RegimeFound, Wanted};
 use super::metric::{Scope, Unit};
 use super::outline::Outline;
-use super::outline::Rates;
+use super::price::{COST, same};
 use super::run::Finished;
 use super::study::{Comparison, MarkShown, Priced, Sensitivity};
 use super::verdict::{Judgement, overall};
@@ -194,24 +194,21 @@ fn effect(
     interval::mean(&means, level)
 }
 
-/// What a run of a point costs: slots and hosts by the hour, requests, and objectives missed.
-pub fn cost(rates: &Rates, finished: &Finished) -> f64 {
-    let point = &finished.point;
-    let requests = point.requests as f64 / point.replications.max(1) as f64;
-    let missed = point.verdicts.iter().filter(|one| one.judgement == Judgement::Missed).count() as f64;
-    rates.hour * finished.seconds / 3600.0 + requests * rates.request + missed * rates.missed
-}
-
 /// Cost against the first time that an objective bounds, or the p95 latency; empty without prices.
 pub fn frontier(outline: &Outline, finished: &[Finished]) -> Vec<Priced> {
     let timed = outline.compared.iter().find(|one| unit_of(one, finished) == Unit::Seconds).cloned();
     let Wanted { name, scope } =
         timed.unwrap_or_else(|| Wanted { name: String::from("latency_p95"), scope: Scope::default() });
-    let priced = |(rates, one): (&Rates, &Finished)| {
+    let cost = |one: &Finished| one.point.metric(COST, &Scope::default()).map(|cost| cost.estimate.value);
+    if finished.iter().all(|one| cost(one).is_none()) {
+        return Vec::new();
+    }
+    let priced = |one: &Finished| {
         let metric = one.point.metric(&name, &scope).filter(|_| !unstable(one));
         Priced {
             point: one.point.index,
-            cost: cost(rates, one),
+            // Where an axis takes every price away.
+            cost: cost(one).unwrap_or(0.0),
             metric: name.clone(),
             scope: scope.clone(),
             estimate: metric.map(|metric| metric.estimate),
@@ -219,7 +216,7 @@ pub fn frontier(outline: &Outline, finished: &[Finished]) -> Vec<Priced> {
             efficient: false,
         }
     };
-    let mut list: Vec<Priced> = outline.rates.iter().zip(finished).map(priced).collect();
+    let mut list: Vec<Priced> = finished.iter().map(priced).collect();
     for index in 0..list.len() {
         let beaten = list.iter().any(|one| beats(one, &list[index]));
         list[index].efficient = list[index].estimate.is_some() && !beaten;
@@ -230,6 +227,7 @@ pub fn frontier(outline: &Outline, finished: &[Finished]) -> Vec<Priced> {
 /// Whether one point is no worse in both and better in one.
 fn beats(one: &Priced, other: &Priced) -> bool {
     let (Some(a), Some(b)) = (one.estimate, other.estimate) else { return false };
-    let no_worse = one.cost <= other.cost && a.value <= b.value;
-    no_worse && (one.cost < other.cost || a.value < b.value)
+    let equal = same(one.cost, other.cost);
+    let no_worse = (equal || one.cost < other.cost) && a.value <= b.value;
+    no_worse && (!equal || a.value < b.value)
 }

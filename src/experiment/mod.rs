@@ -13,6 +13,7 @@ pub mod hunt;
 pub mod metric;
 pub mod outline;
 pub mod plan;
+pub mod price;
 pub mod progress;
 pub mod record;
 #[cfg(feature = "live")]

@@ -5,28 +5,15 @@ use super::plan::Plan;
 use super::record::{GivenModel, Settings, Warning};
 use super::run::{self, Given};
 use super::study::{AxisShown, MarkShown};
-use crate::model::Prices;
-use crate::policy::Slots;
 use crate::random::RNG_CONTRACT;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Version of the documents in a store.
-pub const STORE_SCHEMA: &str = "poolsim.store/1";
+pub const STORE_SCHEMA: &str = "poolsim.store/2";
 
 /// Most chunks of a plan: a shared file system dislikes more files than that.
 const CHUNKS_MAX: usize = 1000;
-
-/// What a point costs, whatever happens in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Rates {
-    /// For an hour of its slots and hosts.
-    pub hour: f64,
-    /// For a request.
-    pub request: f64,
-    /// For an objective missed.
-    pub missed: f64,
-}
 
 /// A plan without its models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,8 +38,6 @@ pub struct Outline {
     pub marks: Vec<MarkShown>,
     /// Figures that points are compared by.
     pub compared: Vec<Wanted>,
-    /// By point; empty where no price is given.
-    pub rates: Vec<Rates>,
     /// How points are run.
     pub settings: Settings,
     /// The model file.
@@ -86,7 +71,6 @@ impl Outline {
             axes: axes(plan),
             marks: marks(plan),
             compared,
-            rates: rates(plan),
             settings: run::settings_of(first, given.overrides),
             model: given.model,
             experiment,
@@ -142,23 +126,4 @@ fn marks(plan: &Plan) -> Vec<MarkShown> {
     };
     let marks = plan.experiment.marks.iter();
     marks.map(|mark| MarkShown { name: mark.name.clone(), points: at(&mark.name) }).collect()
-}
-
-/// Prices of slots and hosts by the hour, of requests and of missed objectives.
-pub fn rates_of(model: &crate::model::Model) -> Rates {
-    let Prices { slot_hour, host_hour, request, missed_objective } = model.prices;
-    let slots = |pool: &crate::model::Pool| match pool.settings.slots {
-        Slots::Limited(slots) => f64::from(slots) * f64::from(pool.instances),
-        Slots::Unlimited => 0.0,
-    };
-    let slots: f64 = model.pools.iter().filter(|pool| !pool.implicit).map(slots).sum();
-    let hour = slots * slot_hour + model.hosts.len() as f64 * host_hour;
-    Rates { hour, request, missed: missed_objective }
-}
-
-fn rates(plan: &Plan) -> Vec<Rates> {
-    if plan.points.iter().all(|point| point.model.prices == Prices::default()) {
-        return Vec::new();
-    }
-    plan.points.iter().map(|point| rates_of(&point.model)).collect()
 }

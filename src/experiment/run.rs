@@ -9,6 +9,7 @@ pub(super) use super::rounds::{overloaded, replicate};
 use super::draws::Draws;
 use super::estimate::{self, EstimateSettings, Estimated, Wanted};
 use super::follow;
+use super::price;
 use super::record::{
     self, Each, GivenModel, Kind, Parts, PhaseSpan, Point, Record, SCHEMA, Setting, Settings, Warning, World,
 };
@@ -105,8 +106,6 @@ pub struct Finished {
     pub point: Point,
     /// By figure and replication: its own value.
     pub samples: Vec<Vec<Option<f64>>>,
-    /// Mean length of a replication, seconds.
-    pub seconds: f64,
     /// Whether nothing is left to chance, so that the only replication is the whole truth.
     #[serde(default)]
     pub certain: bool,
@@ -171,10 +170,9 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
         values: values.iter().map(|value| value.filter(|value| value.is_finite())).collect(),
     });
     let each: Vec<Each> = each.filter(|each| each.values.iter().any(Option::is_some)).collect();
-    let made = replications.len() as f64;
-    let seconds = replications.iter().map(|one| one.end.secs()).sum::<f64>() / made;
     let follow = task.follow;
     let mut point = Point { each, ..gather(model, task, &replications, estimated, warning) };
+    point.metrics.extend(price::cost(model, &replications, &point.verdicts));
     let met = overall(&point.verdicts) == Some(Judgement::Met);
     if follow == Follow::Always || (follow == Follow::IfMet && met) {
         let slow = slow.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -182,7 +180,7 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
         let followed = follow::follow(&prepared, &point.parts, &slow, warm_up);
         (point.stretch, point.extremes) = followed.map_err(RunError::Breach)?;
     }
-    Ok(Finished { point, samples, seconds, certain: model.is_certain() })
+    Ok(Finished { point, samples, certain: model.is_certain() })
 }
 
 /// Makes the point of replications and what was estimated from them.
@@ -257,7 +255,16 @@ pub(super) fn settings_of(model: &Model, overrides: Vec<String>) -> Settings {
         RunLength::Horizon(end) => (Some(end.secs()), None),
         RunLength::Requests(n) => (None, Some(n)),
     };
-    Settings { confidence: model.run.confidence, precision, replications, horizon, requests, overrides }
+    let drain = horizon.is_some() && model.run.drain;
+    Settings {
+        confidence: model.run.confidence,
+        precision,
+        replications,
+        horizon,
+        drain,
+        requests,
+        overrides,
+    }
 }
 
 fn parts_of(model: &Model) -> Parts {
@@ -269,7 +276,8 @@ fn parts_of(model: &Model) -> Parts {
     Parts {
         classes: model.classes.iter().map(|class| class.name.clone()).collect(),
         phases: model.phases.iter().map(phase).collect(),
-        pools: model.pools.iter().map(|pool| pool.name.clone()).collect(),
+        // Those that nobody wrote stand last, so that the numbers of the others are places here.
+        pools: model.pools.iter().filter(|pool| !pool.implicit).map(|pool| pool.name.clone()).collect(),
         hosts: model.hosts.iter().map(|host| host.name.clone()).collect(),
     }
 }

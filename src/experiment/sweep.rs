@@ -10,10 +10,11 @@ use super::draws::Draws;
 use super::estimate::Wanted;
 use super::metric::Scope;
 use super::outline::Outline;
-use super::plan::Plan;
+use super::plan::{self, Plan};
+use super::price::{self, COST};
 use super::record::{self, Difference, Kind, Point, Record, SCHEMA, World};
 use super::run::{self, Finished, Follow, Progress, RunError, Task};
-use super::study::{Comparison, Study};
+use super::study::{Comparison, Priced, Study};
 use super::verdict::{self, Judgement};
 use rayon::prelude::*;
 
@@ -84,7 +85,8 @@ fn keep_asked(plan: &Plan, finished: &mut Finished) {
         return;
     }
     let judged = |name: &str| finished.point.verdicts.iter().any(|verdict| verdict.metric == name);
-    let kept = |name: &str| asked.iter().any(|one| one == name) || judged(name) || name == "count_sent";
+    let always = ["count_sent", COST];
+    let kept = |name: &str| asked.iter().any(|one| one == name) || judged(name) || always.contains(&name);
     let metrics = std::mem::take(&mut finished.point.metrics);
     finished.point.metrics = metrics.into_iter().filter(|metric| kept(&metric.name)).collect();
 }
@@ -113,8 +115,9 @@ pub fn compared(plan: &Plan) -> Vec<Wanted> {
     distinct
 }
 
-/// The cheapest point that meets every objective, or without prices the smallest, or where sizes are the same the one
-/// that bears the largest load; none where none meets them.
+/// The cheapest point that meets every objective, of several that cost the same the smallest and then the first; or
+/// without prices the smallest, or where sizes are the same the one that bears the largest load; none where none
+/// meets them.
 fn chosen(study: &Study, points: &[Point]) -> Option<u64> {
     if study.frontier.is_empty() {
         let good = points.iter().filter(|point| verdict::overall(&point.verdicts) == Some(Judgement::Met));
@@ -125,8 +128,12 @@ fn chosen(study: &Study, points: &[Point]) -> Option<u64> {
         let least = good.min_by(rank);
         return least.map(|point| point.index);
     }
-    let good = study.frontier.iter().filter(|one| one.meets);
-    good.min_by(|a, b| a.cost.total_cmp(&b.cost).then(a.point.cmp(&b.point))).map(|one| one.point)
+    let good = || study.frontier.iter().filter(|one| one.meets);
+    let least = good().map(|one| one.cost).min_by(f64::total_cmp)?;
+    let cheapest = good().filter(|one| price::same(one.cost, least));
+    let size = |one: &Priced| points.iter().find(|point| point.index == one.point).map_or(0.0, capacity);
+    let smallest = cheapest.min_by(|a, b| size(a).total_cmp(&size(b)).then(a.point.cmp(&b.point)));
+    smallest.map(|one| one.point)
 }
 
 /// Whether a setting says how large something is that serves requests.
@@ -155,7 +162,7 @@ fn differences(study: &Study) -> Vec<Difference> {
     let shown = study.comparisons.iter().filter(|one| !any || is_marked(one)).take(DIFFERENCES_MOST);
     shown
         .map(|one| Difference {
-            label: format!("{} against {}", one.to_label, one.from_label),
+            label: label(study, one),
             metric: one.metric.clone(),
             scope: one.scope.clone(),
             unit: one.unit,
@@ -163,6 +170,29 @@ fn differences(study: &Study) -> Vec<Difference> {
             bound: None,
         })
         .collect()
+}
+
+/// What is compared with what: of two points that are neighbours along an axis, the axis and where both stand on the
+/// others, without which several pairs would have one name.
+fn label(study: &Study, one: &Comparison) -> String {
+    let pair = format!("{} against {}", one.to_label, one.from_label);
+    if !study.axes.iter().any(|axis| axis.name == one.along) {
+        return pair;
+    }
+    let mut label = format!("{} {pair}", plan::short(&one.along));
+    let mut stride = 1;
+    let mut fixed: Vec<String> = Vec::new();
+    for axis in study.axes.iter().rev() {
+        let step = one.from as usize / stride % axis.labels.len();
+        stride *= axis.labels.len();
+        if axis.name != one.along {
+            fixed.insert(0, format!("{} {}", plan::short(&axis.name), axis.labels[step]));
+        }
+    }
+    if !fixed.is_empty() {
+        label.push_str(&format!(", {}", fixed.join(", ")));
+    }
+    label
 }
 
 /// More differences than this are a table, not a chart.

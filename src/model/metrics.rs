@@ -2,7 +2,8 @@
 //!
 //! Names follow the exact cases (`mean_wait`, `sojourn_p95`, `prob_block`, `utilization`). Distributions of times come
 //! as `mean_X`, `var_X` and `X_pNN`; the rest are single figures. What is listed here is what estimation makes: a test
-//! asks a run for every one of them, and a run for any that is not here.
+//! asks a run for every one of them, and a run for any that is not here. What a run costs (`cost`) is told beside them:
+//! it counts missed objectives, so that none can ask for it.
 
 use crate::outcome::Outcome;
 
@@ -107,7 +108,12 @@ const FIGURES: [(&str, Unit, Of, &str); 57] = [
     ),
     ("mean_slowdown", Unit::Number, Of::Requests, "sojourn over demand"),
     ("mean_spent_waiting", Unit::Seconds, Of::Requests, "part of the latency in queues"),
-    ("mean_spent_failed", Unit::Seconds, Of::Requests, "part of the latency in attempts that failed"),
+    (
+        "mean_spent_failed",
+        Unit::Seconds,
+        Of::Requests,
+        "part of the latency in the service of attempts that did not decide",
+    ),
     ("mean_spent_final", Unit::Seconds, Of::Requests, "part of the latency in the service that decided"),
     ("mean_spent_backoff", Unit::Seconds, Of::Requests, "part of the latency in back-off"),
     ("request_rate", Unit::PerSecond, Of::Requests, "requests sent per second"),
@@ -140,7 +146,7 @@ const FIGURES: [(&str, Unit, Of, &str); 57] = [
     ("share_starting", Unit::Ratio, Of::Pool, "share of slot time in start-up"),
     ("share_restarting", Unit::Ratio, Of::Pool, "share of slot time dying, down or before a restart"),
     ("share_lost", Unit::Ratio, Of::Pool, "share of slot time of slots lost for good"),
-    ("share_idle", Unit::Ratio, Of::Pool, "share of slot time ready and without a job"),
+    ("share_idle", Unit::Ratio, Of::Pool, "share of slot time free, paused or without need of a worker"),
     ("arrival_rate", Unit::PerSecond, Of::OnePool, "jobs that arrive per second"),
     ("abandon_rate", Unit::PerSecond, Of::Pool, "jobs that leave the queue per second"),
     ("kill_rate", Unit::PerSecond, Of::Pool, "workers killed per second"),

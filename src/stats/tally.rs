@@ -47,11 +47,11 @@ pub struct ClassTally {
     pub sojourn_served: Sample,
     /// First hand-over to leaving, of jobs that were handed over: sum in nanoseconds.
     pub service: u128,
-    /// Of each finished request's latency, nanoseconds: in a queue.
+    /// Of each finished request's latency, nanoseconds: in a queue, or in a pool's delay before it tries again.
     pub spent_waiting: u128,
-    /// In attempts that failed.
+    /// In the service of attempts that failed or decided nothing: before a hedge that wins, what its forerunner had.
     pub spent_failed: u128,
-    /// In the service of the attempt that decided.
+    /// In the service of the attempt that decided, with what a breakdown interrupted and left done.
     pub spent_final: u128,
     /// In back-off.
     pub spent_backoff: u128,
@@ -69,11 +69,15 @@ pub struct ClassTally {
 /// How the slots of a pool spent a segment: integrals over time, in slot-nanoseconds. They add up to `capacity`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SlotUse {
-    /// Service of jobs that ended well at the pool.
+    /// Service of attempts that ended well while their client waited, with what a breakdown interrupted and left
+    /// done. Service that the end of the run cuts off counts by what it leads to: useful if its worker is on its way
+    /// to a good answer that comes before the slot's time-out, else wasted.
     pub useful: u128,
-    /// Service of jobs that did not: timed out, crashed, cancelled, hedge losers.
+    /// Service of attempts that did not: timed out, failed, crashed, hung, cancelled, hedge losers; and the grace of
+    /// workers that are asked to stop.
     pub wasted: u128,
-    /// Work on results that nobody waits for.
+    /// Service of attempts whose client had left before they ended, however they ended; and what a worker does after
+    /// its pool has given the job up.
     pub zombie: u128,
     /// Workers starting.
     pub starting: u128,
@@ -81,7 +85,8 @@ pub struct SlotUse {
     pub restarting: u128,
     /// Slots lost for good.
     pub lost: u128,
-    /// Ready and without a job.
+    /// Free: without a job and neither starting nor down. Slots of a paused pool are idle, and those of a pool that
+    /// starts its workers on demand while they have none.
     pub idle: u128,
     /// Slots times time.
     pub capacity: u128,
@@ -96,7 +101,7 @@ pub struct PoolTally {
     pub starts: u64,
     /// Jobs by the outcome that the pool reported.
     pub outcomes: [u64; Outcome::ALL.len()],
-    /// Workers killed.
+    /// Workers killed, by their pool or by a fault that kills workers; each once.
     pub kills: u64,
     /// Worker exits noticed.
     pub exits: u64,
@@ -203,8 +208,11 @@ impl Timeline {
         super::histogram::bucket(value.nanos()) >> 5 & (Self::LATENCY_BUCKETS - 1)
     }
 
-    /// The middle of a bucket of [`Timeline::latency_bucket`].
+    /// The middle of a bucket of [`Timeline::latency_bucket`]; of the first, which holds what took no time, zero.
     pub fn latency_value(bucket: usize) -> Span {
+        if bucket == 0 {
+            return Span::ZERO;
+        }
         let (low, _) = super::histogram::bounds(bucket << 5);
         let (high, _) = super::histogram::bounds((bucket + 1) << 5);
         Span::from_nanos(low + (high - low) / 2)
@@ -297,6 +305,7 @@ mod tests {
 
     #[test]
     fn latency_buckets_hold_their_values() {
+        assert_eq!(Timeline::latency_value(Timeline::latency_bucket(Span::ZERO)), Span::ZERO);
         for nanos in [20_000u64, 1_000_000, 123_456_789, 9_876_543_210, 1 << 50] {
             let middle = Timeline::latency_value(Timeline::latency_bucket(Span::from_nanos(nanos)));
             assert!((middle.secs() / (nanos as f64 / 1e9) - 1.0).abs() < 0.04, "{nanos}: {middle:?}");

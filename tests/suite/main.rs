@@ -27,6 +27,7 @@ mod mirrored;
 mod pages;
 #[cfg(feature = "chart")]
 mod pictures;
+mod prices;
 mod recorded;
 mod records;
 #[cfg(feature = "chart")]

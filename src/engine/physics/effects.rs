@@ -42,9 +42,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
     fn kill(&mut self, instance: u32, local: u32) {
         self.note(instance, |_| Choice::Kill { slot: local });
         let number = self.slot_number(instance, local);
-        let pool = self.pool_of(instance);
-        self.monitor.pools[pool].tally.kills += 1;
         if !self.slots[number as usize].doomed {
+            let pool = self.pool_of(instance);
+            self.monitor.pools[pool].tally.kills += 1;
             let delay = self.life_draw(number, |delays| &delays.kill_exit);
             self.doom(number, delay);
         }
@@ -62,7 +62,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
     fn withdraw(&mut self, instance: u32, local: u32, job: JobId) {
         self.note(instance, |phys| Choice::Withdraw { job: phys.name_of(job), slot: local });
         let number = self.slot_number(instance, local);
-        self.close_service(number, Use::Wasted);
+        self.waste_service(number);
         self.leave_host(number);
         let slot = &mut self.slots[number as usize];
         slot.timer_at = Time::NEVER;
@@ -96,6 +96,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         entry.queued_at = now;
         if again {
             entry.book_waiting(now);
+            entry.ticket.started = Time::NEVER;
         }
         let leave_by = entry.ticket.leave_by;
         if C::FOLLOWED {
@@ -127,9 +128,10 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
     fn retried(&mut self, instance: u32, job: JobId, outcome: Outcome) {
         self.note(instance, |phys| Choice::Retry { job: phys.name_of(job), outcome });
         let now = self.now;
+        self.drop_kept(job);
         let entry = self.jobs.get_mut(job);
-        entry.failed += now.since(entry.booked);
-        (entry.booked, entry.queued_at) = (now, now);
+        entry.book_failed(now);
+        (entry.queued_at, entry.ticket.started) = (now, Time::NEVER);
         let innocent = entry.is_innocent(outcome);
         let cell = entry.cell;
         if C::FOLLOWED {
@@ -256,6 +258,9 @@ impl<C: SlotCalendar> Physics<'_, C> {
     /// Books the end of a job that did not end well at once, and leaves the rest to its client.
     #[inline(never)]
     pub(super) fn ended_otherwise(&mut self, job: JobId, outcome: Outcome) {
+        if !self.kept.is_empty() {
+            self.drop_kept(job);
+        }
         let entry = self.jobs.get_mut(job);
         entry.ticket.place = Place::Outside;
         let stayed = self.now.since(entry.ticket.arrived);
@@ -288,12 +293,12 @@ impl<C: SlotCalendar> Physics<'_, C> {
         match (from, to) {
             (WorkerState::Busy, WorkerState::Zombie) => {
                 // The job's share ends here; the zombie's time is counted by its level.
-                self.close_service(number, Use::Wasted);
+                self.waste_service(number);
                 self.slots[number as usize].timer_at = Time::NEVER;
                 self.schedule(number);
             }
             (WorkerState::Busy, to) => {
-                self.close_service(number, Use::Wasted);
+                self.waste_service(number);
                 if to == WorkerState::Gone {
                     self.gone(number);
                 }

@@ -7,7 +7,7 @@ use crate::workload::Sampler;
 impl<C: SlotCalendar> Physics<'_, C> {
     /// Ends the worker by its pool's will: `delay` until the pool notices.
     pub(super) fn doom(&mut self, number: u32, delay: Span) {
-        self.close_service(number, Use::Wasted);
+        self.waste_service(number);
         let slot = &mut self.slots[number as usize];
         slot.timer_at = Time::NEVER;
         slot.beat_at = Time::NEVER;
@@ -17,6 +17,8 @@ impl<C: SlotCalendar> Physics<'_, C> {
     /// Kills a worker from outside: its pool takes it for alive, and its job for served, until it notices the exit.
     pub(in crate::engine) fn kill_from_outside(&mut self, number: u32) {
         if !self.slots[number as usize].doomed {
+            let pool = self.slots[number as usize].pool as usize;
+            self.monitor.pools[pool].tally.kills += 1;
             let delay = self.life_draw(number, |delays| &delays.crash_exit);
             self.die(number, Act::CrashExit, delay);
         }

@@ -1,6 +1,7 @@
 //! The end of a replication: what is still alive is counted, and the books must balance.
 
 use super::*;
+use crate::policy::Slots;
 use crate::policy::decision::Log;
 
 impl<C: SlotCalendar> World<'_, C> {
@@ -19,9 +20,13 @@ impl<C: SlotCalendar> World<'_, C> {
         self.count_unfinished();
         self.book_service();
         self.check_balances(end)?;
-        self.book_open_services(end);
+        self.phys.cut_services();
         let hosts = self.phys.host_tallies(end);
+        let (plan, seed) = (self.phys.plan, self.phys.plan.model.run.seed);
         let report = self.phys.monitor.finish(end, self.index, self.fingerprint, self.events, &hosts);
+        if let Some(message) = unbalanced(plan.model, &report) {
+            return Err(Breach { message, seed, replication: self.index });
+        }
         Ok((report, self.phys.ends.map_or_else(Vec::new, Ends::into_list)))
     }
 
@@ -61,18 +66,6 @@ impl<C: SlotCalendar> World<'_, C> {
             other = self.phys.jobs.get(other).sibling;
         }
         true
-    }
-
-    /// Service that is under way at the end was neither good nor bad: it counts as useful if its job may still
-    /// end well.
-    fn book_open_services(&mut self, end: Time) {
-        for number in 0..self.phys.slots.len() as u32 {
-            let slot = &self.phys.slots[number as usize];
-            if slot.since != Time::NEVER && slot.since <= end {
-                let zombie = self.phys.jobs.get(slot.job).orphan;
-                self.phys.close_service(number, if zombie { Use::Zombie } else { Use::Useful });
-            }
-        }
     }
 
     /// Conservation and Little's law as identities over the whole run: every request has one outcome, and the
@@ -122,4 +115,19 @@ impl<C: SlotCalendar> World<'_, C> {
         }
         Ok(())
     }
+}
+
+/// What is wrong if the parts of a pool's slot time do not add up to it, to the nanosecond, in some segment.
+fn unbalanced(model: &crate::model::Model, report: &Replication) -> Option<String> {
+    let pools = model.pools.iter().enumerate().filter(|(_, pool)| pool.settings.slots != Slots::Unlimited);
+    let limited: Vec<usize> = pools.map(|(number, _)| number).collect();
+    report.segments.iter().find_map(|segment| {
+        let wrong = limited.iter().find(|&&pool| {
+            let slots = &segment.pools[pool].slots;
+            let served = slots.useful + slots.wasted + slots.zombie;
+            served + slots.starting + slots.restarting + slots.lost + slots.idle != slots.capacity
+        })?;
+        let (name, slots) = (&model.pools[*wrong].name, segment.pools[*wrong].slots);
+        Some(format!("slot time of pool `{name}` from {:?} does not add up: {slots:?}", segment.start))
+    })
 }

@@ -34,12 +34,12 @@ impl<C: SlotCalendar> World<'_, C> {
             Act::Begin => self.phys.begin(number),
             Act::AnswerError | Act::AnswerCrash => {
                 self.phys.slots[number as usize].timer_at = Time::NEVER;
-                self.phys.close_service(number, Use::Wasted);
+                self.phys.waste_service(number);
                 let outcome = if act == Act::AnswerError { Outcome::Error } else { Outcome::Crash };
                 pool.answer(now, local, outcome, &mut self.phys);
             }
             Act::CrashExit | Act::Exit => {
-                self.phys.close_service(number, Use::Wasted);
+                self.phys.waste_service(number);
                 let slot = &mut self.phys.slots[number as usize];
                 (slot.timer_at, slot.beat_at) = (Time::NEVER, Time::NEVER);
                 pool.exited(now, local, act == Act::CrashExit, &mut self.phys);

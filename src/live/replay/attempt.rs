@@ -141,6 +141,15 @@ impl Attempt {
         self.booked = self.booked.max(now);
     }
 
+    /// Books the time since the last booking of an attempt that decides nothing: as waiting if it waited last.
+    pub(super) fn book_in_vain(&mut self, now: Time) {
+        if self.was_waiting() {
+            self.book_waiting(now);
+        } else {
+            self.book_failed(now);
+        }
+    }
+
     /// Books the time since the last booking as back-off.
     pub(super) fn book_backoff(&mut self, now: Time) {
         self.backoff += now.since(self.booked);

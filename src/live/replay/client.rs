@@ -197,11 +197,7 @@ impl Replay<'_> {
             deadline: flight.first_sent + client.settings().total_deadline,
         };
         let Some(delay) = client.retry(at, outcome, history, drawn, &mut chance) else { return false };
-        if attempt.was_waiting() {
-            attempt.book_waiting(at);
-        } else {
-            attempt.book_failed(at);
-        }
+        attempt.book_in_vain(at);
         attempt.after = outcome;
         attempt.last_delay = delay;
         flight.stamp += 1;
@@ -281,9 +277,11 @@ impl Replay<'_> {
             return;
         }
         flight.hedges += 1;
-        let mut twin = attempt.again();
+        // Where the hedge decides, the time before it was that of an attempt which did not.
+        let mut twin = attempt.clone();
+        twin.book_in_vain(at);
+        twin = twin.again();
         (twin.hedge, twin.number) = (true, twin.number - 1);
-        twin.book_waiting(at);
         let cell = flight.cell;
         self.requests.redraw(&self.streams, &mut twin.request, flight.executions + 1000);
         self.watch.cell(cell).hedges += 1;

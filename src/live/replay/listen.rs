@@ -66,12 +66,13 @@ impl Replay<'_> {
     }
 
     /// Ends the service of an attempt, if it was in one.
-    fn served(&mut self, id: AttemptId, ok: bool, at: Time) {
+    fn served(&mut self, id: AttemptId, outcome: Outcome, at: Time) {
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        let how = match (ok, attempt.orphan) {
-            (false, _) => Use::Wasted,
-            (true, true) => Use::Zombie,
-            (true, false) => Use::Useful,
+        let how = match (outcome, attempt.orphan) {
+            (Outcome::Ok, false) => Use::Useful,
+            // The loser of several attempts is nobody's, and withdrawn at once.
+            (Outcome::Cancelled, _) | (_, false) => Use::Wasted,
+            (_, true) => Use::Zombie,
         };
         let since = std::mem::replace(&mut attempt.since, Time::NEVER);
         if since != Time::NEVER {
@@ -82,7 +83,7 @@ impl Replay<'_> {
     }
 
     fn retried(&mut self, id: AttemptId, outcome: Outcome, at: Time) {
-        self.served(id, false, at);
+        self.served(id, outcome, at);
         let Some(attempt) = self.attempts.get_mut(&id) else { return self.strays += 1 };
         attempt.book_failed(at);
         attempt.between = true;
@@ -94,7 +95,7 @@ impl Replay<'_> {
     }
 
     fn ended(&mut self, id: AttemptId, outcome: Outcome, detail: String, at: Time) {
-        self.served(id, outcome == Outcome::Ok, at);
+        self.served(id, outcome, at);
         let Some(mut attempt) = self.attempts.remove(&id) else { return self.strays += 1 };
         self.loads[usize::from(attempt.pool)] = self.loads[usize::from(attempt.pool)].saturating_sub(1);
         if std::mem::replace(&mut attempt.queued, false) {
@@ -135,12 +136,23 @@ impl Replay<'_> {
         }
     }
 
+    /// What a service that the end cuts off was on its way to: a job that hangs or fails has proved nothing.
+    fn leads_to(&self, attempt: &Attempt) -> Outcome {
+        let again = self.flights.get(&attempt.flight).is_some_and(|flight| flight.executions > 1);
+        match attempt.request.fate {
+            Fate::Ok => Outcome::Ok,
+            Fate::CrashOnce if again => Outcome::Ok,
+            _ => Outcome::Error,
+        }
+    }
+
     /// Requests under way at the end: unfinished, each once.
     pub(super) fn open_ends(&mut self, end: Time) {
         // Services that go on count up to the end, as in a simulation.
         let serving = self.attempts.iter().filter(|(_, attempt)| attempt.since < end);
-        let serving: Vec<AttemptId> = serving.map(|(&id, _)| id).collect();
-        serving.into_iter().for_each(|id| self.served(id, true, end));
+        let serving: Vec<(AttemptId, Outcome)> =
+            serving.map(|(&id, attempt)| (id, self.leads_to(attempt))).collect();
+        serving.into_iter().for_each(|(id, outcome)| self.served(id, outcome, end));
         let flights = std::mem::take(&mut self.flights);
         for flight in flights.values() {
             let attempt = flight.attempts.iter().find_map(|id| self.attempts.get(id));

@@ -190,9 +190,15 @@ pub(in crate::model) static OBJECTIVE: Table = Table {
 /// `[prices]`.
 pub(in crate::model) static PRICES: Table = Table {
     title: "the prices",
-    doc: "Prices, in any one currency.",
+    doc: "Prices, in any one currency; every priced run has a `cost`.",
     keys: &[
-        key("slot_hour", NOT_NEGATIVE, "Of a slot for an hour.", "0.05").default("0"),
+        key(
+            "slot_hour",
+            NOT_NEGATIVE,
+            "Of a slot for an hour, used or not; in a pool with an autoscaler, of those that were up.",
+            "0.05",
+        )
+        .default("0"),
         key("host_hour", NOT_NEGATIVE, "Of a host for an hour.", "0.40").default("0"),
         key("request", NOT_NEGATIVE, "Of a request.", "0.0001").default("0"),
         key("missed_objective", NOT_NEGATIVE, "Of an objective missed, per run.", "100").default("0"),
@@ -248,7 +254,7 @@ pub(in crate::model) static FAULT: Tagged = Tagged {
         ),
         variant(
             "pause_pool",
-            "A pool dispatches nothing for a while.",
+            "A pool dispatches nothing for a while; its free slots are idle.",
             &[FAULT_POOL, FAULT_DURATION, FAULT_AT, FAULT_RATE],
         ),
     ],

@@ -3,6 +3,7 @@
 //! A test gives the body of `[pool.main]`, whatever else the model needs, and requests as `at class demand fate`
 //! (seconds), and states how each request ended and when, such as `ok 5` or `timeout 3`.
 
+mod accounting;
 mod client;
 mod disciplines;
 mod faults;
