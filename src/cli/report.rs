@@ -8,7 +8,7 @@ use crate::experiment::Record;
 use crate::experiment::record::RecordError;
 use crate::report::chart::{self, Size, Style, Theme};
 use crate::report::files::{self, Picture};
-use crate::report::html;
+use crate::report::{figure, html};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -107,7 +107,11 @@ fn save_charts(
     let _guard = interrupt::hold();
     let paths = files::write_charts(charts, &folder, picture, theme.unwrap_or_default())?;
     if !args.quiet {
-        terminal::say(&format!("wrote {} charts to {}", paths.len(), folder.display()));
+        terminal::say(&format!(
+            "wrote {} to {}",
+            figure::counted(paths.len() as u64, "chart"),
+            folder.display()
+        ));
     }
     Ok(())
 }

@@ -29,6 +29,8 @@ pub(super) struct Monitor<C> {
     /// By cell: latencies of requests whose only attempt ended well.
     once: Vec<Sample>,
     pub(super) pools: First<PoolLevels, C>,
+    /// Whether a pool is one that the model writes: only those have slots and a queue to show.
+    written: Vec<bool>,
     pub(super) in_flight: Running,
     pub(super) in_backoff: Running,
     closed: Vec<Segment>,
@@ -73,6 +75,7 @@ impl<C: SlotCalendar> Monitor<C> {
             cells: vec![ClassTally::default(); classes],
             once: vec![Sample::default(); classes],
             pools: model.pools.iter().map(|_| PoolLevels::default()).collect(),
+            written: model.pools.iter().map(|pool| !pool.implicit).collect(),
             in_flight: Running::default(),
             in_backoff: Running::default(),
             closed: Vec::new(),
@@ -251,14 +254,17 @@ impl<C: SlotCalendar> Monitor<C> {
     }
 
     fn close_bin(&mut self, now: Time) {
-        let queue = self.pools.iter().map(|pool| pool.queue.integral(now)).sum::<u128>();
-        let busy = self.pools.iter().map(|pool| pool.busy.integral(now)).sum::<u128>();
+        let written =
+            || self.pools.iter().zip(&self.written).filter(|(_, written)| **written).map(|(pool, _)| pool);
+        let queue = written().map(|pool| pool.queue.integral(now)).sum::<u128>();
+        let busy = written().map(|pool| pool.busy.integral(now)).sum::<u128>();
+        let at_end =
+            (written().map(|pool| pool.queue.level()).sum(), written().map(|pool| pool.busy.level()).sum());
         let in_flight = self.in_flight.integral(now);
         let base = std::mem::replace(&mut self.bin_base, (queue, busy, in_flight));
         let mut bin = std::mem::take(&mut self.bin);
         (bin.queue, bin.busy, bin.in_flight) = (queue - base.0, busy - base.1, in_flight - base.2);
-        bin.queue_at_end = self.pools.iter().map(|pool| pool.queue.level()).sum();
-        bin.busy_at_end = self.pools.iter().map(|pool| pool.busy.level()).sum();
+        (bin.queue_at_end, bin.busy_at_end) = at_end;
         if bin.outcomes != [0; Outcome::ALL.len()] {
             bin.latency = take_filled(&mut self.bin_latency);
         }

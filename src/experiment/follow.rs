@@ -52,7 +52,7 @@ pub fn follow(
     let asked = Asked { from, to: last, keys: &keys };
     let trail = prepared.trail(FOLLOWED, asked)?;
     let stories = told.iter().map(|one| extreme(one, parts, &trail)).collect();
-    Ok((stretch(first, (from, to), &trail), stories))
+    Ok((stretch(first, (from, to), parts, &trail), stories))
 }
 
 /// The requests whose stories are told: the slowest of every class that were sent after the warm-up, or of the whole
@@ -79,10 +79,12 @@ fn told(slow: &[RequestSeen], warm_up: f64) -> Vec<RequestSeen> {
 // ---- the stretch ------------------------------------------------------------------------------------------------
 
 /// What the slots did, and where the followed request was while it had none.
-fn stretch(first: &RequestSeen, (from, to): (Time, Time), trail: &Trail) -> Option<Stretch> {
+fn stretch(first: &RequestSeen, (from, to): (Time, Time), parts: &Parts, trail: &Trail) -> Option<Stretch> {
     let within = |stint: &&Stint| stint.start < to && stint.end > from;
-    let stints: Vec<&Stint> = trail.stints.iter().filter(within).collect();
     let is_own = |stint: &Stint| stint.request.is_some_and(|(key, _)| key == first.key);
+    // What runs without a pool has no slots, but for the followed request: where it was served is part of its way.
+    let shows = |stint: &&Stint| (stint.pool as usize) < parts.pools.len() || is_own(stint);
+    let stints: Vec<&Stint> = trail.stints.iter().filter(within).filter(shows).collect();
     let touched: BTreeSet<(u32, u32)> =
         stints.iter().filter(|one| is_own(one)).map(|one| (one.pool, one.slot)).collect();
     let (shown, left_out) = shown(&stints, &touched);
@@ -238,6 +240,9 @@ fn words(what: What, parts: &Parts) -> String {
         What::Sent(attempt) => format!("sent again, attempt {attempt}"),
         What::Hedged => String::from("a second attempt goes out beside the first"),
         What::Queued(of) => format!("waits in the queue of {}", pool(of)),
+        What::Started { pool: of, .. } if of as usize >= parts.pools.len() => {
+            String::from("starts, without a pool")
+        }
         What::Started { pool: of, slot, dying: false } => {
             format!("starts in slot {} of {}", slot + 1, pool(of))
         }

@@ -121,7 +121,7 @@ fn values_at(experiment: &Experiment, indices: &[usize]) -> Vec<model::document:
 }
 
 /// The last part of a path, which is enough to tell axes apart for people.
-fn short(name: &str) -> &str {
+pub(super) fn short(name: &str) -> &str {
     if name.contains(' ') { name } else { name.rsplit('.').next().unwrap_or(name) }
 }
 

@@ -59,6 +59,9 @@ pub struct Settings {
     /// Horizon of a run in seconds, where time ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub horizon: Option<f64>,
+    /// Whether requests that are in flight at the horizon still run to their end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drain: bool,
     /// Requests of a run, where their number ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<u64>,

@@ -286,7 +286,16 @@ pub(super) fn settings_of(model: &Model, overrides: Vec<String>) -> Settings {
         RunLength::Horizon(end) => (Some(end.secs()), None),
         RunLength::Requests(n) => (None, Some(n)),
     };
-    Settings { confidence: model.run.confidence, precision, replications, horizon, requests, overrides }
+    let drain = horizon.is_some() && model.run.drain;
+    Settings {
+        confidence: model.run.confidence,
+        precision,
+        replications,
+        horizon,
+        drain,
+        requests,
+        overrides,
+    }
 }
 
 fn parts_of(model: &Model) -> Parts {
@@ -298,7 +307,8 @@ fn parts_of(model: &Model) -> Parts {
     Parts {
         classes: model.classes.iter().map(|class| class.name.clone()).collect(),
         phases: model.phases.iter().map(phase).collect(),
-        pools: model.pools.iter().map(|pool| pool.name.clone()).collect(),
+        // Those that nobody wrote stand last, so that the numbers of the others are places here.
+        pools: model.pools.iter().filter(|pool| !pool.implicit).map(|pool| pool.name.clone()).collect(),
         hosts: model.hosts.iter().map(|host| host.name.clone()).collect(),
     }
 }

@@ -10,7 +10,7 @@ use super::draws::Draws;
 use super::estimate::Wanted;
 use super::metric::Scope;
 use super::outline::Outline;
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::price::{self, COST};
 use super::record::{self, Difference, Kind, Point, Record, SCHEMA};
 use super::run::{self, Finished, Follow, Progress, RunError, Task};
@@ -161,7 +161,7 @@ fn differences(study: &Study) -> Vec<Difference> {
     let shown = study.comparisons.iter().filter(|one| !any || is_marked(one)).take(DIFFERENCES_MOST);
     shown
         .map(|one| Difference {
-            label: format!("{} against {}", one.to_label, one.from_label),
+            label: label(study, one),
             metric: one.metric.clone(),
             scope: one.scope.clone(),
             unit: one.unit,
@@ -169,6 +169,29 @@ fn differences(study: &Study) -> Vec<Difference> {
             bound: None,
         })
         .collect()
+}
+
+/// What is compared with what: of two points that are neighbours along an axis, the axis and where both stand on the
+/// others, without which several pairs would have one name.
+fn label(study: &Study, one: &Comparison) -> String {
+    let pair = format!("{} against {}", one.to_label, one.from_label);
+    if !study.axes.iter().any(|axis| axis.name == one.along) {
+        return pair;
+    }
+    let mut label = format!("{} {pair}", plan::short(&one.along));
+    let mut stride = 1;
+    let mut fixed: Vec<String> = Vec::new();
+    for axis in study.axes.iter().rev() {
+        let step = one.from as usize / stride % axis.labels.len();
+        stride *= axis.labels.len();
+        if axis.name != one.along {
+            fixed.insert(0, format!("{} {}", plan::short(&axis.name), axis.labels[step]));
+        }
+    }
+    if !fixed.is_empty() {
+        label.push_str(&format!(", {}", fixed.join(", ")));
+    }
+    label
 }
 
 /// More differences than this are a table, not a chart.

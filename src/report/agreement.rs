@@ -1,6 +1,7 @@
 //! Two worlds or two records side by side: the answer in a sentence, and tables of figures, requests, causes, inputs.
 
 use super::figure;
+use super::summary::in_points;
 use super::table::Table;
 use super::words;
 use crate::experiment::Unit;
@@ -150,6 +151,16 @@ fn interval(unit: Unit, estimate: &Estimate) -> String {
     figure::with_interval(unit, estimate)
 }
 
+/// A difference beside the values that differ, of shares in percentage points; what did not scatter stands alone.
+fn difference(unit: Unit, estimate: &Estimate, like: f64) -> String {
+    let text = if estimate.half_width() <= 1e-9 * estimate.value.abs() {
+        figure::plain_beside(unit, estimate.value, like)
+    } else {
+        figure::with_interval_like(unit, estimate, like)
+    };
+    in_points(unit, text)
+}
+
 /// One row for each comparison.
 fn summary(agreements: &[Agreement]) -> Table {
     let row = |one: &Agreement| {
@@ -257,24 +268,26 @@ fn figures(agreement: &Agreement) -> Table {
     // The worst first: what is read is what needs reading.
     ordered.sort_by(|a, b| b.verdict.cmp(&a.verdict).then(effect(b).total_cmp(&effect(a))));
     let left = ordered.len().saturating_sub(ROWS_MAX);
-    let value =
-        |unit: Unit, value: Option<f64>| value.map_or_else(String::new, |value| figure::plain(unit, value));
     let row = |one: &&Agreed| {
+        // All four of a row are read against each other, so their times have one unit.
+        let like = [one.first, one.second].into_iter().flatten().map(f64::abs).fold(0.0, f64::max);
+        let plain = |value: f64| figure::plain_beside(one.unit, value, like);
+        let value = |value: Option<f64>| value.map_or_else(String::new, plain);
         let estimate = &one.difference;
         let difference = if estimate.low.is_finite() && estimate.high.is_finite() {
-            interval(one.unit, estimate)
+            difference(one.unit, estimate, like)
         } else if estimate.value.is_finite() {
-            format!("{} (no interval)", figure::plain(one.unit, estimate.value))
+            format!("{} (no interval)", in_points(one.unit, plain(estimate.value)))
         } else {
             String::new()
         };
         vec![
             format!("{}{}", one.metric, words::scope(&one.scope)),
             one.verdict.word().to_owned(),
-            value(one.unit, one.first),
-            value(one.unit, one.second),
+            value(one.first),
+            value(one.second),
             difference,
-            format!("±{}", figure::plain(one.unit, one.margin)),
+            format!("±{}", in_points(one.unit, plain(one.margin))),
         ]
     };
     let more = if left > 0 {

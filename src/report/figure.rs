@@ -3,7 +3,7 @@
 //! Value and interval share one unit, chosen by the larger of value and half-width, and no digit is shown that the
 //! interval does not carry: two digits of the half-width when it begins with 1 or 2, else one.
 
-use crate::experiment::Unit;
+use crate::experiment::{Metric, Unit};
 use crate::quantity;
 use crate::stats::Estimate;
 
@@ -62,13 +62,50 @@ pub fn plain_like(unit: Unit, value: f64, like: f64) -> String {
 
 /// A value with its interval.
 pub fn with_interval(unit: Unit, estimate: &Estimate) -> String {
+    shown(estimate, scale(unit, size(estimate)))
+}
+
+/// A time with its interval beside other times of up to `like`: in their unit, unless it would be lost in it.
+pub fn with_interval_like(unit: Unit, estimate: &Estimate, like: f64) -> String {
+    shown(estimate, scale(unit, shared(unit, size(estimate), like)))
+}
+
+/// The largest time among metrics, for [`with_interval_like`].
+pub fn largest_time<'m>(metrics: impl Iterator<Item = &'m Metric>) -> f64 {
+    let times = metrics.filter(|metric| metric.unit == Unit::Seconds && metric.estimate.value.is_finite());
+    times.map(|metric| size(&metric.estimate)).fold(0.0, f64::max)
+}
+
+/// A time beside others of up to `like`, without an interval.
+pub fn plain_beside(unit: Unit, value: f64, like: f64) -> String {
+    plain_like(unit, value, shared(unit, value.abs(), like))
+}
+
+/// Smaller times than this share of those beside them have a unit of their own.
+const LOST: f64 = 1e-4;
+
+/// Above it times are told in minutes, of which nobody likes decimals: smaller ones beside them are told in seconds.
+const SECONDS_MOST: f64 = 119.0;
+
+/// The size whose unit is used: that of the neighbours, where units differ and the value can still be read.
+fn shared(unit: Unit, size: f64, like: f64) -> f64 {
+    if unit == Unit::Seconds && like.is_finite() && size >= LOST * like {
+        like.min(SECONDS_MOST).max(size)
+    } else {
+        size
+    }
+}
+
+/// What the unit is chosen by: a value that is small beside its interval is shown in the interval's unit.
+fn size(estimate: &Estimate) -> f64 {
+    let half = (estimate.high - estimate.low) / 2.0;
+    if half.is_finite() { estimate.value.abs().max(half) } else { estimate.value.abs() }
+}
+
+fn shown(estimate: &Estimate, scale: Scale) -> String {
     if !estimate.value.is_finite() {
         return String::from("n/a");
     }
-    // A value that is small beside its interval is shown in the interval's unit.
-    let half = (estimate.high - estimate.low) / 2.0;
-    let size = if half.is_finite() { estimate.value.abs().max(half) } else { estimate.value.abs() };
-    let scale = scale(unit, size);
     let of = |value: f64| value * scale.factor;
     let (value, low, high) = (of(estimate.value), of(estimate.low), of(estimate.high));
     let half = (high - low) / 2.0;
@@ -118,6 +155,11 @@ pub fn share(part: f64, whole: f64) -> String {
     if whole > 0.0 { quantity::format_percent(part / whole) } else { String::from("–") }
 }
 
+/// "1 point", "12 345 points".
+pub fn counted(n: u64, word: &str) -> String {
+    format!("{} {word}{}", grouped(n), if n == 1 { "" } else { "s" })
+}
+
 /// A whole number in groups of three.
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
@@ -160,6 +202,29 @@ mod tests {
         for (unit, (value, low, high), text) in rows {
             assert_eq!(with_interval(unit, &estimate(value, low, high)), text);
         }
+    }
+
+    #[test]
+    fn times_beside_each_other_share_a_unit_while_they_can_be_read() {
+        let shown = |value: f64, low: f64, high: f64, like: f64| {
+            with_interval_like(Unit::Seconds, &estimate(value, low, high), like)
+        };
+        assert_eq!(shown(0.1007, 0.1003, 0.1011, 38.9), "0.1007 s ±0.0004");
+        assert_eq!(shown(0.0001, 0.00009, 0.00011, 38.9), "100 µs ±10");
+        assert_eq!(shown(38.9, 37.8, 40.0, 38.9), "38.9 s ±1.1");
+        assert_eq!(shown(0.0, 0.0, 0.0, 38.9), "0 s");
+        assert_eq!(plain_beside(Unit::Seconds, 0.005, 90.0), "5 ms");
+        assert_eq!(plain_beside(Unit::Seconds, 0.5, 900.0), "0.5 s");
+        assert_eq!(plain_beside(Unit::Seconds, 0.5, 90.0), "0.5 s");
+        assert_eq!(plain_beside(Unit::Ratio, 0.5, 90.0), "50 %");
+    }
+
+    #[test]
+    fn one_of_a_thing_is_no_plural() {
+        assert_eq!(
+            (counted(1, "point"), counted(0, "point")),
+            (String::from("1 point"), String::from("0 points"))
+        );
     }
 
     #[test]

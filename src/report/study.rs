@@ -111,13 +111,18 @@ fn grids(record: &Record) -> Vec<Table> {
     }
     let always = summary::always_met(record);
     for (name, scope) in shown(record).into_iter().filter(|one| !always.contains(one)) {
+        let told = |point: &&Point| !matches!(point.regime, RegimeFound::Unstable { .. });
+        let stable = record.points.iter().filter(told);
+        let like = figure::largest_time(stable.filter_map(|point| point.metric(&name, &scope)));
         let cell = |point: &Point| {
             let verdict = point.verdicts.iter().find(|one| one.metric == name && one.scope == scope);
-            let found = point.metric(&name, &scope).filter(|metric: &&Metric| {
-                metric.unit != Unit::Seconds || !matches!(point.regime, RegimeFound::Unstable { .. })
-            });
-            let value =
-                found.map_or_else(|| String::from("–"), |one| figure::with_interval(one.unit, &one.estimate));
+            let found = point
+                .metric(&name, &scope)
+                .filter(|metric: &&Metric| metric.unit != Unit::Seconds || told(&point));
+            let value = found.map_or_else(
+                || String::from("–"),
+                |one| figure::with_interval_like(one.unit, &one.estimate, like),
+            );
             let verdict = verdict.map_or("", |one| sign(point, Some(one.judgement)));
             format!("{value} {verdict}").trim_end().to_owned()
         };
@@ -166,26 +171,47 @@ fn comparisons(record: &Record) -> Option<Table> {
     })
 }
 
+/// Where an axis has no effect to state.
+const UNSTABLE_END: &str = "an end is unstable";
+
+/// What each axis does to each figure that points are compared by. Times have no limit where work piles up, so an axis
+/// has no effect on them unless both of its ends are stable somewhere: it is named all the same.
 fn sensitivity(record: &Record) -> Option<Table> {
-    let rows: Vec<Vec<String>> = record
-        .study
-        .sensitivity
-        .iter()
-        // What is the same everywhere has no causes.
-        .filter(|one| one.explained > 0.0 || one.effect.low != one.effect.high)
-        .map(|one| {
-            vec![
-                format!("{}{}", one.metric, words::scope(&one.scope)),
-                one.axis.clone(),
-                summary::difference(one.unit, &one.effect),
-                format!("{:.0} %", 100.0 * one.explained),
-                format!("{:.0} %", 100.0 * one.steepest),
-            ]
-        })
-        .collect();
+    let study = &record.study;
+    let compared = study.sensitivity.iter().map(|one| (&one.metric, &one.scope));
+    let mut figures: Vec<(&String, &Scope)> = Vec::new();
+    for one in compared.chain(study.comparisons.iter().map(|one| (&one.metric, &one.scope))) {
+        if !figures.contains(&one) {
+            figures.push(one);
+        }
+    }
+    let unstable = record.points.iter().any(|point| matches!(point.regime, RegimeFound::Unstable { .. }));
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (metric, scope) in figures {
+        for axis in study.axes.iter().filter(|axis| axis.labels.len() > 1) {
+            let found = study
+                .sensitivity
+                .iter()
+                .find(|one| (&one.metric, &one.scope, &one.axis) == (metric, scope, &axis.name));
+            let told = match found {
+                // What is the same everywhere has no causes.
+                Some(one) if one.explained == 0.0 && one.effect.low == one.effect.high => continue,
+                Some(one) => [
+                    summary::difference(one.unit, &one.effect),
+                    format!("{:.0} %", 100.0 * one.explained),
+                    format!("{:.0} %", 100.0 * one.steepest),
+                ],
+                None if unstable => [UNSTABLE_END, "–", "–"].map(str::to_owned),
+                None => continue,
+            };
+            let name = [format!("{metric}{}", words::scope(scope)), axis.name.clone()];
+            rows.push(name.into_iter().chain(told).collect());
+        }
+    }
     let heads = ["metric", "axis", "first to last value", "explains", "steepest step"];
+    let only = if unstable { ", where both of its ends are stable" } else { "" };
     (!rows.is_empty()).then(|| Table {
-        title: String::from("What each axis does"),
+        title: format!("What each axis does{only}"),
         header: heads.map(str::to_owned).to_vec(),
         rows,
         labels: 2,

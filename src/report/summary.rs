@@ -6,7 +6,8 @@ use super::words;
 use crate::experiment::record::{Point, Record, World};
 use crate::experiment::size::SizeAnswer;
 use crate::experiment::study::{Comparison, MarkShown};
-use crate::experiment::verdict::Verdict;
+use crate::experiment::sweep;
+use crate::experiment::verdict::{Verdict, overall};
 use crate::experiment::{Judgement, RegimeFound, Scope, Unit};
 use crate::stats::Estimate;
 
@@ -84,6 +85,7 @@ fn of_sweep(record: &Record) -> Vec<String> {
             unstable.len()
         ));
     }
+    list.extend(by_load(record));
     list.extend(record.study.marks.iter().take(TOLD_MAX).filter_map(|mark| marked(record, mark)));
     list.extend(
         record.study.marks.windows(2).take(TOLD_MAX).filter_map(|two| changed(record, &two[0], &two[1])),
@@ -94,6 +96,50 @@ fn of_sweep(record: &Record) -> Vec<String> {
         list.push(format!("Met at every point: {}.", always.join(", ")));
     }
     list
+}
+
+/// Of a sweep over a capacity and a load: how much each load needs. The load is no choice, so no point of such a grid is
+/// the best by itself.
+fn by_load(record: &Record) -> Option<String> {
+    let [one, two] = record.study.axes.as_slice() else { return None };
+    let width = two.labels.len();
+    let (capacity, load, at): (_, _, &dyn Fn(usize, usize) -> usize) =
+        match (sweep::is_capacity(&one.key), sweep::is_capacity(&two.key)) {
+            (true, false) => (one, two, &|size, load| size * width + load),
+            (false, true) => (two, one, &|size, load| load * width + size),
+            _ => return None,
+        };
+    let serves = load.key.starts_with("pool.") || load.key.starts_with("host.");
+    let last = load.labels.len().checked_sub(1)?;
+    let offered = |load| record.points.get(at(0, load)).map(sweep::offered);
+    let (least, most) = (offered(0)?, offered(last)?);
+    let judged = record.points.iter().all(|point| !point.verdicts.is_empty());
+    if serves || !judged || least.min(most) * 1.1 >= least.max(most) {
+        return None;
+    }
+    let met = |load: usize, size: &usize| {
+        let found = record.points.get(at(*size, load)).map(|point| overall(&point.verdicts));
+        found == Some(Some(Judgement::Met))
+    };
+    let smallest = |load: usize| (0..capacity.labels.len()).find(|size| met(load, size));
+    let mut needs: Vec<(Option<usize>, Vec<&str>)> = Vec::new();
+    for (index, label) in load.labels.iter().enumerate() {
+        let need = smallest(index);
+        match needs.last_mut().filter(|last| last.0 == need) {
+            Some((_, labels)) => labels.push(label),
+            None => needs.push((need, vec![label])),
+        }
+    }
+    let part = |(need, labels): &(Option<usize>, Vec<&str>)| {
+        format!("{} at {}", need.map_or("none", |size| capacity.labels[size].as_str()), labels.join(", "))
+    };
+    let parts: Vec<String> = needs.iter().map(part).collect();
+    Some(format!(
+        "Smallest {} that meets every objective, by {}: {}.",
+        capacity.name,
+        load.name,
+        parts.join("; ")
+    ))
 }
 
 const fn is_unstable(point: &Point) -> bool {

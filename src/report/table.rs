@@ -4,7 +4,7 @@ use super::figure;
 use crate::experiment::price::COST;
 use crate::experiment::record::{Point, Record};
 use crate::experiment::verdict::overall;
-use crate::experiment::{Scope, Unit};
+use crate::experiment::{Metric, Scope, Unit};
 use crate::outcome::Outcome;
 use crate::report::words;
 
@@ -120,21 +120,24 @@ fn with_phases(point: &Point, scope: Scope) -> Vec<Scope> {
 
 /// A table of named metrics by scope; columns and rows without any figure are left out.
 fn columns(title: &str, point: &Point, scopes: &[Scope], columns: &[Column]) -> Option<Table> {
-    let cell = |scope: &Scope, names: &[&str]| {
-        let metric = names.iter().find_map(|name| point.metric(name, scope))?;
-        Some(figure::with_interval(metric.unit, &metric.estimate))
-    };
+    let found = |scope: &Scope, names: &[&str]| names.iter().find_map(|name| point.metric(name, scope));
     let shown: Vec<&Column> =
-        columns.iter().filter(|column| scopes.iter().any(|scope| cell(scope, column.1).is_some())).collect();
+        columns.iter().filter(|column| scopes.iter().any(|scope| found(scope, column.1).is_some())).collect();
     let rows: Vec<(Scope, Vec<String>)> = scopes
         .iter()
         .filter_map(|scope| {
-            let cells: Vec<Option<String>> = shown.iter().map(|column| cell(scope, column.1)).collect();
-            let any = cells.iter().any(Option::is_some);
-            any.then(|| (scope.clone(), cells.into_iter().map(|cell| cell.unwrap_or_else(blank)).collect()))
+            let cells: Vec<Option<&Metric>> = shown.iter().map(|column| found(scope, column.1)).collect();
+            cells.iter().any(Option::is_some).then(|| (scope.clone(), side_by_side(&cells)))
         })
         .collect();
     (!rows.is_empty()).then(|| with_labels(title, shown.iter().map(|column| column.0.to_owned()), rows))
+}
+
+/// The figures of a row: its times in one unit, as far as they can be read in it.
+fn side_by_side(row: &[Option<&Metric>]) -> Vec<String> {
+    let like = figure::largest_time(row.iter().flatten().copied());
+    let cell = |metric: &&Metric| figure::with_interval_like(metric.unit, &metric.estimate, like);
+    row.iter().map(|found| found.as_ref().map_or_else(blank, cell)).collect()
 }
 
 fn blank() -> String {
@@ -203,18 +206,12 @@ fn where_time_goes(point: &Point) -> Vec<Table> {
             let part = metric.name.strip_prefix(prefix).filter(|part| !parts.contains(part));
             parts.extend(part);
         }
-        let cell = |scope: &Scope, part: &str| {
-            point
-                .metric(&format!("{prefix}{part}"), scope)
-                .map(|metric| figure::with_interval(metric.unit, &metric.estimate))
+        let found = |scope: &Scope, part: &str| point.metric(&format!("{prefix}{part}"), scope);
+        let row = |scope: &Scope| {
+            let cells: Vec<Option<&Metric>> = parts.iter().map(|part| found(scope, part)).collect();
+            cells.iter().any(Option::is_some).then(|| (scope.clone(), side_by_side(&cells)))
         };
-        let rows: Vec<(Scope, Vec<String>)> = scopes
-            .iter()
-            .filter(|scope| parts.iter().any(|part| cell(scope, part).is_some()))
-            .map(|scope| {
-                (scope.clone(), parts.iter().map(|part| cell(scope, part).unwrap_or_else(blank)).collect())
-            })
-            .collect();
+        let rows: Vec<(Scope, Vec<String>)> = scopes.iter().filter_map(row).collect();
         let heads = parts.iter().map(|part| part.replace('_', " "));
         (!rows.is_empty()).then(|| with_labels(title, heads, rows))
     };
@@ -249,13 +246,9 @@ pub fn points(record: &Record) -> Table {
                 value.as_str().map_or_else(|| value.to_string(), str::to_owned)
             })
         };
-        let cell = |name: &str| {
-            point
-                .metric(name, &all)
-                .map_or_else(blank, |metric| figure::with_interval(metric.unit, &metric.estimate))
-        };
         let verdict = overall(&point.verdicts).map_or_else(blank, |one| words::judgement(one).to_owned());
-        let figures = ["mean_latency", "latency_p95", "throughput"].map(cell);
+        let figures =
+            side_by_side(&["mean_latency", "latency_p95", "throughput"].map(|name| point.metric(name, &all)));
         let label = by_label.then(|| point.label.clone());
         label.into_iter().chain(paths.iter().map(setting)).chain(figures).chain([verdict]).collect()
     };

@@ -235,11 +235,10 @@ pub fn regime(point: &Point) -> String {
 /// "34 replications, 12 345 requests, 45 678 events; intervals at 95 %".
 pub fn effort(record: &Record, point: &Point) -> String {
     let confidence = figure::plain(Unit::Ratio, record.settings.confidence);
-    let s = if point.replications == 1 { "" } else { "s" };
     format!(
-        "{} replication{s}, {} requests, {} events; intervals at {confidence}",
-        figure::grouped(point.replications),
-        figure::grouped(point.requests),
-        figure::grouped(point.events),
+        "{}, {}, {}; intervals at {confidence}",
+        figure::counted(point.replications, "replication"),
+        figure::counted(point.requests, "request"),
+        figure::counted(point.events, "event"),
     )
 }

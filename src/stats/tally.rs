@@ -208,8 +208,11 @@ impl Timeline {
         super::histogram::bucket(value.nanos()) >> 5 & (Self::LATENCY_BUCKETS - 1)
     }
 
-    /// The middle of a bucket of [`Timeline::latency_bucket`].
+    /// The middle of a bucket of [`Timeline::latency_bucket`]; of the first, which holds what took no time, zero.
     pub fn latency_value(bucket: usize) -> Span {
+        if bucket == 0 {
+            return Span::ZERO;
+        }
         let (low, _) = super::histogram::bounds(bucket << 5);
         let (high, _) = super::histogram::bounds((bucket + 1) << 5);
         Span::from_nanos(low + (high - low) / 2)
@@ -302,6 +305,7 @@ mod tests {
 
     #[test]
     fn latency_buckets_hold_their_values() {
+        assert_eq!(Timeline::latency_value(Timeline::latency_bucket(Span::ZERO)), Span::ZERO);
         for nanos in [20_000u64, 1_000_000, 123_456_789, 9_876_543_210, 1 << 50] {
             let middle = Timeline::latency_value(Timeline::latency_bucket(Span::from_nanos(nanos)));
             assert!((middle.secs() / (nanos as f64 / 1e9) - 1.0).abs() < 0.04, "{nanos}: {middle:?}");

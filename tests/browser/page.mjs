@@ -98,6 +98,19 @@ async function use(file) {
     await timeline.getByRole("button", { name: "Show the interactive one" }).click();
   }
 
+  // Both halves of a distribution stand beside each other below its heading, and dashed lines have dashed swatches.
+  const halves = page.locator("#chart-distribution .pair");
+  if (await halves.count()) {
+    assert.equal(await halves.locator("> *").count(), 2, "two halves");
+    assert.equal(await halves.locator("h3").count(), 0, "the heading is above both");
+    const [left, right] = [await halves.locator("> *").nth(0).boundingBox(), await halves.locator("> *").nth(1).boundingBox()];
+    assert.ok(Math.abs(left.y - right.y) < 1 && left.x + left.width <= right.x, "side by side");
+    const styles = await halves.locator(".u-series:has(.u-label)").evaluateAll(rows => rows.map(row => ({
+      only: row.textContent.includes("successes only"), style: row.querySelector(".u-marker").style.borderStyle,
+    })));
+    for (const { only, style } of styles.filter(one => one.style)) assert.equal(style, only ? "dashed" : "solid", "swatch");
+  }
+
   // Hovering says value and interval.
   const said = page.locator(".hits rect:visible").first();
   await said.scrollIntoViewIfNeeded();

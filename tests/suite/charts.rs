@@ -3,8 +3,11 @@
 //! the records, to be drawn otherwise.
 
 use super::pictures;
+use poolsim::experiment::agreement::{Agreed, Agreement, Terms};
 use poolsim::experiment::{Band, Record};
+use poolsim::report::chart::palette::Ink;
 use poolsim::report::chart::{self, Chart, Size, Style, Theme};
+use poolsim::stats::Equivalence;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -218,4 +221,45 @@ fn a_record_draws_what_it_has_data_for() {
     let mut quiet = pictures::run();
     quiet.points[0].timelines = Vec::<Band>::new();
     assert!(!files(&quiet).contains(&String::from("timeline")));
+}
+
+/// A replay of one figure whose interval lies within its bound, with this verdict on all figures together.
+fn judged(verdict: Equivalence) -> Record {
+    let mut record = pictures::replay();
+    record.differences.truncate(1);
+    let one = &mut record.differences[0];
+    one.label = String::from("trace-driven");
+    record.study.agreements = vec![Agreement {
+        how: one.label.clone(),
+        first: String::from("simulated"),
+        second: String::from("real"),
+        verdict,
+        terms: Terms::default(),
+        figures: vec![Agreed {
+            metric: one.metric.clone(),
+            scope: one.scope.clone(),
+            unit: one.unit,
+            first: Some(18.0),
+            second: Some(18.3),
+            difference: one.estimate,
+            margin: one.bound.unwrap(),
+            verdict,
+            p_value: 0.2,
+        }],
+        requests: None,
+    }];
+    record
+}
+
+#[test]
+fn colours_of_differences_are_the_verdicts_of_all_figures_together() {
+    let good = Ink::Good.css(Theme::Light);
+    let uses = |verdict| {
+        let charts = chart::all(&judged(verdict), &Style::default());
+        let chart = charts.iter().find(|chart| chart.file == "real-differences").unwrap();
+        chart.svg(Theme::Light).unwrap().matches(&good).count()
+    };
+    // The interval is the same, and the legend is green in both: what differs is the row.
+    assert!(uses(Equivalence::Equivalent) > uses(Equivalence::Undecided));
+    assert_eq!(uses(Equivalence::Different), uses(Equivalence::Undecided));
 }

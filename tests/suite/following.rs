@@ -217,3 +217,41 @@ fn a_stretch_of_a_crowd_keeps_what_a_page_can_show() {
     assert!(stretch.left_out > 300, "{}", stretch.left_out);
     assert!(own(&stretch).iter().any(|span| span.slot.is_some()));
 }
+
+/// A pool of two slots beside many short calls that run on a host without a pool.
+const BESIDE: &str = r#"
+name = "beside"
+run = { horizon = "10m", seed = 3, regime = "terminating" }
+class.job = { demand = { dist = "exponential", mean = "4s" } }
+class.call = { demand = { dist = "deterministic", value = "2s" }, cpu_share = 0.1 }
+[host.machine]
+cores = 64
+[pool.main]
+slots = 2
+host = "machine"
+[source.jobs]
+pool = "main"
+class = "job"
+arrivals = { rate = "0.4/s" }
+[source.calls]
+host = "machine"
+class = "call"
+arrivals = { rate = "5/s" }
+"#;
+
+#[test]
+fn what_runs_without_a_pool_is_in_no_picture_of_pools() {
+    let record = run(&loaded(BESIDE, &[]), Given::default(), &Silent).unwrap();
+    let point = &record.points[0];
+    assert_eq!(point.parts.pools, ["main"]);
+    let band = |name: &str| point.timelines.iter().find(|band| band.name == name).unwrap();
+    let most = |name: &str| band(name).high.iter().flatten().copied().fold(0.0, f64::max);
+    // About ten calls are under way at any time; two slots can never be busy with more than two jobs.
+    assert!(most("in_flight") > 8.0, "{}", most("in_flight"));
+    assert!(most("busy_slots") <= 2.0 + 1e-9 && most("busy_slots") > 1.0, "{}", most("busy_slots"));
+    let stretch = point.stretch.as_ref().unwrap();
+    assert_eq!(stretch.left_out, 0);
+    assert!(stretch.spans.iter().all(|span| span.slot.is_none() || span.pool == 0), "{:?}", stretch.spans);
+    let told: Vec<&String> = point.extremes.iter().flat_map(|one| &one.story).collect();
+    assert!(told.iter().any(|step| step.ends_with("starts, without a pool")), "{told:?}");
+}

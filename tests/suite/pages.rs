@@ -1,9 +1,12 @@
 //! The report page: complete, alone, safe, and the same every time. `tests/browser/` opens it.
 
-use super::pictures;
-use poolsim::experiment::Record;
+use super::{pictures, sample};
+use poolsim::experiment::agreement::{Agreed, Agreement, Terms};
+use poolsim::experiment::{Record, Scope, Unit};
 use poolsim::report::chart::{self, Style, Theme};
-use poolsim::report::html;
+use poolsim::report::text::{self, Look};
+use poolsim::report::{html, markdown};
+use poolsim::stats::Equivalence;
 
 fn page(record: &Record) -> String {
     html::page(record, &chart::all(record, &Style::default()), None).unwrap()
@@ -157,5 +160,65 @@ fn pages_are_written_where_asked() {
     let records = [("run", pictures::run()), ("sweep", sweep()), ("load", pictures::load_sweep())];
     for (name, record) in records {
         std::fs::write(std::path::Path::new(&folder).join(format!("{name}.html")), page(&record)).unwrap();
+    }
+}
+
+#[test]
+fn a_page_says_when_replications_were_enough_and_when_one_ends() {
+    let mut run = pictures::run();
+    let text = page(&run);
+    assert!(text.contains("times that objectives bound were known to ±2 % of their value"));
+    assert!(text.contains("Each replication ends after 40 min of simulated time."));
+    run.settings.drain = true;
+    run.points[0].replications = 1;
+    run.points[0].verdicts.clear();
+    let text = page(&run);
+    assert!(
+        text.contains("Requests are sent for 40 min of simulated time; a replication ends when the last")
+    );
+    assert!(text.contains("latency were known to ±2 %") && text.contains("<p>1 replication, "));
+    // A search looks for verdicts, not for narrow intervals.
+    let text = page(&pictures::sizing());
+    assert!(!text.contains("±2 % of their value") && text.contains("wrong in at most 5 % of cases"));
+}
+
+#[test]
+fn differences_of_shares_are_percentage_points() {
+    let mut record = pictures::check();
+    let agreed = |metric: &str, unit, first: f64, difference, margin| Agreed {
+        metric: String::from(metric),
+        scope: Scope::default(),
+        unit,
+        first: Some(first),
+        second: Some(first + difference),
+        difference: sample::estimate(difference, 0.004),
+        margin,
+        verdict: Equivalence::Undecided,
+        p_value: 0.1,
+    };
+    record.study.agreements = vec![Agreement {
+        how: String::from("records"),
+        first: String::from("a"),
+        second: String::from("b"),
+        verdict: Equivalence::Undecided,
+        terms: Terms::default(),
+        figures: vec![
+            agreed("prob_timeout", Unit::Ratio, 0.05, -0.012, 0.02),
+            agreed("latency_p95", Unit::Seconds, 12.0, 0.21, 0.6),
+        ],
+        requests: None,
+    }];
+    // The faces tell what agrees where a record has two sides.
+    record.points.push(record.points[0].clone());
+    let html = page(&record);
+    for cell in [">5 %</td>", ">3.8 %</td>", ">-1.2 pp ±0.4</td>", ">±2 pp</td>"] {
+        assert!(html.contains(cell), "{cell}");
+    }
+    // Times of a row have one unit.
+    for cell in [">12 s</td>", ">12.2 s</td>", ">0.210 s ±0.004</td>", ">±0.6 s</td>"] {
+        assert!(html.contains(cell), "{cell}");
+    }
+    for text in [text::page(&record, Look { width: 200, ..Look::PLAIN }), markdown::document(&record)] {
+        assert!(text.contains("-1.2 pp ±0.4") && text.contains("±2 pp"), "{text}");
     }
 }

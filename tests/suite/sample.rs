@@ -171,6 +171,7 @@ pub(crate) fn record() -> Record {
             precision: Some(0.02),
             replications: 34,
             horizon: Some(2400.0),
+            drain: false,
             requests: None,
             overrides: Vec::new(),
         },

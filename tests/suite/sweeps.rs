@@ -360,3 +360,17 @@ fn every_shipped_experiment_loads_and_runs() {
     }
     assert!(count >= 7, "{count}");
 }
+
+#[test]
+fn differences_of_a_grid_without_marks_have_names_of_their_own() {
+    let grid = GRID.split("[marks]").next().unwrap();
+    let record = record(&planned(grid, MODEL));
+    let mut labels: Vec<(&str, &str)> =
+        record.differences.iter().map(|one| (one.label.as_str(), one.metric.as_str())).collect();
+    assert!(labels.contains(&("slots 3 against 2, load 2/s", "latency_p95")), "{labels:?}");
+    assert!(labels.contains(&("load 2/s against 1/s, slots 4", "latency_p95")), "{labels:?}");
+    let all = labels.len();
+    labels.sort_unstable();
+    labels.dedup();
+    assert_eq!(labels.len(), all);
+}

@@ -158,14 +158,18 @@ impl Agreement {
         Equivalence::of_all(together.map(|figure| figure.verdict))
     }
 
-    /// The figures as differences of a record.
-    pub fn differences(&self) -> impl Iterator<Item = Difference> + '_ {
-        // Worlds are told apart by how they were compared; records need their names.
-        let label = if self.how.ends_with("driven") {
+    /// What is compared with what. Worlds are told apart by how they were compared; records need their names.
+    pub fn label(&self) -> String {
+        if self.how.ends_with("driven") {
             self.how.clone()
         } else {
             format!("{} against {} ({})", self.second, self.first, self.how)
-        };
+        }
+    }
+
+    /// The figures as differences of a record.
+    pub fn differences(&self) -> impl Iterator<Item = Difference> + '_ {
+        let label = self.label();
         self.figures.iter().filter(|one| one.first.is_some() && one.difference.is_finite()).map(move |one| {
             Difference {
                 label: label.clone(),

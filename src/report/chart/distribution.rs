@@ -180,10 +180,10 @@ fn tail(sheet: &mut Sheet, room: Room, x: &AxisSpec, shown: &[Shown], lines: &[L
             let at = panel.at(value, *share);
             sheet.scene.marker(at, 0, 2.5, shown.ink);
             let text = format!(
-                "{}: {name} = {}\n{} requests",
+                "{}: {name} = {}\n{}",
                 shown.name,
                 figure::plain(Unit::Seconds, value),
-                figure::grouped(shown.curve.count)
+                figure::counted(shown.curve.count, "request")
             );
             sheet.scene.say((at.0 - 7.0, at.1 - 7.0), (at.0 + 7.0, at.1 + 7.0), text, None);
         }

@@ -5,10 +5,11 @@ use super::palette::Ink;
 use super::scene::Anchor;
 use super::sheet::{AxisSpec, Key, Panel, Room, SMALL, Sheet, Swatch, fit};
 use super::{Chart, Draft, Style, name};
+use crate::experiment::agreement::Agreed;
 use crate::experiment::record::{Difference, Point, Record, World};
 use crate::experiment::{Metric, Scope, Unit};
 use crate::report::{figure, summary};
-use crate::stats::Estimate;
+use crate::stats::{Equivalence, Estimate};
 
 /// Height of a row.
 const ROW: f64 = 24.0;
@@ -42,63 +43,100 @@ pub(super) fn differences(record: &Record, style: &Style) -> Option<Chart> {
     // What all rows are about stands above them once.
     let pair = known.first().map(|one| one.label.clone()).unwrap_or_default();
     let one_pair = known.iter().all(|one| one.label == pair) && !pair.is_empty();
+    let metric = known.first().map(|one| name::of(&one.metric, &one.scope)).unwrap_or_default();
+    let one_metric = !one_pair && known.iter().all(|one| name::of(&one.metric, &one.scope) == metric);
     let row = |one: &&Difference| Row {
-        words: match one_pair {
-            true => name::of(&one.metric, &one.scope),
-            false => format!("{}: {}", one.label, name::of(&one.metric, &one.scope)),
+        words: match (one_pair, one_metric) {
+            (true, _) => name::of(&one.metric, &one.scope),
+            (false, true) => one.label.clone(),
+            (false, false) => format!("{}: {}", one.label, name::of(&one.metric, &one.scope)),
         },
         pp: true,
         estimate: one.estimate,
         unit: one.unit,
-        ink: if mirrored { agreement_ink(one) } else { verdict_ink(one) },
+        ink: match (mirrored, verdict(record, one)) {
+            (true, found) => agreement_ink(one, found),
+            (false, found) => difference_ink(one, found),
+        },
         bound: one.bound,
     };
     let rows: Vec<Row> = known.iter().map(row).collect();
     if mirrored {
         let keys = [
-            Key(Swatch::Line(Ink::Good, Some(1)), String::from("within its bound")),
-            Key(Swatch::Line(Ink::Bad, Some(1)), String::from("beyond its bound")),
+            Key(Swatch::Line(Ink::Good, Some(1)), String::from("equivalent: within its bound")),
+            Key(Swatch::Line(Ink::Bad, Some(1)), String::from("different: beyond its bound")),
             Key(Swatch::Line(Ink::Axis, Some(1)), String::from("undecided")),
             Key(Swatch::Fill(Ink::Shade, 1.0), String::from("the bound")),
         ];
         let title = "Simulated against real: differences and their bounds";
-        let subtitle =
-            "An interval inside its bound shows agreement; one that reaches over it decides nothing.";
+        let subtitle = match record.study.agreements.is_empty() {
+            true => "An interval inside its bound shows agreement; one that reaches over it decides nothing.",
+            false => TOGETHER,
+        };
         return draw(record, style, ("real-differences", title, subtitle), &keys, &rows);
     }
     let bounded = rows.iter().any(|row| row.bound.is_some());
     let keys = [
-        Key(Swatch::Line(Ink::Bad, Some(1)), String::from("higher")),
-        Key(Swatch::Line(Ink::Good, Some(1)), String::from("lower")),
+        Key(Swatch::Line(HIGHER, Some(1)), String::from("higher")),
+        Key(Swatch::Line(LOWER, Some(1)), String::from("lower")),
         Key(Swatch::Line(Ink::Axis, Some(1)), String::from("no difference shown")),
         Key(Swatch::Fill(Ink::Shade, 1.0), String::from("too small to matter")),
     ];
     let keys = &keys[..if bounded { 4 } else { 3 }];
     // A comparison of two records does not pair their replications.
-    let title = match record.study.agreements.is_empty() {
-        true => "Differences, paired by common random numbers",
-        false => "Differences that matter most, and their margins",
+    let compared = !record.study.agreements.is_empty();
+    let of = if one_metric { format!(" in {metric}") } else { String::new() };
+    let title = match compared {
+        false => format!("Differences{of}, paired by common random numbers"),
+        true => format!("Differences{of} that matter most, and their margins"),
     };
     let pair = if one_pair { format!("{}. ", name::capital(&pair)) } else { String::new() };
-    let subtitle = format!("{pair}An interval that crosses zero shows no difference.");
-    draw(record, style, ("differences", title, &subtitle), keys, &rows)
+    let how = if compared { TOGETHER } else { "An interval that crosses zero shows no difference." };
+    draw(record, style, ("differences", &title, &format!("{pair}{how}")), keys, &rows)
 }
 
-/// Green where it is lower for sure, red where it is higher, grey where the interval crosses zero.
-fn verdict_ink(one: &Difference) -> Ink {
-    let matters = |end: f64| one.bound.is_none_or(|bound| end.abs() > bound);
-    if one.estimate.low > 0.0 && matters(one.estimate.high) {
-        Ink::Bad
-    } else if one.estimate.high < 0.0 && matters(one.estimate.low) {
-        Ink::Good
-    } else {
-        Ink::Axis
+/// How colours and intervals are meant where a family of figures was judged.
+const TOGETHER: &str =
+    "Colours are the verdicts on all figures together; an interval is that of its figure alone.";
+
+/// Whether more is better depends on the metric, so neither colour praises or warns.
+const HIGHER: Ink = Ink::Series(1);
+const LOWER: Ink = Ink::Series(0);
+
+/// The verdict on a difference, which is corrected for the number of figures that were judged with it.
+fn verdict(record: &Record, one: &Difference) -> Option<Equivalence> {
+    let own = record.study.agreements.iter().filter(|agreement| agreement.label() == one.label);
+    let same = |figure: &&Agreed| figure.metric == one.metric && figure.scope == one.scope;
+    own.flat_map(|agreement| &agreement.figures).find(same).map(|figure| figure.verdict)
+}
+
+/// Which way it goes where that is sure, grey where it is not.
+fn difference_ink(one: &Difference, verdict: Option<Equivalence>) -> Ink {
+    let Difference { estimate, bound, .. } = one;
+    let matters = |end: f64| bound.is_none_or(|bound| end.abs() > bound);
+    let sure = match verdict {
+        Some(verdict) => verdict == Equivalence::Different,
+        None => {
+            (estimate.low > 0.0 && matters(estimate.high)) || (estimate.high < 0.0 && matters(estimate.low))
+        }
+    };
+    match estimate.value {
+        value if sure && value > 0.0 => HIGHER,
+        value if sure && value < 0.0 => LOWER,
+        _ => Ink::Axis,
     }
 }
 
-/// Green where the whole interval is within the bound, red where it is beyond for sure, grey where neither is shown.
-fn agreement_ink(one: &Difference) -> Ink {
+/// Green where the two agree, red where they differ, grey where neither is shown: by the verdict, or where there is
+/// none by whether the whole interval is within the bound.
+fn agreement_ink(one: &Difference, verdict: Option<Equivalence>) -> Ink {
     let Difference { estimate, bound, .. } = one;
+    match verdict {
+        Some(Equivalence::Equivalent) => return Ink::Good,
+        Some(Equivalence::Different) => return Ink::Bad,
+        Some(Equivalence::Undecided) => return Ink::Axis,
+        None => {}
+    }
     match *bound {
         Some(bound) if estimate.low >= -bound && estimate.high <= bound => Ink::Good,
         Some(bound) if estimate.low > bound || estimate.high < -bound => Ink::Bad,

@@ -54,7 +54,8 @@ pub(super) fn gantt(record: &Record, style: &Style) -> Option<Chart> {
     let mut sheet = Sheet::new(record, (width, height), &title, &way);
     sheet.legend(&keys(point, &spans, stretch));
     draw(&mut sheet, point, stretch, &rows, &spans);
-    let alt = format!("{title}. {} slots. {way}", rows.iter().filter(|row| **row != Row::Outside).count());
+    let slots = rows.iter().filter(|row| **row != Row::Outside).count();
+    let alt = format!("{title}. {}. {way}", figure::counted(slots as u64, "slot"));
     Some(Draft { file: String::from("slots"), title, alt, scene: sheet.scene }.done())
 }
 
@@ -146,8 +147,10 @@ fn draw(sheet: &mut Sheet, point: &Point, stretch: &Stretch, rows: &[Row], spans
     let name = |row: &Row| match row {
         Row::Outside => String::from("outside"),
         Row::Slot(pool, slot) => {
-            let pool = point.parts.pools.get(*pool as usize).map_or("slot", String::as_str);
-            format!("{} {}", fit(pool, 110.0, SMALL, false), slot + 1)
+            let pool = point.parts.pools.get(*pool as usize);
+            // What has no pool has no numbered slots either.
+            let numbered = |pool: &String| format!("{} {}", fit(pool, 110.0, SMALL, false), slot + 1);
+            pool.map_or_else(|| String::from("no pool"), numbered)
         }
     };
     let room = sheet.room();

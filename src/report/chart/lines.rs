@@ -90,15 +90,22 @@ pub(super) fn draw(scene: &mut Scene, panel: &Panel, lines: &[Line]) {
     let (left, right) = (panel.x.from.min(panel.x.to), panel.x.from.max(panel.x.to));
     let first = scene.hits.len();
     for (index, line) in lines.iter().enumerate() {
-        // Crosses of several lines at one place stand beside each other.
-        let aside = (index as f64 - (lines.len() as f64 - 1.0) / 2.0) * 10.0;
         for spot in line.spots.iter().filter(|spot| spot.unstable) {
+            let aside = aside(lines, index, spot.x);
             let at = ((panel.x.at(spot.x) + aside).clamp(left + 4.0, right - 4.0), panel.y.to + 7.0);
             scene.cross(at, 4.5, line.ink, 2.0);
             hit(scene, first, at, spot);
         }
         markers(scene, panel, first, line);
     }
+}
+
+/// How far a cross stands beside its place: crosses of several lines there stand beside each other, one alone does not.
+fn aside(lines: &[Line], index: usize, x: f64) -> f64 {
+    let there = |line: &Line| line.spots.iter().any(|spot| spot.unstable && spot.x == x);
+    let before = lines[..index].iter().filter(|line| there(line)).count();
+    let all = lines.iter().filter(|line| there(line)).count();
+    (before as f64 - (all as f64 - 1.0) / 2.0) * 10.0
 }
 
 /// Stretches of neighbours that all pass.
@@ -171,5 +178,17 @@ mod tests {
         let spots = [spot(0.0, Some(1.0)), spot(1.0, Some(2.0)), spot(2.0, None), spot(3.0, Some(1.0))];
         let lengths: Vec<usize> = runs(&spots, |spot| spot.y.is_some()).map(<[Spot]>::len).collect();
         assert_eq!(lengths, [2, 1, 1]);
+    }
+
+    #[test]
+    fn a_cross_stands_aside_for_others_only() {
+        let line = |unstable: &[f64]| {
+            let spot = |&x: &f64| Spot { x, unstable: true, ..Spot::default() };
+            let spots = unstable.iter().map(spot).collect();
+            Line { name: String::new(), ink: Ink::Text, shape: None, dashed: false, spots }
+        };
+        let lines = [line(&[1.0, 2.0]), line(&[]), line(&[2.0])];
+        assert_eq!(aside(&lines, 0, 1.0), 0.0);
+        assert_eq!((aside(&lines, 0, 2.0), aside(&lines, 2, 2.0)), (-5.0, 5.0));
     }
 }

@@ -5,6 +5,7 @@ use super::paint::text_width;
 use super::palette::Ink;
 use super::scene::Anchor;
 use super::sheet::{AxisSpec, Key, Panel, Room, SMALL, Sheet, Swatch, fit};
+use super::sweep::{self, of_subject};
 use super::{Chart, Draft, Style};
 use crate::experiment::record::{Point, Record};
 use crate::experiment::{Scope, Unit};
@@ -42,7 +43,8 @@ struct Stack {
 /// Both stacks across the sweep, or by class and pool for a single point.
 pub(super) fn split(record: &Record, style: &Style) -> Option<Chart> {
     let grid = Grid::of(record);
-    let latency = stacks(record, grid.as_ref(), &LATENCY, |point| {
+    let subject = grid.as_ref().map_or_else(Scope::default, |_| sweep::subject(record));
+    let latency = stacks(record, (grid.as_ref(), &subject), &LATENCY, |point| {
         point
             .parts
             .classes
@@ -50,7 +52,7 @@ pub(super) fn split(record: &Record, style: &Style) -> Option<Chart> {
             .map(|class| Scope { class: Some(class.clone()), ..Scope::default() })
             .collect()
     });
-    let slots = stacks(record, grid.as_ref(), &SLOTS, |point| {
+    let slots = stacks(record, (grid.as_ref(), &Scope::default()), &SLOTS, |point| {
         point.parts.pools.iter().map(|pool| Scope { pool: Some(pool.clone()), ..Scope::default() }).collect()
     });
     if latency.is_empty() && slots.is_empty() {
@@ -62,8 +64,9 @@ pub(super) fn split(record: &Record, style: &Style) -> Option<Chart> {
     let fixed = grid.as_ref().map(|grid| grid.where_fixed(&[0])).filter(|fixed| !fixed.is_empty());
     let subtitle = fixed.map_or_else(String::new, |fixed| format!("At {fixed}."));
     let mut sheet = Sheet::new(record, style.size.points(), &title, &subtitle);
+    let latency_words = format!("mean latency of a request{}, by cause", of_subject(&subject));
     let sides: Vec<(&str, &[Part], &[Stack], Unit)> = [
-        ("mean latency of a request, by cause", &LATENCY[..], &latency[..], Unit::Seconds),
+        (latency_words.as_str(), &LATENCY[..], &latency[..], Unit::Seconds),
         ("slot time, by use", &SLOTS[..], &slots[..], Unit::Ratio),
     ]
     .into_iter()
@@ -92,7 +95,7 @@ fn said(stack: &Stack, parts: &[Part], unit: Unit) -> String {
 /// The stacks of a sweep's first axis for the whole system, or of one point's scopes.
 fn stacks(
     record: &Record,
-    grid: Option<&Grid>,
+    (grid, subject): (Option<&Grid>, &Scope),
     parts: &[Part],
     scopes: impl Fn(&Point) -> Vec<Scope>,
 ) -> Vec<Stack> {
@@ -111,7 +114,7 @@ fn stacks(
                 // A single pool or class states the same under its own name.
                 let mut own = scopes(point);
                 own.truncate(1);
-                std::iter::once(Scope::default()).chain(own).collect::<Vec<_>>()
+                [subject.clone(), Scope::default()].into_iter().chain(own).collect::<Vec<_>>()
             };
             named
                 .filter_map(|(name, point)| {

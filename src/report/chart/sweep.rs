@@ -23,6 +23,17 @@ pub(super) fn main_metric(record: &Record) -> Wanted {
     )
 }
 
+/// The requests that a sweep is about: the class of its main metric where that has one, else all. Beside many cheap
+/// requests of another class, which may not even use the pool, its own failures would be lost.
+pub(super) fn subject(record: &Record) -> Scope {
+    Scope { class: main_metric(record).1.class, ..Scope::default() }
+}
+
+/// " of generation", where requests of one class are shown.
+pub(super) fn of_subject(scope: &Scope) -> String {
+    scope.class.as_ref().map_or_else(String::new, |class| format!(" of {class}"))
+}
+
 /// The objective on a metric, from whichever point states it.
 pub(super) fn objective<'a>(record: &'a Record, wanted: &Wanted) -> Option<&'a Verdict> {
     let verdicts = record.points.iter().flat_map(|point| &point.verdicts);
@@ -216,9 +227,9 @@ const WHOLE: &str = "prob_fail";
 pub(super) fn outcomes(record: &Record, style: &Style) -> Option<Chart> {
     let grid = Grid::of(record)?;
     let (axis, rows) = (grid.axes.first()?, grid.slice(0, None));
-    let all = Scope::default();
+    let scope = subject(record);
     let one = |(n, (metric, words)): (usize, &(&str, &str))| {
-        let wanted = ((*metric).to_owned(), all.clone());
+        let wanted = ((*metric).to_owned(), scope.clone());
         let found = line((*words).to_owned(), look(n, 0, false), axis, &rows[0], &wanted);
         match *metric {
             WHOLE => Line { ink: Ink::Text, shape: None, dashed: true, ..found },
@@ -234,7 +245,7 @@ pub(super) fn outcomes(record: &Record, style: &Style) -> Option<Chart> {
     if lines.is_empty() {
         return None;
     }
-    let title = format!("How requests end, against {}", axis.label);
+    let title = format!("How requests{} end, against {}", of_subject(&scope), axis.label);
     let fixed = grid.where_fixed(&[0]);
     let fixed = if fixed.is_empty() { String::new() } else { format!("At {fixed}. ") };
     let subtitle =
@@ -305,7 +316,9 @@ pub(super) fn throughput(record: &Record, style: &Style) -> Option<Chart> {
         n if n == spots.len() => Knee::Beyond,
         n => Knee::At(spots[n - 1].x, spots[n - 1].y.unwrap_or_default()),
     };
-    Some(draw_throughput(record, style, &grid.axes[axis], &lines, knee))
+    let fixed = grid.where_fixed(&[axis]);
+    let fixed = if fixed.is_empty() { fixed } else { format!("At {fixed}. ") };
+    Some(draw_throughput(record, style, (&grid.axes[axis], &fixed), &lines, knee))
 }
 
 /// Where goodput stops following the offered load.
@@ -319,7 +332,13 @@ enum Knee {
     Beyond,
 }
 
-fn draw_throughput(record: &Record, style: &Style, axis: &Axis, lines: &[Line], knee: Knee) -> Chart {
+fn draw_throughput(
+    record: &Record,
+    style: &Style,
+    (axis, fixed): (&Axis, &str),
+    lines: &[Line],
+    knee: Knee,
+) -> Chart {
     let title = format!("Goodput against offered load, over {}", axis.label);
     let subtitle = match knee {
         Knee::At(load, _) => format!(
@@ -333,6 +352,7 @@ fn draw_throughput(record: &Record, style: &Style, axis: &Axis, lines: &[Line], 
             figure::plain(Unit::Ratio, KNEE)
         ),
     };
+    let subtitle = format!("{fixed}{subtitle}");
     let mut sheet = Sheet::new(record, style.size.points(), &title, &subtitle);
     let mut keys: Vec<Key> = lines.iter().map(Line::key).collect();
     keys.push(Key(Swatch::Dashes(Ink::Muted), String::from("all that is offered")));

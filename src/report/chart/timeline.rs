@@ -36,6 +36,10 @@ pub(in crate::report) const PANELS: [Courses; 5] = [
 
 /// The band of that name for the whole system.
 pub(in crate::report) fn band<'a>(point: &'a Point, name: &str) -> Option<&'a Band> {
+    // Without a pool there are no slots, and nothing queues.
+    if point.parts.pools.is_empty() && ["queue_length", "busy_slots"].contains(&name) {
+        return None;
+    }
     let found = point.timelines.iter().find(|band| band.name == name && band.scope == Scope::default())?;
     found.median.iter().any(Option::is_some).then_some(found)
 }

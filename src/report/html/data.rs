@@ -75,7 +75,7 @@ fn summary(point: &Point) -> String {
     for verdict in &point.verdicts {
         parts.push(format!("{}: {}", words::objective(verdict), words::found(verdict)));
     }
-    parts.push(format!("{} replications", figure::grouped(point.replications)));
+    parts.push(figure::counted(point.replications, "replication"));
     format!("{}.", parts.join("; "))
 }
 

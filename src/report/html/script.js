@@ -149,6 +149,8 @@
       event.preventDefault();
     });
   };
+  // The swatch of a line is drawn as the line is: several lines of a chart may share a colour.
+  const legend = { markers: { dash: (u, series) => u.series[series].dash ? "dashed" : "solid" } };
   const draw = (host, label, make, group) => {
     const holder = element("div", host);
     holder.setAttribute("aria-label", label + ". Arrow keys move the cursor, plus and minus zoom, 0 shows everything.");
@@ -157,7 +159,7 @@
       if (plot.u) plot.u.destroy();
       const { options, values, whole } = make(Math.max(240, holder.clientWidth));
       plot.whole = whole;
-      plot.u = new uPlot(options, values, holder);
+      plot.u = new uPlot({ legend, ...options }, values, holder);
     };
     plot.redraw();
     keys(plot, group);
@@ -261,9 +263,10 @@
   const main = data.points.find(point => point.index === data.shown);
   if (main && main.panels.length) replace(document.getElementById("chart-timeline"), host => courses(host, main, "main"));
   if (main && main.curves.length) replace(document.getElementById("chart-distribution"), host => {
-    host.classList.add("pair");
-    distribution(element("div", host), main, false);
-    distribution(element("div", host), main, true);
+    const pair = element("div", host);
+    pair.className = "pair";
+    distribution(element("div", pair), main, false);
+    distribution(element("div", pair), main, true);
   });
 
   // A cell of a heat map, or any mark that stands for a point of a sweep.

@@ -223,6 +223,7 @@ fn sort_key(words: &str) -> Option<f64> {
         ("/min", 1.0 / 60.0),
         ("/h", 1.0 / 3600.0),
         ("%", 0.01),
+        ("pp", 0.01),
         ("k", 1e3),
         ("M", 1e6),
     ];
@@ -239,16 +240,17 @@ fn trust(record: &Record) -> String {
         let requests: u64 = record.points.iter().map(|point| point.requests).sum();
         let runs: u64 = record.points.iter().map(|point| point.replications).sum();
         lines.push(format!(
-            "{} points, {} replications and {} requests in all; intervals at {confidence}.",
-            record.points.len(),
-            figure::grouped(runs),
-            figure::grouped(requests)
+            "{}, {} and {} in all; intervals at {confidence}.",
+            figure::counted(record.points.len() as u64, "point"),
+            figure::counted(runs, "replication"),
+            figure::counted(requests, "request")
         ));
         let unstable = |point: &&Point| matches!(point.regime, RegimeFound::Unstable { .. });
         let unstable = record.points.iter().filter(unstable).count();
         if unstable > 0 {
             lines.push(format!(
-                "At {unstable} points more work comes in than can be done: times have no limit there, and none is shown."
+                "At {} more work comes in than can be done: times have no limit there, and none is shown.",
+                figure::counted(unstable as u64, "point")
             ));
         }
     }
@@ -257,12 +259,7 @@ fn trust(record: &Record) -> String {
          intervals come from how they differ, never from averages of percentiles. What was seen rarely or never gets \
          Wilson's interval, so that nothing seen is still a bound."
     ));
-    if let Some(precision) = record.settings.precision {
-        let share = figure::plain(Unit::Ratio, precision);
-        lines.push(format!(
-            "Replications were added until intervals are ±{share} of their value, or the limit was reached."
-        ));
-    }
+    lines.extend(when_enough(record));
     if data::simulated(record).count() > 1 {
         lines.push(String::from(
             "The points share their random numbers, so that differences between them are the settings' own.",
@@ -271,17 +268,46 @@ fn trust(record: &Record) -> String {
     lines.iter().map(|line| format!("<p>{}</p>\n", escape(line))).collect()
 }
 
+/// When replications were enough; nothing where their number was fixed.
+fn when_enough(record: &Record) -> Option<String> {
+    if let Some(answer) = &record.study.size {
+        let near = figure::plain(Unit::Ratio, answer.indifference);
+        return Some(format!(
+            "A candidate was replicated until every objective was settled, or the limit was reached: the search as a whole \
+             is wrong in at most {} of cases, and what lies within {near} of a bound counts as good as the bound. Figures \
+             beside the verdicts are as wide as that left them.",
+            figure::plain(Unit::Ratio, 1.0 - answer.confidence)
+        ));
+    }
+    let share = figure::plain(Unit::Ratio, record.settings.precision?);
+    let judged = record.points.iter().any(|point| !point.verdicts.is_empty());
+    let what = if judged {
+        format!(
+            "the times that objectives bound were known to ±{share} of their value and every other objective was decided"
+        )
+    } else {
+        format!("mean and 95th percentile of each class's latency were known to ±{share} of their value")
+    };
+    let most = figure::grouped(record.settings.replications);
+    Some(format!(
+        "Replications were added until {what}, or there were {most}; other figures have the intervals that this left them."
+    ))
+}
+
 fn assumptions(record: &Record) -> String {
     let mut lines: Vec<String> = Vec::new();
     match (record.settings.horizon, record.settings.requests) {
         (Some(end), _) => {
-            lines.push(format!(
-                "Each replication ends after {} of simulated time.",
-                figure::plain(Unit::Seconds, end)
-            ));
+            let end = figure::plain(Unit::Seconds, end);
+            lines.push(match record.settings.drain {
+                true => format!(
+                    "Requests are sent for {end} of simulated time; a replication ends when the last of them has ended."
+                ),
+                false => format!("Each replication ends after {end} of simulated time."),
+            });
         }
         (None, Some(n)) => {
-            lines.push(format!("Each replication ends after {} requests.", figure::grouped(n)))
+            lines.push(format!("Each replication ends after {}.", figure::counted(n, "request")));
         }
         (None, None) => {}
     }
@@ -365,6 +391,7 @@ mod tests {
             ("12\u{202f}345", Some(12_345.0)),
             ("396 (99 %)", Some(396.0)),
             ("-21 s ±3", Some(-21.0)),
+            ("-4 pp ±3", Some(-0.04)),
             ("generation", None),
             ("–", None),
         ];
