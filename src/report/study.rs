@@ -226,7 +226,11 @@ fn frontier(record: &Record) -> Option<Table> {
             let unit = point.metric(&one.metric, &one.scope).map_or(Unit::Seconds, |metric| metric.unit);
             let value =
                 one.estimate.map_or_else(String::new, |estimate| figure::with_interval(unit, &estimate));
-            let meets = if one.meets { "met" } else { "not met" };
+            let meets = match point.verdicts.is_empty() {
+                true => "none",
+                false if one.meets => "met",
+                false => "not met",
+            };
             let cost = point.metric(COST, &Scope::default()).filter(|cost| cost.estimate.half_width() > 0.0);
             let cost = cost.map_or_else(
                 || format!("{:.4}", one.cost),
