@@ -77,7 +77,7 @@ fn grids(record: &Record) -> Vec<Table> {
     let stride: usize = axes.iter().skip(1).map(|axis| axis.labels.len()).product();
     let step: usize = axes.iter().skip(2).map(|axis| axis.labels.len()).product();
     let width = columns.map_or(1, |axis| axis.labels.len());
-    let point = |row: usize, column: usize| record.points.get(row * stride + column * step);
+    let point = |row: usize, column: usize| summary::point_at(record, row * stride + column * step);
     let table = |title: String, cell: &dyn Fn(&Point) -> String| {
         let heads = columns.map_or_else(|| vec![String::from("all")], |axis| axis.labels.clone());
         let corner =
@@ -221,18 +221,22 @@ fn sensitivity(record: &Record) -> Option<Table> {
 fn frontier(record: &Record) -> Option<Table> {
     let efficient = record.study.frontier.iter().filter(|one| one.efficient);
     let rows: Vec<Vec<String>> = efficient
-        .map(|one| {
-            let point = &record.points[one.point as usize];
+        .filter_map(|one| {
+            let point = summary::point_at(record, one.point as usize)?;
             let unit = point.metric(&one.metric, &one.scope).map_or(Unit::Seconds, |metric| metric.unit);
             let value =
                 one.estimate.map_or_else(String::new, |estimate| figure::with_interval(unit, &estimate));
-            let meets = if one.meets { "met" } else { "not met" };
+            let meets = match point.verdicts.is_empty() {
+                true => "none",
+                false if one.meets => "met",
+                false => "not met",
+            };
             let cost = point.metric(COST, &Scope::default()).filter(|cost| cost.estimate.half_width() > 0.0);
             let cost = cost.map_or_else(
                 || format!("{:.4}", one.cost),
                 |cost| figure::with_interval(cost.unit, &cost.estimate),
             );
-            vec![point.label.clone(), cost, value, meets.to_owned()]
+            Some(vec![point.label.clone(), cost, value, meets.to_owned()])
         })
         .collect();
     let first = record.study.frontier.first()?;

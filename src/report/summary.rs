@@ -98,6 +98,12 @@ fn of_sweep(record: &Record) -> Vec<String> {
     list
 }
 
+/// The point of that index in the plan: where none is missing, it stands at that place.
+pub(super) fn point_at(record: &Record, index: usize) -> Option<&Point> {
+    let here = |point: &&Point| point.index == index as u64;
+    record.points.get(index).filter(here).or_else(|| record.points.iter().find(here))
+}
+
 /// Of a sweep over a capacity and a load: how much each load needs. The load is no choice, so no point of such a grid is
 /// the best by itself.
 fn by_load(record: &Record) -> Option<String> {
@@ -111,14 +117,14 @@ fn by_load(record: &Record) -> Option<String> {
         };
     let serves = load.key.starts_with("pool.") || load.key.starts_with("host.");
     let last = load.labels.len().checked_sub(1)?;
-    let offered = |load| record.points.get(at(0, load)).map(sweep::offered);
+    let offered = |load| point_at(record, at(0, load)).map(sweep::offered);
     let (least, most) = (offered(0)?, offered(last)?);
     let judged = record.points.iter().all(|point| !point.verdicts.is_empty());
     if serves || !judged || least.min(most) * 1.1 >= least.max(most) {
         return None;
     }
     let met = |load: usize, size: &usize| {
-        let found = record.points.get(at(*size, load)).map(|point| overall(&point.verdicts));
+        let found = point_at(record, at(*size, load)).map(|point| overall(&point.verdicts));
         found == Some(Some(Judgement::Met))
     };
     let smallest = |load: usize| (0..capacity.labels.len()).find(|size| met(load, size));

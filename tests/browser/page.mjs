@@ -197,6 +197,12 @@ async function paper(file) {
   await page.emulateMedia({ media: "print" });
   const timeline = page.locator("#chart-timeline .still");
   if (await timeline.count()) assert.ok(await timeline.isVisible(), "paper has the still picture");
+  // What scrolls on a screen is whole on paper: an A4 page has about 700 px.
+  await page.setViewportSize({ width: 700, height: 1000 });
+  const cut = await page.locator(".scroll, pre").evaluateAll(boxes => boxes.filter(box => box.offsetParent)
+    .filter(box => box.scrollWidth > box.clientWidth + 1 || getComputedStyle(box).overflowX !== "visible")
+    .map(box => box.textContent.slice(0, 40)));
+  assert.deepEqual(cut, [], "cut off on paper");
   const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   assert.equal(background, "rgb(255, 255, 255)", "paper is white");
   if (process.env.SHOTS) await page.pdf({ path: join(process.env.SHOTS, `${basename(file, ".html")}.pdf`) });

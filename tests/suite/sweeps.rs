@@ -9,6 +9,7 @@ use poolsim::experiment::sweep::{self, Unwatched, Watch};
 use poolsim::experiment::{Given, Progress, Record, RegimeFound};
 use poolsim::model::check::experiment::{self, Experiment};
 use poolsim::model::{Document, Files};
+use poolsim::report::{study, summary};
 use std::path::{Path, PathBuf};
 
 /// A small pool with short and long jobs.
@@ -383,4 +384,22 @@ fn differences_of_a_grid_without_marks_have_names_of_their_own() {
     labels.sort_unstable();
     labels.dedup();
     assert_eq!(labels.len(), all);
+}
+
+#[test]
+fn a_load_is_no_choice_and_an_unstable_end_is_named() {
+    let model = MODEL.replace("terminating", "steady").replace("at_most = \"4s\"", "at_most = \"7s\"");
+    let grid = GRID.split("[marks]").next().unwrap().replace("\"2/s\"", "\"3.5/s\"");
+    let mut record = record(&planned(&grid, &model));
+    let said = summary::sentences(&record);
+    let needs = "Smallest pool.main.slots that meets every objective, by load: 2 at 1/s; 4 at 3.5/s.";
+    assert!(said.iter().any(|one| one == needs), "{said:?}");
+    // Two slots cannot carry 3.5 jobs a second: along the load nothing can be said there, nor along the slots here.
+    record.points.truncate(2);
+    record.study.sensitivity.clear();
+    let tables = study::tables(&record);
+    let axes = tables.iter().find(|table| table.title.starts_with("What each axis does, where")).unwrap();
+    assert!(axes.rows.iter().any(|row| row[1] == "load" && row[2] == "an end is unstable"), "{axes:?}");
+    // A record that lacks points is drawn without them.
+    assert!(tables.iter().any(|table| table.title == "Objectives met"));
 }
