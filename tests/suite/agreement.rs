@@ -122,6 +122,12 @@ fn two_records_are_compared_by_input_and_output() {
     let (code, text, _) = ask(&["a", "b"]);
     assert_eq!(code, Some(0));
     assert!(text.contains("pool.main.slots  4  5") && text.contains("mean_wait"), "{text}");
+    // What a flag changes is told once.
+    let other = poolsim(&place, &["run", "a.toml", "--seed", "4", "-q", "--no-report", "--output", "c"]);
+    assert!(other.status.success(), "{other:?}");
+    let (_, changed, _) = ask(&["a", "c"]);
+    assert_eq!(changed.matches("seed  ").count(), 1, "{changed}");
+    assert!(!changed.contains("run.seed"), "{changed}");
     let (code, text, _) = ask(&["a", "b", "--margin", "5%", "--format", "markdown"]);
     assert_eq!(code, Some(1));
     assert!(text.contains("| pool.main.slots | 4 | 5 |"), "{text}");

@@ -41,10 +41,16 @@ pub fn inputs(one: &Record, two: &Record) -> Vec<InputChange> {
     paths.into_iter().filter_map(change).collect()
 }
 
+/// Values of a model that a record has among its own settings.
+const TOLD_BY_SETTINGS: [&str; 6] =
+    ["run.seed", "run.confidence", "run.replications", "run.precision", "run.horizon", "run.requests"];
+
 /// Every value that shaped a record, by path.
 fn values(record: &Record) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
     flatten("", &record.model.text, &mut values);
+    // What the record says of itself below is told once, in its words.
+    values.retain(|path, _| !TOLD_BY_SETTINGS.contains(&path.as_str()));
     if let Some(experiment) = &record.study.experiment {
         let mut own = BTreeMap::new();
         flatten("", &experiment.text, &mut own);
