@@ -269,9 +269,12 @@ fn save(args: &Check, baseline: &Baseline) -> Result<Answer, Failure> {
     if !args.study.out.quiet {
         let runs = baseline.points.first().map_or(0, |point| point.runs.len());
         terminal::say(&format!(
-            "wrote {}: {} points of {runs} runs, {} cases, fingerprint {}",
+            "wrote {}: {}, {} cases, fingerprint {}",
             args.baseline.display(),
-            baseline.points.len(),
+            match baseline.points.len() {
+                1 => format!("1 point of {runs} runs"),
+                points => format!("{points} points of {runs} runs each"),
+            },
             baseline.corpus.len(),
             baseline.fingerprint
         ));

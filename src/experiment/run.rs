@@ -89,6 +89,8 @@ pub struct Task<'a> {
     pub timelines: bool,
     /// Whether quantile curves are made.
     pub curves: bool,
+    /// Whether both are made of a point that may be chosen, although they are not kept of all.
+    pub if_chosen: bool,
     /// Figures of which every replication's own value is kept.
     pub sampled: &'a [Wanted],
     /// Whether a slow request is followed.
@@ -109,6 +111,9 @@ pub struct Finished {
     /// Whether nothing is left to chance, so that the only replication is the whole truth.
     #[serde(default)]
     pub certain: bool,
+    /// Whether its courses and curves are there only because it meets its objectives and so may be chosen.
+    #[serde(default)]
+    pub provisional: bool,
 }
 
 /// Runs one point that stands alone.
@@ -129,6 +134,7 @@ pub fn point(
         world: World::Simulated,
         timelines: true,
         curves: true,
+        if_chosen: false,
         follow: Follow::Always,
         parallel: true,
         sampled: &Wanted::of_runs(model),
@@ -155,7 +161,7 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
         } else {
             prepared.run_with(index, tape)?
         };
-        if !task.timelines {
+        if !task.timelines && !task.if_chosen {
             // The bulk of a timeline; what is left of it tells growth.
             replication.timeline.bins.iter_mut().for_each(|bin| bin.latency = Vec::new());
         }
@@ -170,7 +176,7 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
         values: values.iter().map(|value| value.filter(|value| value.is_finite())).collect(),
     });
     let each: Vec<Each> = each.filter(|each| each.values.iter().any(Option::is_some)).collect();
-    let follow = task.follow;
+    let (follow, if_chosen) = (task.follow, task.if_chosen);
     let mut point = Point { each, ..gather(model, task, &replications, estimated, warning) };
     point.metrics.extend(price::cost(model, &replications, &point.verdicts));
     let met = overall(&point.verdicts) == Some(Judgement::Met);
@@ -180,7 +186,14 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
         let followed = follow::follow(&prepared, &point.parts, &slow, warm_up);
         (point.stretch, point.extremes) = followed.map_err(RunError::Breach)?;
     }
-    Ok(Finished { point, samples, certain: model.is_certain() })
+    let shown = met || follow == Follow::Always;
+    let provisional = if_chosen && shown && point.timelines.is_empty();
+    if provisional {
+        let settings = EstimateSettings::new(model.run.confidence);
+        let whole = estimate::metrics(model, &replications, &settings);
+        (point.timelines, point.curves) = (whole.timelines, whole.curves);
+    }
+    Ok(Finished { point, samples, certain: model.is_certain(), provisional })
 }
 
 /// Makes the point of replications and what was estimated from them.

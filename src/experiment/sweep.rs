@@ -16,6 +16,7 @@ use super::record::{self, Difference, Kind, Point, Record, SCHEMA, World};
 use super::run::{self, Finished, Follow, Progress, RunError, Task};
 use super::study::{Comparison, Priced, Study};
 use super::verdict::{self, Judgement};
+use crate::model::check::experiment::Keep;
 use rayon::prelude::*;
 
 /// What watches a sweep and keeps its finished points. It never changes a figure.
@@ -58,6 +59,7 @@ pub fn run(plan: &Plan, indices: &[usize], watch: &dyn Watch) -> Result<Vec<Fini
             world: World::Simulated,
             timelines: point.timelines,
             curves: point.curves,
+            if_chosen: plan.experiment.outputs.timelines != Keep::None,
             // A point that meets its objectives may be chosen; where none does, the first one is shown.
             follow: if index == 0 { Follow::Always } else { Follow::IfMet },
             sampled: &sampled,
@@ -209,10 +211,15 @@ pub fn record(outline: Outline, finished: Vec<Finished>) -> Record {
         marks: outline.marks,
         ..Study::default()
     };
-    let mut points: Vec<_> = finished.into_iter().map(|one| one.point).collect();
+    let (mut points, provisional): (Vec<Point>, Vec<bool>) =
+        finished.into_iter().map(|one| (one.point, one.provisional)).unzip();
     let chosen = chosen(&study, &points);
-    for point in points.iter_mut().filter(|point| chosen.unwrap_or(0) != point.index) {
+    let shown = chosen.unwrap_or(0);
+    for (point, provisional) in points.iter_mut().zip(provisional).filter(|(point, _)| shown != point.index) {
         (point.stretch, point.extremes) = (None, Vec::new());
+        if provisional {
+            (point.timelines, point.curves) = (Vec::new(), Vec::new());
+        }
     }
     Record {
         schema: SCHEMA.to_owned(),

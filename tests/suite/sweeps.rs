@@ -80,6 +80,23 @@ impl Drop for Folder {
 }
 
 #[test]
+fn of_many_points_the_chosen_one_keeps_its_course() {
+    let loads: Vec<String> = (1..=10).map(|load| format!("\"{}/s\"", 0.2 * f64::from(load))).collect();
+    let many = GRID
+        .replace("[\"1/s\", \"2/s\"]", &format!("[{}]", loads.join(", ")))
+        .replace("replications = 6", "replications = 2");
+    let many = &many[..many.find("[marks]").unwrap()];
+    let record = record(&planned(many, MODEL));
+    assert_eq!(record.points.len(), 40);
+    let chosen = record.chosen.expect("some point meets the objective");
+    for point in &record.points {
+        let has = (!point.timelines.is_empty(), !point.curves.is_empty(), point.stretch.is_some());
+        let shown = point.index == chosen;
+        assert_eq!(has, (shown, shown, shown), "{}", point.label);
+    }
+}
+
+#[test]
 fn bytes_do_not_depend_on_threads() {
     let plan = planned(GRID, MODEL);
     let texts: Vec<String> =

@@ -158,7 +158,9 @@ impl Courses {
         resampled.sort_by(f64::total_cmp);
         let rank = |p: f64| resampled[((RESAMPLES - 1) as f64 * p).round() as usize];
         let tail = (1.0 - confidence) / 2.0;
-        let (low, high) = (rank(tail).min(value), rank(1.0 - tail).max(value));
+        // The courses are known by bins: what they show lies within one of them to either side.
+        let low = (rank(tail).min(value) - self.width).max(0.0);
+        let high = rank(1.0 - tail).max(value) + self.width;
         let n = recovered.len() as u64;
         (recovered, Some(Estimate { value, low, high, n, confidence }))
     }
@@ -183,8 +185,8 @@ fn probe(trigger: &str, at: Time, duration: Span, courses: &Courses, model: &Mod
     };
     let (some, all) = (recovered.len(), courses.disturbed.len());
     let within = recovery.map_or_else(String::new, |one| {
-        if one.high == 0.0 {
-            String::from("at once")
+        if one.value == 0.0 {
+            format!("at once, as far as can be seen (within {})", shown(one.high))
         } else {
             format!("within {} [{}, {}]", shown(one.value), shown(one.low), shown(one.high))
         }

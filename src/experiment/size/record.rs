@@ -40,6 +40,7 @@ pub fn record(
             world: World::Simulated,
             timelines: true,
             curves: true,
+            if_chosen: false,
             draws: None,
             follow: if Some(size) == row.smallest { Follow::Always } else { Follow::Never },
             sampled: &[],

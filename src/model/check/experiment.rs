@@ -55,7 +55,7 @@ pub struct Mark {
 pub enum Keep {
     /// None.
     None,
-    /// Those with a mark, or all where there are few.
+    /// Those with a mark and the one that is chosen, or all where there are few.
     Marked,
     /// All.
     All,

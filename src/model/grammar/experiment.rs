@@ -196,7 +196,7 @@ pub(in crate::model) static VARIANT: Table = Table {
 
 const KEEP: Kind = Kind::Word(&[
     choice("none", "of no point"),
-    choice("marked", "of points with a mark, or of all where there are few"),
+    choice("marked", "of points with a mark and of the chosen one, or of all where there are few"),
     choice("all", "of every point"),
 ]);
 

@@ -123,7 +123,10 @@ fn tables(checked: &Checked) -> Vec<Table> {
     let sections = [
         (Section::Behaviour, "Behaviour"),
         (Section::Metric, "Metrics"),
-        (Section::Shape, "Shape (largest distance of the distribution functions of latency)"),
+        (
+            Section::Shape,
+            "Shape (share of latencies below the one at which the distributions lie furthest apart)",
+        ),
     ];
     sections.into_iter().filter_map(|(section, title)| table(checked, section, title)).collect()
 }
