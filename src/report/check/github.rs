@@ -1,6 +1,6 @@
 //! A check as annotations of a GitHub workflow: one line each, an error for what is worse, a warning for what is open.
 
-use super::{answer, change, told, value, what};
+use super::{answer, change, threshold, told, value, what};
 use crate::experiment::check::{Checked, Verdict};
 use std::fmt::Write;
 
@@ -21,7 +21,7 @@ pub fn annotations(checked: &Checked) -> String {
                 value(row.unit, row.before),
                 value(row.unit, row.after),
                 change(row),
-                value(row.unit, Some(row.threshold))
+                threshold(row)
             );
             let title = format!("{}: {}", row.verdict.word(), what(row));
             let _ = writeln!(text, "::{command} title={}::{}", property(&title), data(&story));

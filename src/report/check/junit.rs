@@ -2,7 +2,7 @@
 //!
 //! Worse is a failure; undecided and vanished are errors, because the question could not be answered.
 
-use super::{answer, change, smallest, told, value, what};
+use super::{answer, change, smallest, threshold, told, value, what};
 use crate::experiment::check::{Checked, Row, Section, Verdict};
 use std::fmt::Write;
 
@@ -52,7 +52,7 @@ fn case(text: &mut String, row: &Row) {
         value(row.unit, row.before),
         value(row.unit, row.after),
         change(row),
-        value(row.unit, Some(row.threshold)),
+        threshold(row),
         smallest(row)
     );
     let _ = writeln!(

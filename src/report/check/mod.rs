@@ -11,6 +11,7 @@ pub use markdown::comment;
 pub use text::page;
 
 use super::figure;
+use super::summary;
 use super::table::Table;
 use super::words;
 use crate::experiment::Unit;
@@ -31,15 +32,20 @@ fn value(unit: Unit, value: Option<f64>) -> String {
 fn change(row: &Row) -> String {
     match (&row.change, row.exact) {
         (_, true) => String::from("none"),
-        (Some(change), _) => figure::with_interval(row.unit, change),
+        (Some(change), _) => summary::difference(row.unit, change),
         (None, _) => String::from("–"),
     }
+}
+
+/// The change that does not matter.
+fn threshold(row: &Row) -> String {
+    summary::in_points(row.unit, value(row.unit, Some(row.threshold)))
 }
 
 fn smallest(row: &Row) -> String {
     match (row.smallest, row.exact) {
         (_, true) => String::from("any"),
-        (smallest, _) => value(row.unit, smallest),
+        (smallest, _) => summary::in_points(row.unit, value(row.unit, smallest)),
     }
 }
 
@@ -108,7 +114,7 @@ fn table(checked: &Checked, section: Section, title: &str) -> Option<Table> {
             value(row.unit, row.before),
             value(row.unit, row.after),
             change(row),
-            value(row.unit, Some(row.threshold)),
+            threshold(row),
             smallest(row),
         ]
     };
