@@ -8,6 +8,8 @@ use crate::stats::{Replication, Timeline, TimelineBin};
 
 /// Points of a quantile curve.
 const POINTS: usize = 200;
+/// Points among the fastest values, below the first of those.
+const FAST: usize = 12;
 
 /// One replication's value of something in one bin.
 type Seen = fn(&Timeline, &TimelineBin, usize, f64) -> Option<f64>;
@@ -96,12 +98,16 @@ fn nearest(sorted: &[f64], p: f64) -> Option<f64> {
 }
 
 /// Probabilities of a curve over `n` values: evenly spaced in the logarithm of what lies beyond, from the smallest
-/// value to the largest (half a value lies beyond that one).
+/// value to the largest (half a value lies beyond that one), and evenly spaced in the logarithm of what lies within
+/// below the first of them, which would leave the fastest out.
 fn probabilities(n: u64) -> Vec<f64> {
     let decades = libm::log10(2.0 * n as f64);
     let points = POINTS.min(n as usize + 1);
     let beyond = |point: usize| libm::exp10(-decades * point as f64 / (points - 1) as f64);
-    (0..points).map(|point| 1.0 - beyond(point)).collect()
+    let first = 1.0 - beyond(1);
+    let fast = (1..=FAST).map(|point| first * libm::exp10(-2.0 * (1.0 - point as f64 / (FAST + 1) as f64)));
+    let seen = fast.filter(|p| p * n as f64 >= 1.0);
+    std::iter::once(0.0).chain(seen).chain((1..points).map(|point| 1.0 - beyond(point))).collect()
 }
 
 /// Curves of latency and of the latency of successes for one scope.

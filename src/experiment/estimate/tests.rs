@@ -465,7 +465,8 @@ fn curves_rise_to_the_largest_value() {
     let got = metrics(&model, &runs, &EstimateSettings::new(0.95));
     let curve =
         got.curves.iter().find(|curve| curve.name == "latency" && curve.scope.class.is_none()).unwrap();
-    assert_eq!((curve.count, curve.p.len(), curve.p[0]), (1000, 200, 0.0));
+    // 200 towards the largest value, and ten that a thousand values can show below the first of them, at 3.7 %.
+    assert_eq!((curve.count, curve.p.len(), curve.p[0]), (1000, 210, 0.0));
     close(curve.value[0], 0.001);
     close(*curve.value.last().unwrap(), 1.0);
     assert!(curve.value.is_sorted() && curve.p.is_sorted());
