@@ -1,8 +1,27 @@
 //! A bar on standard error while replications run: on a terminal only, and gone without trace at the end.
 
 use crate::experiment::Progress;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How far, how much, how long still; nothing is said of what is not known yet: how many there are in a search, and how long
+/// it takes before the first is done.
+fn style(of: &'static str) -> ProgressStyle {
+    let done = move |state: &ProgressState, text: &mut dyn Write| {
+        let _ = match state.len() {
+            None | Some(0) => write!(text, "searching"),
+            Some(all) => write!(text, "{}/{all} {of}", state.pos()),
+        };
+    };
+    let left = |state: &ProgressState, text: &mut dyn Write| {
+        let left = crate::quantity::format_duration(state.eta().as_secs() as f64);
+        let _ = if state.pos() > 0 { write!(text, ", {left} left") } else { Ok(()) };
+    };
+    let style = ProgressStyle::with_template("{wide_bar} {done}, {msg}{left}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("done", done).with_key("left", left)
+}
 
 /// Draws a bar.
 #[derive(Debug)]
@@ -15,9 +34,7 @@ impl Bar {
     /// A bar, or a hidden one when `quiet` or when standard error is no terminal.
     pub fn new(quiet: bool) -> Bar {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let template = "{wide_bar} {pos}/{len} replications, {msg}, {eta} left";
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style);
+        let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style("replications"));
         Bar { bar, requests: AtomicU64::new(0) }
     }
 }
@@ -53,9 +70,7 @@ impl PointBar {
     /// A bar, or a hidden one when `quiet` or when standard error is no terminal.
     pub fn new(quiet: bool) -> PointBar {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let template = "{wide_bar} {pos}/{len} points, {msg}, {eta} left";
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style);
+        let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style("points"));
         PointBar { bar, requests: AtomicU64::new(0) }
     }
 

@@ -52,3 +52,10 @@ pub struct Metric {
     #[serde(flatten)]
     pub estimate: Estimate,
 }
+
+impl Metric {
+    /// Leaves the value alone: it is exact.
+    pub(super) fn without_interval(&mut self) {
+        self.estimate = Estimate::single(self.estimate.value, self.estimate.confidence);
+    }
+}

@@ -98,9 +98,10 @@ fn once(
         overloaded: overloaded(model),
         timelines: keep.timelines,
         curves: keep.curves,
+        exact: true,
         ..EstimateSettings::new(model.run.confidence)
     };
-    let estimated = estimate::metrics(model, &replications, &settings).exact();
+    let estimated = estimate::metrics(model, &replications, &settings);
     let warning = (asked > 1).then(|| Warning {
         code: String::from("nothing_random"),
         text: String::from(

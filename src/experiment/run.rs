@@ -246,8 +246,12 @@ pub(super) fn samples(
     if wanted.is_empty() {
         return samples;
     }
-    let settings =
-        EstimateSettings { timelines: false, curves: false, ..EstimateSettings::new(model.run.confidence) };
+    let settings = EstimateSettings {
+        timelines: false,
+        curves: false,
+        exact: model.is_certain(),
+        ..EstimateSettings::new(model.run.confidence)
+    };
     for replication in replications {
         let own = estimate::chosen(model, std::slice::from_ref(replication), &settings, wanted);
         for (column, one) in samples.iter_mut().zip(wanted) {

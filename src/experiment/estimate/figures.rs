@@ -27,6 +27,8 @@ pub(super) struct Figures<'a> {
     pub(super) focus: &'a Focus<'a>,
     /// What part of a replication a group is.
     pub(super) part: f64,
+    /// Whether the figures are exact, so that no interval is needed.
+    pub(super) exact: bool,
     pub(super) out: &'a mut Vec<Metric>,
 }
 
@@ -131,11 +133,12 @@ fn justified(p: f64, n: u64) -> bool {
 }
 
 /// The quantiles of values that groups pooled, each with its interval: by sectioning over groups, or by order
-/// statistics where there is one group only.
+/// statistics where there is one group only, or none where they are exact.
 pub(super) fn quantiles(
     pooled: &Ranks,
     groups: &[&Ranks],
     level: &Level,
+    exact: bool,
 ) -> Vec<(&'static str, Option<Estimate>)> {
     let probabilities = QUANTILES.map(|(_, p)| p);
     let whole = pooled.quantiles(&probabilities);
@@ -148,6 +151,9 @@ pub(super) fn quantiles(
     shown
         .filter_map(|(index, &(suffix, p))| {
             let value = *whole.get(index)?;
+            if exact {
+                return Some((suffix, Some(Estimate::single(value, level.confidence()))));
+            }
             if sections.len() < 2 {
                 return Some((suffix, interval::order_statistics(pooled, p, level)));
             }

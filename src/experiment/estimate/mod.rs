@@ -45,12 +45,14 @@ pub struct EstimateSettings {
     pub timelines: bool,
     /// Whether quantile curves are made.
     pub curves: bool,
+    /// Whether nothing was left to chance: figures are what they are, without intervals.
+    pub exact: bool,
 }
 
 impl EstimateSettings {
     /// Everything, at this confidence, for a load that is not known to exceed capacity.
     pub const fn new(confidence: f64) -> EstimateSettings {
-        EstimateSettings { confidence, overloaded: false, timelines: true, curves: true }
+        EstimateSettings { confidence, overloaded: false, timelines: true, curves: true, exact: false }
     }
 }
 
@@ -135,16 +137,6 @@ pub struct Estimated {
     pub curves: Vec<Curve>,
 }
 
-impl Estimated {
-    /// The figures of a run in which nothing was left to chance: they are what they are, without intervals.
-    pub fn exact(mut self) -> Estimated {
-        for metric in &mut self.metrics {
-            metric.estimate = Estimate::single(metric.estimate.value, metric.estimate.confidence);
-        }
-        self
-    }
-}
-
 /// Estimates every metric of a model from its replications, which must be those of one point.
 pub fn metrics(model: &Model, replications: &[Replication], settings: &EstimateSettings) -> Estimated {
     focused(model, replications, settings, &Focus::everything())
@@ -178,8 +170,16 @@ fn focused(
     };
     let ended = ended::by_group(&groups, replications);
     let groups: Vec<Vec<Stretch>> = groups.iter().map(|group| sums::by_phase(group, shape, focus)).collect();
-    let mut reduction =
-        Reduction { model, level: &level, shape, focus, part, unstable: None, metrics: Vec::new() };
+    let mut reduction = Reduction {
+        model,
+        level: &level,
+        shape,
+        focus,
+        part,
+        exact: settings.exact,
+        unstable: None,
+        metrics: Vec::new(),
+    };
     if let RegimeFound::Unstable { growth_per_second } = regime {
         reduction.unstable = Some(growth_per_second);
     }
@@ -193,6 +193,9 @@ fn focused(
     let curves =
         if settings.curves && reduction.unstable.is_none() { reduction.curves(&tables) } else { Vec::new() };
     let timelines = if settings.timelines { course::bands(replications) } else { Vec::new() };
+    if settings.exact {
+        reduction.metrics.iter_mut().for_each(Metric::without_interval);
+    }
     Estimated { metrics: reduction.metrics, regime, warm_up, timelines, curves }
 }
 
@@ -261,13 +264,21 @@ struct Reduction<'a> {
     shape: Shape,
     focus: &'a Focus<'a>,
     part: f64,
+    exact: bool,
     unstable: Option<Estimate>,
     metrics: Vec<Metric>,
 }
 
 impl Reduction<'_> {
     fn figures(&mut self, scope: Scope) -> Figures<'_> {
-        Figures { level: self.level, scope, focus: self.focus, part: self.part, out: &mut self.metrics }
+        Figures {
+            level: self.level,
+            scope,
+            focus: self.focus,
+            part: self.part,
+            exact: self.exact,
+            out: &mut self.metrics,
+        }
     }
 
     fn class(&self, class: usize) -> Scope {

@@ -116,7 +116,7 @@ fn durations(scoped: &Scoped, out: &mut Figures) {
             continue;
         }
         let ranks: Vec<&Ranks> = groups.iter().map(|group| &*group.ranks).collect();
-        for (suffix, estimate) in quantiles(&pooled.ranks, &ranks, out.level) {
+        for (suffix, estimate) in quantiles(&pooled.ranks, &ranks, out.level, out.exact) {
             out.put(format!("{name}_{suffix}"), Unit::Seconds, estimate);
         }
     }

@@ -192,6 +192,7 @@ impl<'a> Cell<'a> {
             overloaded: self.overloaded,
             timelines: false,
             curves: false,
+            exact: self.certain,
             ..EstimateSettings::new(confidence)
         };
         estimate::chosen(&self.model, &self.replications, &settings, &self.wanted)

@@ -228,16 +228,21 @@ impl Processes {
     ) -> io::Result<()> {
         let slot = who.slot;
         let drained = Arc::new(AtomicBool::new(stdout.is_none()));
+        let said = Arc::new(AtomicBool::new(stderr.is_none()));
         let tail = Arc::new(Tail::default());
         // The waiter comes first: whatever else fails, the process is reaped.
         let (own, groups, done, words) = (who.clone(), self.groups.clone(), drained.clone(), tail.clone());
+        let complained = said.clone();
         self.thread(format!("wait-{slot}"), move || {
             // Its number stays its own until it is reaped, so nobody else can be hit by a signal.
             let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
             // What it started goes with it, and so does every other end of its pipes.
             groups.remove(pid);
             let status = child.wait();
-            await_reader(&done);
+            await_reader(&done, READ);
+            if status.as_ref().is_ok_and(|status| status.code().is_some_and(|code| code != 0)) {
+                await_reader(&complained, COMPLAINT);
+            }
             own.desk.exited(own.slot, own.generation, &pipes::last_words(status, &words));
         })?;
         if let (Some(stdin), lines) = input {
@@ -247,7 +252,10 @@ impl Processes {
             })?;
         }
         if let Some(stderr) = stderr {
-            self.thread(format!("err-{slot}"), move || pipes::drain(stderr, &tail))?;
+            self.thread(format!("err-{slot}"), move || {
+                pipes::drain(stderr, &tail);
+                said.store(true, Ordering::Release);
+            })?;
         }
         if let Some(stdout) = stdout {
             let (strays, groups) = (self.strays.clone(), self.groups.clone());
@@ -263,9 +271,14 @@ impl Processes {
     }
 }
 
-/// Lets the reader finish what the process had written before it ended, for a while.
-fn await_reader(drained: &AtomicBool) {
-    let until = Instant::now() + Duration::from_millis(100);
+/// How long the rest of what a process answered is waited for after its end: another may hold its output open.
+const READ: Duration = Duration::from_millis(100);
+/// The same of its last complaint, where it ended by itself and in error.
+const COMPLAINT: Duration = Duration::from_millis(400);
+
+/// Lets a reader finish what the process had written before it ended, for a while.
+fn await_reader(drained: &AtomicBool, patience: Duration) {
+    let until = Instant::now() + patience;
     while !drained.load(Ordering::Acquire) && Instant::now() < until {
         wait::sleep_until(Instant::now() + Duration::from_micros(200));
     }
