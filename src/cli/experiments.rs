@@ -43,9 +43,7 @@ pub fn load(args: &Study) -> Result<Loaded, Failure> {
             format!("{name} is a model, and an experiment is asked for"),
             format!(
                 "poolsim run {name} runs it; an experiment is a file with model = \"{}\" and an [[axis]]",
-                Path::new(&name)
-                    .file_name()
-                    .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+                file_name(Path::new(&name))
             ),
         ));
     }
@@ -55,13 +53,18 @@ pub fn load(args: &Study) -> Result<Loaded, Failure> {
     over(args, experiment, GivenModel { file: name, text }, path)
 }
 
+/// The last part of a path.
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
 /// The experiment of one point that a model file by itself is.
 ///
 /// # Errors
 /// A [`Failure`].
 pub fn of_model(args: &Study) -> Result<Loaded, Failure> {
     let path = Path::new(&args.experiment);
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = file_name(path);
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let quoted = |text: String| serde_json::Value::from(text).to_string();
     let text = format!("name = {}\nmodel = {}\n", quoted(stem), quoted(name));

@@ -34,13 +34,9 @@ pub(super) fn cost(model: &Model, replications: &[Replication], verdicts: &[Verd
     let level = Level::new(model.run.confidence);
     let estimate = match costs.first() {
         // Nothing that was measured plays a part.
-        Some(&first) if costs.iter().all(|&cost| same(cost, first)) => Estimate {
-            value: first,
-            low: first,
-            high: first,
-            n: costs.len() as u64,
-            confidence: level.confidence(),
-        },
+        Some(&first) if costs.iter().all(|&cost| same(cost, first)) => {
+            Estimate::symmetric(first, 0.0, costs.len() as u64, level.confidence())
+        }
         _ => interval::mean(&costs, &level)?.within(0.0, f64::INFINITY),
     };
     Some(Metric { name: COST.to_owned(), scope: Scope::default(), unit: Unit::Number, estimate })

@@ -50,13 +50,14 @@ pub(super) fn rounds(
             (Some(relative), u64::from(min.max(2)), u64::from(max.max(min).max(2)))
         }
     };
-    if model.is_certain() {
-        return once(model, progress, simulate, keep, most);
-    }
+    // Where nothing is left to chance one replication says all, and its figures have no intervals.
+    let exact = model.is_certain();
+    let (relative, first, same) = if exact { (None, 1, most > 1) } else { (relative, first, false) };
     let everything = EstimateSettings {
         overloaded: overloaded(model),
         timelines: keep.timelines,
         curves: keep.curves,
+        exact,
         ..EstimateSettings::new(model.run.confidence)
     };
     // Courses and curves are wanted once, at the end.
@@ -72,7 +73,7 @@ pub(super) fn rounds(
             Some((widest(model, &estimated, total, asked)?, asked))
         });
         let warning = match widest {
-            None => None,
+            None => same.then(nothing_random),
             Some((widest, asked)) if total >= most => Some(not_reached(&widest, total, asked)),
             Some((widest, asked)) => {
                 total = next_total(total, widest.replications_for(total, asked), most);
@@ -84,32 +85,15 @@ pub(super) fn rounds(
     }
 }
 
-/// One replication says all where nothing is left to chance; its figures have no intervals.
-fn once(
-    model: &Model,
-    progress: &dyn Progress,
-    simulate: Simulate<'_>,
-    keep: Keep,
-    asked: u64,
-) -> Result<Rounds, RunError> {
-    progress.planned(1);
-    let replications = replicate(model, 0..1, progress, simulate, keep.parallel)?;
-    let settings = EstimateSettings {
-        overloaded: overloaded(model),
-        timelines: keep.timelines,
-        curves: keep.curves,
-        exact: true,
-        ..EstimateSettings::new(model.run.confidence)
-    };
-    let estimated = estimate::metrics(model, &replications, &settings);
-    let warning = (asked > 1).then(|| Warning {
+/// What is said where fewer replications were made than asked for, because each would be the same.
+fn nothing_random() -> Warning {
+    Warning {
         code: String::from("nothing_random"),
         text: String::from(
             "nothing in this model is left to chance, so every replication would be the same; one was made",
         ),
         advice: String::from("its figures are exact and have no intervals"),
-    });
-    Ok(Rounds { replications, estimated, warning })
+    }
 }
 
 /// Whether the model itself says that more work comes in than can be done.

@@ -111,9 +111,30 @@ pub struct Finished {
     /// Whether nothing is left to chance, so that the only replication is the whole truth.
     #[serde(default)]
     pub certain: bool,
-    /// Whether its courses and curves are there only because it meets its objectives and so may be chosen.
+    /// What is there only in case that it is chosen.
     #[serde(default)]
-    pub provisional: bool,
+    pub provisional: Provisional,
+}
+
+/// What of a point is made only in case that it is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provisional {
+    /// Its courses over time.
+    pub timelines: bool,
+    /// Its distributions.
+    pub curves: bool,
+}
+
+impl Provisional {
+    /// Leaves out of a point what nobody asked for.
+    pub fn leave_out(self, point: &mut Point) {
+        if self.timelines {
+            point.timelines = Vec::new();
+        }
+        if self.curves {
+            point.curves = Vec::new();
+        }
+    }
 }
 
 /// Runs one point that stands alone.
@@ -167,7 +188,14 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
         }
         Ok(replication)
     };
-    let keep = Keep { timelines: task.timelines, curves: task.curves, parallel: task.parallel };
+    // What a point that may be chosen shows is made with its figures and left out again where it will not be needed.
+    let extra =
+        Provisional { timelines: task.if_chosen && !task.timelines, curves: task.if_chosen && !task.curves };
+    let keep = Keep {
+        timelines: task.timelines || extra.timelines,
+        curves: task.curves || extra.curves,
+        parallel: task.parallel,
+    };
     let Rounds { replications, estimated, warning } = rounds(model, progress, &simulate, keep)?;
     let samples = samples(model, &replications, task.sampled);
     let each = task.sampled.iter().zip(&samples).map(|(wanted, values)| Each {
@@ -176,7 +204,7 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
         values: values.iter().map(|value| value.filter(|value| value.is_finite())).collect(),
     });
     let each: Vec<Each> = each.filter(|each| each.values.iter().any(Option::is_some)).collect();
-    let (follow, if_chosen) = (task.follow, task.if_chosen);
+    let follow = task.follow;
     let mut point = Point { each, ..gather(model, task, &replications, estimated, warning) };
     point.metrics.extend(price::cost(model, &replications, &point.verdicts));
     let met = overall(&point.verdicts) == Some(Judgement::Met);
@@ -186,14 +214,10 @@ pub fn finish(model: &Model, task: Task<'_>, progress: &dyn Progress) -> Result<
         let followed = follow::follow(&prepared, &point.parts, &slow, warm_up);
         (point.stretch, point.extremes) = followed.map_err(RunError::Breach)?;
     }
-    let shown = met || follow == Follow::Always;
-    let provisional = if_chosen && shown && point.timelines.is_empty();
-    if provisional {
-        let settings = EstimateSettings::new(model.run.confidence);
-        let whole = estimate::metrics(model, &replications, &settings);
-        (point.timelines, point.curves) = (whole.timelines, whole.curves);
+    if !met && follow != Follow::Always {
+        extra.leave_out(&mut point);
     }
-    Ok(Finished { point, samples, certain: model.is_certain(), provisional })
+    Ok(Finished { point, samples, certain: model.is_certain(), provisional: extra })
 }
 
 /// Makes the point of replications and what was estimated from them.

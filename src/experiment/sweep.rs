@@ -13,7 +13,7 @@ use super::outline::Outline;
 use super::plan::{self, Plan};
 use super::price::{self, COST};
 use super::record::{self, Difference, Kind, Point, Record, SCHEMA, World};
-use super::run::{self, Finished, Follow, Progress, RunError, Task};
+use super::run::{self, Finished, Follow, Progress, Provisional, RunError, Task};
 use super::study::{Comparison, Priced, Study};
 use super::verdict::{self, Judgement};
 use crate::model::check::experiment::Keep;
@@ -211,15 +211,13 @@ pub fn record(outline: Outline, finished: Vec<Finished>) -> Record {
         marks: outline.marks,
         ..Study::default()
     };
-    let (mut points, provisional): (Vec<Point>, Vec<bool>) =
+    let (mut points, provisional): (Vec<Point>, Vec<Provisional>) =
         finished.into_iter().map(|one| (one.point, one.provisional)).unzip();
     let chosen = chosen(&study, &points);
     let shown = chosen.unwrap_or(0);
     for (point, provisional) in points.iter_mut().zip(provisional).filter(|(point, _)| shown != point.index) {
         (point.stretch, point.extremes) = (None, Vec::new());
-        if provisional {
-            (point.timelines, point.curves) = (Vec::new(), Vec::new());
-        }
+        provisional.leave_out(point);
     }
     Record {
         schema: SCHEMA.to_owned(),

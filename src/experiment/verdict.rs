@@ -52,6 +52,16 @@ pub enum Side {
     AtLeast,
 }
 
+impl Side {
+    /// Whether a value is on the good side of a bound.
+    pub fn holds(self, value: f64, bound: f64) -> bool {
+        match self {
+            Side::AtMost => value <= bound,
+            Side::AtLeast => value >= bound,
+        }
+    }
+}
+
 /// An objective judged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -281,10 +291,7 @@ fn none_seen(verdict: Verdict, estimate: &Estimate, requests: u64, replications:
 
 /// Where nothing is left to chance the figure is exact.
 fn by_value(verdict: Verdict, estimate: &Estimate) -> Verdict {
-    let met = match verdict.side {
-        Side::AtMost => estimate.value <= verdict.bound,
-        Side::AtLeast => estimate.value >= verdict.bound,
-    };
+    let met = verdict.side.holds(estimate.value, verdict.bound);
     let judgement = if met { Judgement::Met } else { Judgement::Missed };
     let reason = String::from("nothing is left to chance: every replication is the same");
     Verdict { judgement, reason, ..verdict }

@@ -1,8 +1,9 @@
 //! Whether a load grows without bound: the slope of what is in flight over the second half of a run.
 //!
 //! A run is called unstable when the slope is significantly above zero over replications, is worth at least
-//! [`MATERIAL`] of the arrivals and [`GAINED`] requests over the second half, and has not slackened: a queue at overload grows like time, one at capacity
-//! like its root (the second half then brings 0.41 of the first half's growth), one below it ever less.
+//! [`MATERIAL`] of the arrivals and [`GAINED`] requests over the second half, and has not slackened: a queue at
+//! overload grows like time, one at capacity like its root (the second half then brings 0.41 of the first half's
+//! growth), one below it ever less.
 //! Where it fails: loads within about a hundredth of capacity cannot be told from long warm-ups by data.
 
 use super::estimate::Estimate;

@@ -94,6 +94,11 @@ fn of_many_points_the_chosen_one_keeps_its_course() {
         let shown = point.index == chosen;
         assert_eq!(has, (shown, shown, shown), "{}", point.label);
     }
+    // Asking for the distributions of all takes nothing from that.
+    let all = format!("{many}[outputs]\ncurves = \"all\"\n");
+    let all = self::record(&planned(&all, MODEL));
+    assert!(all.points.iter().all(|point| !point.curves.is_empty()));
+    assert!(all.points.iter().all(|point| point.timelines.is_empty() == (all.chosen != Some(point.index))));
 }
 
 #[test]

@@ -223,10 +223,7 @@ fn indifferent(verdict: Verdict, zone: f64) -> Verdict {
     if !inside || width == 0.0 {
         return verdict;
     }
-    let good = match verdict.side {
-        verdict::Side::AtMost => estimate.value <= verdict.bound,
-        verdict::Side::AtLeast => estimate.value >= verdict.bound,
-    };
+    let good = verdict.side.holds(estimate.value, verdict.bound);
     let judgement = if good { Judgement::Met } else { Judgement::Missed };
     let reason = format!(
         "the interval straddles the bound, but no more than {} % from it do not matter, and so the value decides",

@@ -8,7 +8,7 @@
 use super::cell::{Cell, Rule};
 use super::change::loaded;
 use crate::experiment::run::{Progress, RunError};
-use crate::experiment::verdict::{Judgement, Side, Verdict};
+use crate::experiment::verdict::{Judgement, Verdict};
 use crate::model::Model;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -86,10 +86,7 @@ impl Loads<'_> {
 /// Whether a figure lies on the good side of its bound.
 fn by_value(verdict: &Verdict) -> bool {
     let Some(estimate) = verdict.estimate else { return verdict.judgement == Judgement::Met };
-    match verdict.side {
-        Side::AtMost => estimate.value <= verdict.bound,
-        Side::AtLeast => estimate.value >= verdict.bound,
-    }
+    verdict.side.holds(estimate.value, verdict.bound)
 }
 
 /// The largest load that a model carries, searched from `guess` on.
