@@ -327,6 +327,8 @@ struct TimerHeap {
 #[derive(Debug)]
 pub(super) struct Timers {
     rings: Vec<Ring>,
+    /// By ring: the key of its first timer, side by side, because the earliest is looked for after every event.
+    heads: Vec<u64>,
     heap: TimerHeap,
     /// The instant of the earliest of them.
     first_at: Time,
@@ -340,6 +342,7 @@ impl Timers {
     pub(super) fn new() -> Timers {
         Timers {
             rings: Vec::new(),
+            heads: Vec::new(),
             heap: TimerHeap::default(),
             first_at: Time::NEVER,
             first: (NO_TIMER, HEAP),
@@ -350,6 +353,7 @@ impl Timers {
     pub(super) fn ring(&mut self, kind: TimerKind, delay: Span) -> usize {
         self.rings.iter().position(|ring| ring.delay == delay && ring.kind == kind).unwrap_or_else(|| {
             self.rings.push(Ring { kind, delay, timers: std::collections::VecDeque::new() });
+            self.heads.push(NO_TIMER);
             self.rings.len() - 1
         })
     }
@@ -361,6 +365,8 @@ impl Timers {
         let timer = Timer { at: now + delay, kind, id, generation };
         debug_assert!(timers.back().is_none_or(|last| last.at <= timer.at));
         timers.push_back(timer);
+        let head = &mut self.heads[ring];
+        *head = timer.key().min(*head);
         self.comes(timer, ring);
     }
 
@@ -390,23 +396,37 @@ impl Timers {
     pub(super) fn pop(&mut self) -> Timer {
         let timer = match self.first.1 {
             HEAP => self.heap.pop(),
-            ring => self.rings[ring].timers.pop_front(),
+            ring => {
+                let timers = &mut self.rings[ring].timers;
+                let timer = timers.pop_front();
+                self.heads[ring] = timers.front().map_or(NO_TIMER, Timer::key);
+                timer
+            }
         };
         self.find_first();
         timer.expect("the first timer is where it was noted")
     }
 
+    /// Of equals the one of the first ring; any ring comes before the heap.
     #[inline(always)]
     fn find_first(&mut self) {
-        (self.first_at, self.first) = (Time::NEVER, (NO_TIMER, HEAP));
-        for index in 0..self.rings.len() {
-            if let Some(&timer) = self.rings[index].timers.front() {
-                self.comes(timer, index);
+        let mut first = (NO_TIMER, HEAP);
+        for (ring, &key) in self.heads.iter().enumerate() {
+            if key < first.0 {
+                first = (key, ring);
             }
         }
-        if let Some(&(_, _, timer)) = self.heap.heap.first() {
-            self.comes(timer, HEAP);
+        if let Some(&(key, _, _)) = self.heap.heap.first()
+            && key < first.0
+        {
+            first = (key, HEAP);
         }
+        self.first = first;
+        self.first_at = match first {
+            (NO_TIMER, _) => Time::NEVER,
+            (_, HEAP) => self.heap.heap[0].2.at,
+            (_, ring) => self.rings[ring].timers[0].at,
+        };
     }
 }
 

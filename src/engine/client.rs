@@ -223,13 +223,23 @@ impl<C: SlotCalendar> World<'_, C> {
         }
         if !total.is_never() {
             // Each attempt has a timer of its own, because a request that is given up goes on under a new number.
-            let at = sent + total;
-            self.phys.timers.push(Timer { at, kind: TimerKind::TotalDeadline, id: job, generation: stamp });
+            self.arm_total_deadline(job, sent, total, stamp);
         }
         if let Some(hedge) = hedge.filter(|_| !self.phys.jobs.get(job).hedge) {
             let timer = Timer { at: now + hedge.after, kind: TimerKind::Hedge, id: job, generation: stamp };
             self.phys.timers.push(timer);
         }
+    }
+
+    /// First attempts are sent in the order in which their deadlines come due; later ones are not.
+    fn arm_total_deadline(&mut self, job: JobId, sent: Time, total: Span, stamp: u32) {
+        let now = self.phys.now;
+        if sent == now {
+            let ring = self.phys.timers.ring(TimerKind::TotalDeadline, total);
+            return self.phys.timers.push_ring(ring, now, job, stamp);
+        }
+        let at = sent + total;
+        self.phys.timers.push(Timer { at, kind: TimerKind::TotalDeadline, id: job, generation: stamp });
     }
 
     #[inline(always)]

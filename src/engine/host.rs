@@ -19,6 +19,8 @@ pub(super) struct Host {
     factor: f64,
     busy: u32,
     lanes: Vec<Lane>,
+    /// The speed for which the lanes' rates stand.
+    rated: f64,
     /// Up to when the lanes' clocks have been advanced.
     last: Time,
     used: f64,
@@ -65,6 +67,7 @@ impl Host {
             factor: 1.0,
             busy: 0,
             lanes: Vec::new(),
+            rated: 1.0,
             last: Time::ZERO,
             used: 0.0,
             next: (Time::NEVER, 0),
@@ -78,20 +81,28 @@ impl Host {
     }
 
     /// A slot begins work that takes `demand` nanoseconds on a free core; `epoch` tells its stints apart.
-    /// Returns the lane, needed to leave and to read progress.
-    pub(super) fn enter(&mut self, now: Time, slot: u32, epoch: u32, share: f64, demand: u64) -> usize {
+    /// Returns the lane, needed to leave and to read progress, and the lane's clock at which the work is done.
+    pub(super) fn enter(
+        &mut self,
+        now: Time,
+        slot: u32,
+        epoch: u32,
+        share: f64,
+        demand: u64,
+    ) -> (usize, f64) {
         self.advance(now);
-        let lane = self.lane(share);
+        let number = self.lane(share);
         self.busy += 1;
-        let lane_ref = &mut self.lanes[lane];
-        if lane_ref.members == 0 {
+        let lane = &mut self.lanes[number];
+        if lane.members == 0 {
             // Nothing refers to the clock: start it again, so that it stays precise for ever.
-            (lane_ref.clock, lane_ref.members) = (0.0, 0);
-            lane_ref.due.clear();
+            lane.clock = 0.0;
+            lane.due.clear();
         }
-        lane_ref.members += 1;
-        lane_ref.due.push(Reverse(Due { clock: lane_ref.clock + demand as f64, slot, epoch }));
-        lane
+        lane.members += 1;
+        let clock = lane.clock + demand as f64;
+        lane.due.push(Reverse(Due { clock, slot, epoch }));
+        (number, clock)
     }
 
     /// A slot stops work before it is done (or is done: then its entry has been taken by `pop`).
@@ -117,15 +128,12 @@ impl Host {
     /// whether a stint is still on.
     pub(super) fn settle(&mut self, current: impl Fn(u32, u32) -> bool) {
         let speed = self.speed();
+        if speed != self.rated {
+            self.rated = speed;
+            self.lanes.iter_mut().for_each(|lane| lane.rate = rate(lane.share, speed));
+        }
         self.next = (Time::NEVER, 0);
         for (index, lane) in self.lanes.iter_mut().enumerate() {
-            lane.rate = if speed > 0.0 {
-                1.0 / ((1.0 - lane.share) + lane.share / speed)
-            } else if lane.share == 0.0 {
-                1.0
-            } else {
-                0.0
-            };
             while lane.due.peek().is_some_and(|due| !current(due.0.slot, due.0.epoch)) {
                 lane.due.pop();
             }
@@ -166,7 +174,8 @@ impl Host {
 
     fn lane(&mut self, share: f64) -> usize {
         self.lanes.iter().position(|lane| lane.share == share).unwrap_or_else(|| {
-            self.lanes.push(Lane { share, members: 0, clock: 0.0, rate: 0.0, due: BinaryHeap::new() });
+            let rate = rate(share, self.rated);
+            self.lanes.push(Lane { share, members: 0, clock: 0.0, rate, due: BinaryHeap::new() });
             self.lanes.len() - 1
         })
     }
@@ -181,13 +190,25 @@ impl Host {
     }
 
     fn advance(&mut self, now: Time) {
+        if now <= self.last {
+            return;
+        }
         let elapsed = now.since(self.last).nanos() as f64;
-        self.last = self.last.max(now);
+        self.last = now;
         for lane in &mut self.lanes {
             let done = lane.rate * elapsed;
             lane.clock += done;
             self.used += done * lane.share * f64::from(lane.members) / NANOS;
         }
+    }
+}
+
+/// Demand done per nanosecond by work of which this share needs a core, on a host of this speed.
+fn rate(share: f64, speed: f64) -> f64 {
+    match speed > 0.0 {
+        true => 1.0 / ((1.0 - share) + share / speed),
+        false if share == 0.0 => 1.0,
+        false => 0.0,
     }
 }
 

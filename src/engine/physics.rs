@@ -23,6 +23,7 @@ use crate::policy::{
 use crate::random::{Purpose, Streams};
 use crate::stats::HostTally;
 use crate::time::{Span, Time};
+use crate::workload::Sampler;
 use crate::workload::trace::Fate;
 use kept::Kept;
 
@@ -279,11 +280,9 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
 
     fn enter_host(&mut self, number: u32, host: usize, share: f64, demand: Span) {
         let epoch = self.slots[number as usize].epoch;
-        let lane = self.hosts[host].enter(self.now, number, epoch, share, demand.nanos());
-        let clock = self.hosts[host].clock(self.now, lane);
+        let (lane, due) = self.hosts[host].enter(self.now, number, epoch, share, demand.nanos());
         let slot = &mut self.slots[number as usize];
-        slot.lane = lane as u32;
-        slot.lane_due = clock + demand.nanos() as f64;
+        (slot.lane, slot.lane_due) = (lane as u32, due);
         self.settle_host(host);
     }
 
@@ -333,18 +332,23 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             u64::from(entry.executions),
             plan.model.classes[usize::from(entry.ticket.class)].cpu_share,
         );
-        let mut chance = self.streams.keyed(Purpose::Transport, key, execution);
+        // A constant needs no stream, and a stream costs more than all else here.
+        let mut stream = None;
+        let mut draw = |delay: &Sampler| {
+            let open = || self.streams.keyed(Purpose::Transport, key, execution);
+            delay.is_constant().unwrap_or_else(|| delay.draw(stream.get_or_insert_with(open)))
+        };
         let delays = &plan.pools[pool].delays;
-        let dispatch = delays.dispatch.draw(&mut chance);
-        let late = delays.late.draw(&mut chance);
+        let dispatch = draw(&delays.dispatch);
+        let late = draw(&delays.late);
         let radius = plan.model.pools[pool].settings.worker.crash_radius;
         let (act, tail) = match fate {
-            Fate::Ok => (Act::Answer, delays.reply.draw(&mut chance)),
-            Fate::Error => (Act::AnswerError, delays.reply.draw(&mut chance)),
+            Fate::Ok => (Act::Answer, draw(&delays.reply)),
+            Fate::Error => (Act::AnswerError, draw(&delays.reply)),
             Fate::Crash | Fate::CrashOnce if radius == CrashRadius::Job => {
-                (Act::AnswerCrash, delays.reply.draw(&mut chance))
+                (Act::AnswerCrash, draw(&delays.reply))
             }
-            Fate::Crash | Fate::CrashOnce => (Act::CrashExit, delays.crash_exit.draw(&mut chance)),
+            Fate::Crash | Fate::CrashOnce => (Act::CrashExit, draw(&delays.crash_exit)),
             Fate::Hang => return self.plan_act(number, Act::Rest, Time::NEVER),
             Fate::Freeze => (Act::Freeze, Span::ZERO),
         };

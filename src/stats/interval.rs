@@ -238,35 +238,52 @@ fn exact_ranks(n: u64, p: f64, tail: f64) -> (f64, f64) {
         return (if p <= 0.0 { 0.0 } else { n as f64 }, if p >= 1.0 { n as f64 + 1.0 } else { 1.0 });
     }
     let size = n as f64;
-    let log_mass = |k: f64| {
-        libm::lgamma(size + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(size - k + 1.0)
-            + k * libm::log(p)
-            + (size - k) * libm::log1p(-p)
-    };
     // All the mass worth counting lies within twelve standard deviations (and a few ranks).
     let reach = 12.0 * (size * p * (1.0 - p)).sqrt() + 40.0;
     let from = (size * p - reach).floor().max(0.0);
     let to = (size * p + reach).ceil().min(size);
-    let (mut low, mut below, mut k) = (from, 0.0, from);
-    while k <= to {
-        below += libm::exp(log_mass(k));
-        if below > tail {
-            low = k;
-            break;
-        }
-        k += 1.0;
-    }
-    let (mut high, mut above, mut k) = (to + 1.0, 0.0, to);
-    while k >= from {
-        above += libm::exp(log_mass(k));
-        if above > tail {
-            high = k + 1.0;
-            break;
-        }
-        k -= 1.0;
-    }
+    let binomial = Binomial { size, p };
+    let low = binomial.rank_past(from, to, 1.0, tail).unwrap_or(from);
+    let high = binomial.rank_past(to, from, -1.0, tail).map_or(to + 1.0, |k| k + 1.0);
     (low, high)
 }
+
+/// The number of successes in `size` trials that each succeed with probability `p`, which is neither 0 nor 1.
+struct Binomial {
+    size: f64,
+    p: f64,
+}
+
+impl Binomial {
+    /// Steps from one rank to another and gives the first at which the mass so far exceeds `tail`.
+    fn rank_past(&self, from: f64, to: f64, step: f64, tail: f64) -> Option<f64> {
+        let (mut k, mut mass, mut sum) = (from, self.mass(from), 0.0);
+        while (to - k) * step >= 0.0 {
+            sum += mass;
+            if sum > tail {
+                return Some(k);
+            }
+            // The next mass by its ratio to this one; one too small for that is computed anew.
+            mass = if mass < SMALLEST_MASS { self.mass(k + step) } else { mass * self.ratio(k, step) };
+            k += step;
+        }
+        None
+    }
+
+    /// The mass at the next rank in units of that at `k`.
+    fn ratio(&self, k: f64, step: f64) -> f64 {
+        let odds = self.p / (1.0 - self.p);
+        if step > 0.0 { (self.size - k) / (k + 1.0) * odds } else { k / (self.size - k + 1.0) / odds }
+    }
+
+    fn mass(&self, k: f64) -> f64 {
+        let ways = libm::lgamma(self.size + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(self.size - k + 1.0);
+        libm::exp(ways + k * libm::log(self.p) + (self.size - k) * libm::log1p(-self.p))
+    }
+}
+
+/// Below this a mass has lost digits, or is nothing at all.
+const SMALLEST_MASS: f64 = 1e-300;
 
 /// About how many observations in all bring the relative half-width to `relative`, from an estimate made with
 /// fewer: widths shrink with the root of their number. At least one more than there are when it is not reached.
