@@ -77,7 +77,7 @@ fn search(model: &str) -> Result<String, String> {
         model_at: &model_at,
         capacity: "pool.generation.slots",
         range: (1, 20),
-        rule: Rule { confidence: 0.95, indifference: 0.1, first: 5, most: 40 },
+        rule: Rule { confidence: 0.95, indifference: 0.1, first: 5, most: 320 },
         loads: false,
         probe: false,
     };

@@ -108,7 +108,8 @@ impl<C: SlotCalendar> World<'_, C> {
         let left = slot.act_at.since(now);
         let on_host = self.phys.leave_host(number);
         let slot = &mut self.phys.slots[number as usize];
-        (slot.timer_at, slot.beat_at) = (Time::NEVER, Time::NEVER);
+        slot.disarm(now);
+        slot.beat_at = Time::NEVER;
         self.phys.plan_act(number, Act::Rest, Time::NEVER);
         working.then_some((job, if on_host > Span::ZERO { on_host } else { left }))
     }

@@ -358,6 +358,7 @@ impl<C: SlotCalendar> Monitor<C> {
             segments,
             timeline: self.timeline,
             batches: self.batches,
+            longest_timed: Vec::new(),
         }
     }
 

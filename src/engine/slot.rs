@@ -58,6 +58,10 @@ pub(super) struct Slot {
     /// The policy's timer for the slot.
     pub(super) timer: SlotTimer,
     pub(super) timer_at: Time,
+    /// When the policy wanted that timer, before any lateness.
+    pub(super) timer_due: Time,
+    /// The least time that was left of a service time-out when its work had ended.
+    pub(super) spare: Span,
     /// The policy's heartbeat timer: only set where the worker has fallen silent.
     pub(super) beat_at: Time,
     /// What the calendar holds for the slot; `NEVER` for nothing.
@@ -111,6 +115,8 @@ impl Slot {
             act_at: Time::NEVER,
             timer: SlotTimer::Service,
             timer_at: Time::NEVER,
+            timer_due: Time::NEVER,
+            spare: Span::NEVER,
             beat_at: Time::NEVER,
             key: Time::NEVER,
             since: Time::NEVER,
@@ -137,6 +143,23 @@ impl Slot {
     pub(super) fn wear(&mut self, nanos: u64) {
         if self.up_left != Span::NEVER {
             self.up_left = self.up_left - Span::from_nanos(nanos);
+        }
+    }
+
+    /// Takes the policy's timer back, or notes that it fires.
+    #[inline(always)]
+    pub(super) fn disarm(&mut self, now: Time) {
+        if self.timer_at != Time::NEVER {
+            self.note_spare(now);
+            self.timer_at = Time::NEVER;
+        }
+    }
+
+    /// Notes how much of a service time-out is left of work that ends at `end`.
+    #[inline(always)]
+    pub(super) fn note_spare(&mut self, end: Time) {
+        if self.timer == SlotTimer::Service && self.timer_at != Time::NEVER {
+            self.spare = self.spare.min(self.timer_due.since(end));
         }
     }
 

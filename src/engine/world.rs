@@ -401,7 +401,8 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         slot.key = Time::NEVER;
         let (instance, local) = (slot.instance, slot.local);
         if slot.act == Act::Answer && slot.act_at <= now {
-            (slot.act, slot.act_at, slot.timer_at) = (Act::Rest, Time::NEVER, Time::NEVER);
+            slot.disarm(now);
+            (slot.act, slot.act_at) = (Act::Rest, Time::NEVER);
             let how = if slot.orphan { Use::Zombie } else { Use::Useful };
             self.fingerprint ^= 2 << 60 | u64::from(number) << 8 | Act::Answer as u64;
             self.phys.close_service(number, how);

@@ -297,6 +297,9 @@ pub struct Replication {
     pub timeline: Timeline,
     /// Latencies in order of completion, for warm-up detection.
     pub batches: Batches,
+    /// By pool: the longest time that counted towards a service time-out, the whole time-out where one passed. Under
+    /// any time-out that is longer than this the replication would be the same.
+    pub longest_timed: Vec<Span>,
 }
 
 #[cfg(test)]

@@ -33,7 +33,8 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         }
         let late = self.lateness(number, at, 1 << 63);
         let slot = &mut self.slots[number as usize];
-        (slot.timer, slot.timer_at) = (timer, at + late);
+        slot.disarm(self.now);
+        (slot.timer, slot.timer_due, slot.timer_at) = (timer, at, at + late);
         if slot.timer_at < slot.key {
             self.schedule(number);
         }
@@ -65,7 +66,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         self.waste_service(number);
         self.leave_host(number);
         let slot = &mut self.slots[number as usize];
-        slot.timer_at = Time::NEVER;
+        slot.disarm(self.now);
         if slot.doomed {
             // It is dead already: the exit is still to be noticed.
             return self.schedule(number);
@@ -82,7 +83,8 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
             self.monitor.pools[pool].tally.cold_starts += 1;
         }
         let slot = &mut self.slots[number as usize];
-        (slot.timer_at, slot.beat_at, slot.job) = (Time::NEVER, Time::NEVER, NO_JOB);
+        slot.disarm(self.now);
+        (slot.beat_at, slot.job) = (Time::NEVER, NO_JOB);
         self.plan_act(number, Act::Spawn, self.now + delay);
     }
 
@@ -235,7 +237,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
             }
         }
         (slot.job, slot.orphan) = (job, entry.orphan);
-        slot.timer_at = Time::NEVER;
+        slot.disarm(now);
         if dying || slot.doomed || slot.silent {
             return self.hand_to_no_one(number, job, dying);
         }
@@ -294,7 +296,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
             (WorkerState::Busy, WorkerState::Zombie) => {
                 // The job's share ends here; the zombie's time is counted by its level.
                 self.waste_service(number);
-                self.slots[number as usize].timer_at = Time::NEVER;
+                self.slots[number as usize].disarm(self.now);
                 self.schedule(number);
             }
             (WorkerState::Busy, to) => {

@@ -9,7 +9,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
     pub(super) fn doom(&mut self, number: u32, delay: Span) {
         self.waste_service(number);
         let slot = &mut self.slots[number as usize];
-        slot.timer_at = Time::NEVER;
+        slot.disarm(self.now);
         slot.beat_at = Time::NEVER;
         self.die(number, Act::Exit, delay);
     }

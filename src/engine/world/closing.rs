@@ -20,14 +20,33 @@ impl<C: SlotCalendar> World<'_, C> {
         self.count_unfinished();
         self.book_service();
         self.check_balances(end)?;
+        let longest_timed = self.longest_timed(end);
         self.phys.cut_services();
         let hosts = self.phys.host_tallies(end);
         let (plan, seed) = (self.phys.plan, self.phys.plan.model.run.seed);
         let report = self.phys.monitor.finish(end, self.index, self.fingerprint, self.events, &hosts);
+        let report = Replication { longest_timed, ..report };
         if let Some(message) = unbalanced(plan.model, &report) {
             return Err(Breach { message, seed, replication: self.index });
         }
         Ok((report, self.phys.ends.map_or_else(Vec::new, Ends::into_list)))
+    }
+
+    /// By pool: the longest time that counted towards a service time-out. Work that the end cuts off is judged by
+    /// when it would have ended.
+    fn longest_timed(&mut self, end: Time) -> Vec<Span> {
+        let pools = &self.phys.plan.model.pools;
+        let mut spare = vec![Span::NEVER; pools.len()];
+        for slot in self.phys.slots.iter_mut() {
+            slot.note_spare(if slot.act_at == Time::NEVER { end } else { slot.act_at.max(end) });
+            let least = &mut spare[slot.pool as usize];
+            *least = slot.spare.min(*least);
+        }
+        let longest = |(pool, spare): (&crate::model::Pool, Span)| match pool.settings.service_timeout {
+            Some(timeout) if !spare.is_never() => timeout.span - spare,
+            _ => Span::ZERO,
+        };
+        pools.iter().zip(spare).map(longest).collect()
     }
 
     /// Requests still alive are counted as unfinished, each once.

@@ -14,7 +14,7 @@ impl<C: SlotCalendar> World<'_, C> {
             self.rare_act(number, instance, local, act);
         } else if slot.timer_at <= now {
             let timer = slot.timer;
-            slot.timer_at = Time::NEVER;
+            slot.disarm(now);
             self.fingerprint ^= 3 << 60 | u64::from(number) << 8 | timer as u64;
             self.pools[instance as usize].timer(now, local, timer, &mut self.phys);
         } else if slot.beat_at <= now {
@@ -33,7 +33,7 @@ impl<C: SlotCalendar> World<'_, C> {
             Act::Rest | Act::Answer => {}
             Act::Begin => self.phys.begin(number),
             Act::AnswerError | Act::AnswerCrash => {
-                self.phys.slots[number as usize].timer_at = Time::NEVER;
+                self.phys.slots[number as usize].disarm(now);
                 self.phys.waste_service(number);
                 let outcome = if act == Act::AnswerError { Outcome::Error } else { Outcome::Crash };
                 pool.answer(now, local, outcome, &mut self.phys);
@@ -41,7 +41,8 @@ impl<C: SlotCalendar> World<'_, C> {
             Act::CrashExit | Act::Exit => {
                 self.phys.waste_service(number);
                 let slot = &mut self.phys.slots[number as usize];
-                (slot.timer_at, slot.beat_at) = (Time::NEVER, Time::NEVER);
+                slot.disarm(now);
+                slot.beat_at = Time::NEVER;
                 pool.exited(now, local, act == Act::CrashExit, &mut self.phys);
             }
             Act::Freeze => {

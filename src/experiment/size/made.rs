@@ -1,12 +1,11 @@
 //! Replications made once and shared between candidates that would make the same.
 //!
 //! Candidates that differ in nothing share all. Candidates that differ in service time-outs alone share more than their
-//! draws: where nothing ran into a shorter time-out, nothing does under a longer one, and the two replications are
-//! the same to the last request. Along an axis of time-outs most of the work is done once. What is shared is what
-//! would have been made, so no answer depends on it.
+//! draws: a replication in which no time-out passed is the same, to the last request, under every time-out that is
+//! longer than the longest work on which one was set. Along an axis of time-outs most of the work is done once. What
+//! is shared is what would have been made, so no answer depends on it.
 
-use crate::model::{Model, Pool};
-use crate::policy::OnTimeout;
+use crate::model::Model;
 use crate::stats::Replication;
 use crate::time::Span;
 use sha2::{Digest, Sha256};
@@ -20,16 +19,12 @@ const KEPT_MAX: usize = 4096;
 #[derive(Clone, Debug)]
 pub(super) struct Kind {
     key: [u8; 32],
-    /// By pool.
+    /// By pool; `NEVER` for none.
     timeouts: Vec<Span>,
-    /// Whether every time-out kills its worker, so that none can come unseen.
-    kills: bool,
 }
 
 impl Kind {
     pub(super) fn of(model: &Model) -> Kind {
-        let kill = |pool: &Pool| pool.settings.service_timeout.is_none_or(|one| one.then == OnTimeout::Kill);
-        let kills = model.pools.iter().all(kill);
         let mut rest = model.clone();
         let timeouts = rest.pools.iter_mut().map(|pool| match &mut pool.settings.service_timeout {
             Some(timeout) => std::mem::replace(&mut timeout.span, Span::NEVER),
@@ -38,26 +33,27 @@ impl Kind {
         let timeouts = timeouts.collect();
         // How often it is played does not change a play.
         rest.run.replications = crate::model::Replications::Fixed(0);
-        Kind { key: Sha256::digest(format!("{rest:?}")).into(), timeouts, kills }
+        Kind { key: Sha256::digest(format!("{rest:?}")).into(), timeouts }
+    }
+
+    /// Whether candidates of another kind may make the same replications.
+    pub(super) fn is_akin_to(&self, other: &Kind) -> bool {
+        self.key == other.key
+    }
+
+    /// The longest time-outs come last.
+    pub(super) fn by_length(&self, other: &Kind) -> std::cmp::Ordering {
+        self.timeouts.cmp(&other.timeouts)
     }
 
     /// Whether a replication of another kind would be one of this.
     fn takes(&self, other: &Kind, replication: &Replication) -> bool {
-        self.timeouts == other.timeouts || (self.is_longer(other) && untouched(replication, self.kills))
+        let mut pools = self.timeouts.iter().zip(&other.timeouts).zip(&replication.longest_timed);
+        pools.all(|((&own, &made_with), &longest)| {
+            // Without a time-out nothing counts towards one.
+            own == made_with || (!made_with.is_never() && longest < own.min(made_with))
+        })
     }
-
-    fn is_longer(&self, other: &Kind) -> bool {
-        self.timeouts.iter().zip(&other.timeouts).all(|(own, other)| own >= other)
-    }
-}
-
-/// Whether no time-out came, as far as can be told: a kill may have been one, and where time-outs do not kill, one may
-/// have ended work for a client that had left.
-fn untouched(replication: &Replication, kills: bool) -> bool {
-    replication.segments.iter().all(|segment| {
-        segment.classes.iter().all(|class| class.attempts_timed_out == 0)
-            && segment.pools.iter().all(|pool| pool.kills == 0 && (kills || pool.slots.zombie == 0))
-    })
 }
 
 /// The replications of one candidate, from number 0 on.
@@ -120,25 +116,51 @@ mod tests {
             .model
     }
 
-    #[test]
-    fn what_is_shared_is_what_would_have_been_made() {
-        let made = Made::default();
+    const RUNS: u64 = 40;
+
+    /// How many replications at `asked` are shared by those at `made`; all of them are the same as its own.
+    fn shared(made_with: &str, asked: &str) -> usize {
         let play = |timeout: &str| {
             let model = model(timeout);
             let run = |index| engine::simulate(&model, index).unwrap();
-            (Kind::of(&model), (0..40).map(run).collect::<Vec<_>>())
+            (Kind::of(&model), (0..RUNS).map(run).collect::<Vec<_>>())
         };
-        let (short, runs) = play("6s");
-        made.keep(&short, runs);
-        let (longer, own) = play("7s");
-        let shared: Vec<_> = (0..40).map(|index| made.find(&longer, index)).collect();
-        let count = shared.iter().flatten().count();
-        assert!((2..=38).contains(&count), "{count} of 40: some met a time-out and some did not");
-        for (shared, own) in shared.iter().zip(&own) {
-            assert!(shared.as_ref().is_none_or(|shared| shared.segments == own.segments));
+        let made = Made::default();
+        let (kind, runs) = play(made_with);
+        made.keep(&kind, runs);
+        let (kind, own) = play(asked);
+        let shared = (0..RUNS).map(|index| made.find(&kind, index));
+        let same = shared.zip(&own).map(|(shared, own)| {
+            shared.is_some_and(|shared| {
+                assert_eq!((shared.fingerprint, &shared.segments), (own.fingerprint, &own.segments));
+                true
+            })
+        });
+        same.filter(|&same| same).count()
+    }
+
+    #[test]
+    fn what_is_shared_is_what_would_have_been_made() {
+        assert_eq!(shared("6s", "6s"), 40);
+        for (made_with, asked) in [("6s", "7s"), ("7s", "6s"), ("6500ms", "6501ms")] {
+            let count = shared(made_with, asked);
+            assert!((2..=38).contains(&count), "{made_with} for {asked}: {count} of 40, some met a time-out");
         }
-        // A shorter time-out takes nothing from a longer one.
-        let (shorter, _) = play("5s");
-        assert!((0..40).all(|index| made.find(&shorter, index).is_none()));
+        // Hardly any work is longer than ten times its mean, hardly any run has none longer than three times.
+        assert!(shared("30s", "15s") > 30 && shared("15s", "30s") > 30);
+        assert!(shared("30s", "3s") < 5);
+    }
+
+    #[test]
+    fn what_was_shared_is_shared_on_as_what_it_is() {
+        let made = Made::default();
+        let kind = |timeout: &str| Kind::of(&model(timeout));
+        let runs = (0..RUNS).map(|index| engine::simulate(&model("30s"), index).unwrap()).collect();
+        made.keep(&kind("30s"), runs);
+        let through = (0..RUNS).map(|index| made.find(&kind("15s"), index)).collect::<Option<Vec<_>>>();
+        made.keep(&kind("15s"), through.expect("nothing is longer than fifteen times its mean"));
+        let found =
+            |timeout: &str| (0..RUNS).filter(|&index| made.find(&kind(timeout), index).is_some()).count();
+        assert_eq!(found("7s"), shared("30s", "7s"), "no more than straight from where it was made");
     }
 }

@@ -29,6 +29,7 @@ use super::record::Setting;
 use super::run::{Progress, RunError};
 use super::verdict::{Judgement, Verdict};
 use crate::model::Model;
+use made::Kind;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -188,11 +189,41 @@ pub fn frontier(
     progress: &dyn Progress,
 ) -> Result<Vec<SizeRow>, RunError> {
     let (least, most) = question.range;
-    in_blocks(question.rows, |planned: &Planned, before: Option<&SizeRow>| {
+    let search = |row: usize, before: Option<&SizeRow>| {
+        let planned = &question.rows[row];
         let guess = before.and_then(|row| row.smallest).unwrap_or(least + (most - least) / 2);
         let model_at = |size: u32| (question.model_at)(planned, size);
         smallest(planned, &model_at, question.range, question.rule, guess, (made, progress))
-    })
+    };
+    let kinds: Vec<Kind> =
+        question.rows.iter().map(|row| Kind::of(&(question.model_at)(row, least))).collect();
+    let first = pioneers(&kinds);
+    let found = first.iter().map(|&row| search(row, None)).collect::<Result<Vec<_>, _>>()?;
+    let rest: Vec<usize> = (0..kinds.len()).filter(|row| !first.contains(row)).collect();
+    let others = in_blocks(&rest, |&row: &usize, before: Option<&SizeRow>| {
+        let akin = || first.iter().position(|&one| kinds[one].is_akin_to(&kinds[row])).map(|at| &found[at]);
+        search(row, before.or_else(akin))
+    })?;
+    let mut rows: Vec<(usize, SizeRow)> =
+        first.into_iter().zip(found).chain(rest.into_iter().zip(others)).collect();
+    rows.sort_by_key(|&(row, _)| row);
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// The rows to begin with: of several that differ in time-outs alone the one with the longest, whose replications
+/// nearly all serve the others.
+fn pioneers(kinds: &[Kind]) -> Vec<usize> {
+    let leads = |row: usize| {
+        let others =
+            || (0..kinds.len()).filter(|&other| other != row && kinds[row].is_akin_to(&kinds[other]));
+        others().next().is_some()
+            && others().all(|other| match kinds[row].by_length(&kinds[other]) {
+                std::cmp::Ordering::Greater => true,
+                std::cmp::Ordering::Equal => row < other,
+                std::cmp::Ordering::Less => false,
+            })
+    };
+    (0..kinds.len()).filter(|&row| leads(row)).collect()
 }
 
 /// Most capacities whose largest load is looked for: a curve needs no more.

@@ -266,6 +266,7 @@ impl Watch {
             segments,
             timeline,
             batches: self.batches,
+            longest_timed: Vec::new(),
         }
     }
 
