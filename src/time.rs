@@ -51,6 +51,13 @@ impl Time {
     pub fn since(self, earlier: Time) -> Span {
         Span(self.0.saturating_sub(earlier.0))
     }
+
+    /// The time that has passed since `earlier`, of which it is known that it is not later.
+    #[inline(always)]
+    pub fn after(self, earlier: Time) -> Span {
+        debug_assert!(earlier <= self, "{earlier:?} is later than {self:?}");
+        Span(self.0.wrapping_sub(earlier.0))
+    }
 }
 
 impl Span {
@@ -80,12 +87,17 @@ impl Span {
     pub fn from_secs(secs: f64) -> Span {
         // Through `i64`, because processors convert to signed words; `as` saturates. The half rounds half up.
         let nanos = (secs * NANOS + 0.5) as i64;
-        if nanos > 0 && nanos < i64::MAX { Span(nanos as u64) } else { Span::at_limit(nanos) }
+        // One comparison finds what is negative as well as what is near the limit.
+        if (nanos as u64) < 1 << 62 { Span(nanos as u64) } else { Span::near_limit(nanos) }
     }
 
     #[cold]
-    const fn at_limit(nanos: i64) -> Span {
-        if nanos <= 0 { Span::ZERO } else { Span::NEVER }
+    const fn near_limit(nanos: i64) -> Span {
+        match nanos {
+            ..=0 => Span::ZERO,
+            i64::MAX => Span::NEVER,
+            _ => Span(nanos as u64),
+        }
     }
 
     /// Nanoseconds.
@@ -166,6 +178,24 @@ mod tests {
         assert_eq!(Span::from_secs(-1.0), Span::ZERO);
         assert_eq!(Span::from_secs(f64::NAN), Span::ZERO);
         assert_eq!(Span::from_secs(f64::INFINITY), Span::NEVER);
+    }
+
+    #[test]
+    fn seconds_of_every_size_are_cut_as_plain_casts_cut_them() {
+        let plain = |secs: f64| match (secs * NANOS + 0.5) as i64 {
+            ..=0 => Span::ZERO,
+            i64::MAX => Span::NEVER,
+            nanos => Span(nanos as u64),
+        };
+        let edges = [0.0, -0.0, f64::NAN, f64::INFINITY, f64::MAX, f64::MIN_POSITIVE, f64::EPSILON];
+        let sizes = (-80..80).flat_map(|power| {
+            let size = libm::ldexp(1e-9, power);
+            [1.0, 1.5, 1.999_999_9, 0.5, 2.5, 1.0 - f64::EPSILON / 2.0, 1.0 + f64::EPSILON]
+                .map(|part| size * part)
+        });
+        for secs in edges.into_iter().chain(sizes).flat_map(|secs| [secs, -secs]) {
+            assert_eq!(Span::from_secs(secs), plain(secs), "{secs:e} s");
+        }
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use super::calendar::{SlotCalendar, Timer, TimerKind, Timers};
 use super::first::First;
-use super::job::NO_USER;
+use super::job::{Job, NO_USER};
 use super::plan::Plan;
 use super::trail::What;
 use super::world::{Wait, World};
+use crate::model::requests::Drawn;
 use crate::outcome::Outcome;
 use crate::policy::client::{Attempt, Client, History};
 use crate::policy::{JobId, Place, Ticket};
@@ -70,9 +71,39 @@ pub(super) fn direct_sends<C: SlotCalendar>(
     (0..clients.len()).map(|source| direct(source).unwrap_or(never)).collect()
 }
 
-impl<C: SlotCalendar> World<'_, C> {
-    /// Sends an attempt of a request.
+impl Direct {
+    /// Notes on an attempt that it goes this way.
     #[inline(always)]
+    fn address(&self, entry: &mut Job, now: Time, attempt_stamp: &mut u32) {
+        entry.simple = true;
+        entry.instance = self.instance;
+        entry.ticket.leave_by = now + self.limit;
+        entry.ticket.arrives(now);
+        entry.wait_ring = self.ring;
+        if self.ring.is_some() {
+            *attempt_stamp = attempt_stamp.wrapping_add(1);
+            entry.stamp = *attempt_stamp;
+        }
+    }
+}
+
+impl<C: SlotCalendar> World<'_, C> {
+    /// Makes a request and sends its first attempt.
+    #[inline(always)]
+    pub(super) fn send_first(&mut self, source: usize, drawn: Drawn) {
+        let now = self.phys.now;
+        let direct = self.direct[source];
+        let (job, entry) = self.phys.new_request(source, drawn);
+        if C::FOLLOWED || direct.instance == NOT_DIRECT || !self.up[direct.instance as usize] {
+            return self.send(job);
+        }
+        entry.attempts = 1;
+        direct.address(entry, now, &mut self.attempt_stamp);
+        self.deliver(job, direct);
+    }
+
+    /// Sends an attempt of a request.
+    #[inline(never)]
     pub(super) fn send(&mut self, job: JobId) {
         let now = self.phys.now;
         if C::FOLLOWED {
@@ -85,26 +116,19 @@ impl<C: SlotCalendar> World<'_, C> {
         if entry.is_retry && !entry.hedge {
             self.phys.monitor.cells[entry.cell as usize].client_retries += 1;
         }
-        let Direct { instance, pool, limit, ring } = self.direct[source];
-        if instance == NOT_DIRECT || !self.up[instance as usize] {
+        let direct = self.direct[source];
+        if direct.instance == NOT_DIRECT || !self.up[direct.instance as usize] {
             return self.send_with_care(job, source);
         }
-        entry.simple = true;
-        entry.instance = instance;
-        entry.ticket.leave_by = now + limit;
-        entry.wait_ring = ring;
-        if ring.is_some() {
-            self.attempt_stamp = self.attempt_stamp.wrapping_add(1);
-            entry.stamp = self.attempt_stamp;
-        }
-        self.phys.monitor.pools[pool as usize].tally.arrivals += 1;
-        self.pools[instance as usize].arrive(now, job, &mut self.phys);
+        direct.address(entry, now, &mut self.attempt_stamp);
+        self.deliver(job, direct);
     }
 
-    /// [`World::send`] for all but the commonest place.
-    #[inline(never)]
-    pub(super) fn send_again(&mut self, job: JobId) {
-        self.send(job);
+    /// An attempt without rules of its own arrives where it is addressed to.
+    #[inline(always)]
+    fn deliver(&mut self, job: JobId, direct: Direct) {
+        self.phys.monitor.pools[direct.pool as usize].tally.arrivals += 1;
+        self.pools[direct.instance as usize].take_in(self.phys.now, job, &mut self.phys);
     }
 
     /// Sends an attempt where the client has rules of its own, or a route chooses.
@@ -359,7 +383,7 @@ impl<C: SlotCalendar> World<'_, C> {
         };
         self.phys.monitor.in_backoff.down(now);
         self.phys.redraw(timer.id);
-        self.send_again(timer.id);
+        self.send(timer.id);
     }
 
     /// The client's patience with an attempt is over.
@@ -441,7 +465,7 @@ impl<C: SlotCalendar> World<'_, C> {
         let cell = self.phys.jobs.get(twin).cell;
         self.phys.monitor.cell(cell).hedges += 1;
         self.phys.timers.push(Timer { at: now + hedge.after, ..timer });
-        self.send_again(twin);
+        self.send(twin);
     }
 
     /// An attempt of several has failed: the others go on.
@@ -461,7 +485,7 @@ impl<C: SlotCalendar> World<'_, C> {
             let other = self.phys.jobs.get(job).sibling;
             self.phys.jobs.unlink(other);
             let entry = self.phys.jobs.get_mut(other);
-            entry.orphan = true;
+            (entry.orphan, entry.simple) = (true, false);
             let (source, instance) = (usize::from(entry.source), entry.instance as usize);
             if !entry.unsent {
                 let kind = entry.kind();

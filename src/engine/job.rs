@@ -45,24 +45,24 @@ pub(super) struct Job {
     pub(super) hedge: bool,
     /// The present client attempt is a retry.
     pub(super) is_retry: bool,
-    /// The outcome after which it is one.
-    pub(super) after: Outcome,
     /// Its fate and demand were recorded, and are not drawn anew.
     pub(super) scripted: bool,
-    /// Its end needs no decision of the client if it is a good one.
-    pub(super) simple: bool,
-    /// When it last entered a queue; `NEVER` before.
-    pub(super) queued_at: Time,
-    /// The ring of timers for its waiting limit, where that is a constant.
-    pub(super) wait_ring: Option<u8>,
     /// The attempt was held back by the client itself (open circuit).
     pub(super) unsent: bool,
-    /// The client has given the attempt up; how that counts.
-    pub(super) given_up: Option<Outcome>,
     /// Waiting to be tried again.
     pub(super) in_backoff: bool,
     /// Held back by its client before it is sent.
     pub(super) held: bool,
+    /// Somebody waits for its end, which needs no decision of the client if it is a good one.
+    pub(super) simple: bool,
+    /// The outcome after which the attempt is a retry.
+    pub(super) after: Outcome,
+    /// When it last entered a queue; `NEVER` before.
+    pub(super) queued_at: Time,
+    /// The ring of timers for its waiting limit, where that is a constant.
+    pub(super) wait_ring: Option<u8>,
+    /// The client has given the attempt up; how that counts.
+    pub(super) given_up: Option<Outcome>,
     /// Names the present client attempt: timers of earlier ones are stale.
     pub(super) stamp: u32,
     /// Next attempt of the same request (a circle), or itself.
@@ -118,18 +118,21 @@ impl Job {
         let Job { ticket, .. } = self;
         (ticket.place, ticket.deadline) = (Place::Outside, Time::NEVER);
         self.remaining = Span::NEVER;
-        self.first_start = Time::NEVER;
+        (self.first_start, self.queued_at) = (Time::NEVER, Time::NEVER);
         (self.waiting, self.failed, self.backoff, self.last_delay) = Default::default();
         (self.attempts, self.executions, self.hedges) = (0, 0, 0);
         (self.user, self.sibling) = (NO_USER, job);
-        (self.orphan, self.hedge, self.is_retry) = (false, false, false);
-        (self.unsent, self.in_backoff, self.held, self.given_up) = (false, false, false, None);
+        // Together in memory, so that one write makes them all false.
+        (self.orphan, self.hedge, self.is_retry, self.scripted) = (false, false, false, false);
+        (self.unsent, self.in_backoff, self.held, self.simple) = (false, false, false, false);
+        self.given_up = None;
     }
 
     /// Books the time since the last booking as waiting.
     #[inline(always)]
     pub(super) fn book_waiting(&mut self, now: Time) {
-        self.waiting += now.since(self.booked);
+        // No run is so long that this would overflow, as a sum of limits might.
+        self.waiting = Span::from_nanos(self.waiting.nanos() + now.after(self.booked).nanos());
         self.booked = now;
     }
 
@@ -186,7 +189,8 @@ impl Job {
     /// Whether a good end of this attempt ends the request without a decision.
     #[inline(always)]
     pub(super) fn ends_at_once(&self) -> bool {
-        self.simple && !self.orphan
+        debug_assert!(!(self.simple && self.orphan), "nobody waits for this job");
+        self.simple
     }
 }
 
@@ -252,7 +256,7 @@ impl Jobs {
             self.relink(job, twin);
         }
         let old = self.get_mut(job);
-        (old.orphan, old.user, old.sibling) = (true, NO_USER, job);
+        (old.orphan, old.simple, old.user, old.sibling) = (true, false, NO_USER, job);
         twin
     }
 

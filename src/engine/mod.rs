@@ -152,11 +152,11 @@ impl Prepared<'_> {
         let plan = &self.plan;
         match plan.slots {
             _ if plan.unlimited => World::<Indexed>::new(plan, index, races, tape).run(ends),
-            0..=8 if plan.alone => World::<Packed<9, true>>::new(plan, index, races, tape).run(ends),
-            9..=12 if plan.alone => World::<Packed<13, true>>::new(plan, index, races, tape).run(ends),
-            13..=32 if plan.alone => World::<Packed<33, true>>::new(plan, index, races, tape).run(ends),
-            0..=12 => World::<Packed<13, false>>::new(plan, index, races, tape).run(ends),
-            13..=32 => World::<Packed<33, false>>::new(plan, index, races, tape).run(ends),
+            0..=8 if plan.alone => World::<Packed<8, true>>::new(plan, index, races, tape).run(ends),
+            9..=12 if plan.alone => World::<Packed<12, true>>::new(plan, index, races, tape).run(ends),
+            13..=32 if plan.alone => World::<Packed<32, true>>::new(plan, index, races, tape).run(ends),
+            0..=12 => World::<Packed<12, false>>::new(plan, index, races, tape).run(ends),
+            13..=32 => World::<Packed<32, false>>::new(plan, index, races, tape).run(ends),
             _ => World::<Indexed>::new(plan, index, races, tape).run(ends),
         }
     }

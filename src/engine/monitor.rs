@@ -4,6 +4,7 @@ mod levels;
 
 use super::calendar::SlotCalendar;
 use super::first::First;
+use super::job::Job;
 use crate::model::stretches::Cuts;
 use crate::model::{Model, Regime};
 use crate::outcome::Outcome;
@@ -26,8 +27,10 @@ pub(super) struct Monitor<C> {
     classes: usize,
     /// Class tallies, segment by segment.
     pub(super) cells: Vec<ClassTally>,
-    /// By cell: latencies of requests whose only attempt ended well.
-    once: Vec<Sample>,
+    /// The first of the present segment.
+    first_cell: u32,
+    /// By cell.
+    once: Vec<Once>,
     pub(super) pools: First<PoolLevels, C>,
     /// Whether a pool is one that the model writes: only those have slots and a queue to show.
     written: Vec<bool>,
@@ -46,6 +49,8 @@ pub(super) struct Monitor<C> {
     bin_latency: Box<[u32; Timeline::LATENCY_BUCKETS]>,
     bin_end: Time,
     bin_base: (u128, u128, u128),
+    /// Requests sent before the bin.
+    sent_before: u64,
     /// The next instant at which a bin or a segment ends, or the first after the horizon.
     pub(super) border: Time,
     stop: Time,
@@ -56,6 +61,15 @@ pub(super) struct Monitor<C> {
     pub(super) next_cut: u64,
     /// No more requests will be sent: time averages end here.
     sending_ended: Option<Time>,
+}
+
+/// Requests whose only attempt ended well.
+#[derive(Clone, Debug, Default)]
+struct Once {
+    latency: Sample,
+    /// Of that, in nanoseconds: waiting, and the service of the execution that decided.
+    waiting: u128,
+    last: u128,
 }
 
 impl<C: SlotCalendar> Monitor<C> {
@@ -73,7 +87,8 @@ impl<C: SlotCalendar> Monitor<C> {
         let mut monitor = Monitor {
             classes,
             cells: vec![ClassTally::default(); classes],
-            once: vec![Sample::default(); classes],
+            first_cell: 0,
+            once: vec![Once::default(); classes],
             pools: model.pools.iter().map(|_| PoolLevels::default()).collect(),
             written: model.pools.iter().map(|pool| !pool.implicit).collect(),
             in_flight: Running::default(),
@@ -90,6 +105,7 @@ impl<C: SlotCalendar> Monitor<C> {
             bin_latency: Box::new([0; Timeline::LATENCY_BUCKETS]),
             bin_end: Time::ZERO + width,
             bin_base: (0, 0, 0),
+            sent_before: 0,
             border: Time::ZERO,
             stop: horizon + Span::from_nanos(1),
             batches: Batches::default(),
@@ -113,8 +129,7 @@ impl<C: SlotCalendar> Monitor<C> {
     pub(super) fn request(&mut self, now: Time, class: u16) -> u32 {
         self.sent += 1;
         self.in_flight.up(now);
-        self.bin.sent += 1;
-        let cell = (self.segment * self.classes) as u32 + u32::from(class);
+        let cell = self.first_cell + u32::from(class);
         self.cell(cell).sent += 1;
         cell
     }
@@ -147,22 +162,37 @@ impl<C: SlotCalendar> Monitor<C> {
 
     /// Counts the good end of a request that had one attempt: its sojourn is its latency, recorded once.
     #[inline(always)]
-    pub(super) fn ended_at_once(&mut self, now: Time, cell: u32, latency: Span) {
+    pub(super) fn ended_at_once(&mut self, now: Time, cell: u32, latency: Span, waiting: Span, last: Span) {
         self.in_flight.down(now);
         self.bin.outcomes[Outcome::Ok as usize] += 1;
         self.bin_latency[Timeline::latency_bucket(latency)] += 1;
-        self.once[cell as usize].record(latency);
+        let once = &mut self.once[cell as usize];
+        once.latency.record(latency);
+        once.waiting += u128::from(waiting.nanos());
+        once.last += u128::from(last.nanos());
         if self.steady {
             self.batches.push(latency, now);
         }
     }
 
+    /// Counts the good end of a request that had more than one attempt, the last of which took `last` at work.
+    #[inline(never)]
+    pub(super) fn ended_at_last(&mut self, now: Time, entry: &Job, latency: Span, last: Span) {
+        let tally = self.cell(entry.cell);
+        tally.spent_waiting += u128::from(entry.waiting.nanos());
+        tally.spent_final += u128::from(last.nanos());
+        tally.sojourn_served.record(now.since(entry.ticket.arrived));
+        self.ended(now, entry.cell, latency, Outcome::Ok);
+    }
+
     /// Adds what was recorded once to all that it stands for.
     fn spread_once(&mut self) {
         for (tally, once) in self.cells.iter_mut().zip(std::mem::take(&mut self.once)) {
-            tally.outcomes[Outcome::Ok as usize] += once.count;
-            tally.latency_ok.merge(&once);
-            tally.sojourn_served.merge(&once);
+            tally.outcomes[Outcome::Ok as usize] += once.latency.count;
+            tally.latency_ok.merge(&once.latency);
+            tally.sojourn_served.merge(&once.latency);
+            tally.spent_waiting += once.waiting;
+            tally.spent_final += once.last;
         }
     }
 
@@ -184,17 +214,12 @@ impl<C: SlotCalendar> Monitor<C> {
     #[inline(always)]
     pub(super) fn moved(&mut self, now: Time, pool: usize, from: WorkerState, to: WorkerState) {
         let levels = &mut self.pools[pool];
-        match (from, to) {
-            (WorkerState::Idle, WorkerState::Busy) => levels.busy.up(now),
-            (WorkerState::Busy, WorkerState::Idle) => levels.busy.down(now),
-            _ => {
-                if let Some(level) = levels.of(from) {
-                    level.down(now);
-                }
-                if let Some(level) = levels.of(to) {
-                    level.up(now);
-                }
-            }
+        if from == WorkerState::Idle && to == WorkerState::Busy {
+            levels.busy.up(now);
+        } else if from == WorkerState::Busy && to == WorkerState::Idle {
+            levels.busy.down(now);
+        } else {
+            levels.moved_rarely(now, from, to);
         }
     }
 
@@ -263,6 +288,7 @@ impl<C: SlotCalendar> Monitor<C> {
         let in_flight = self.in_flight.integral(now);
         let base = std::mem::replace(&mut self.bin_base, (queue, busy, in_flight));
         let mut bin = std::mem::take(&mut self.bin);
+        bin.sent = (self.sent - std::mem::replace(&mut self.sent_before, self.sent)) as u32;
         (bin.queue, bin.busy, bin.in_flight) = (queue - base.0, busy - base.1, in_flight - base.2);
         (bin.queue_at_end, bin.busy_at_end) = at_end;
         if bin.outcomes != [0; Outcome::ALL.len()] {
@@ -319,7 +345,8 @@ impl<C: SlotCalendar> Monitor<C> {
         self.segment_start = now;
         self.segment_phase = next_phase;
         self.cells.resize_with((self.segment + 1) * self.classes, ClassTally::default);
-        self.once.resize_with((self.segment + 1) * self.classes, Sample::default);
+        self.once.resize_with((self.segment + 1) * self.classes, Once::default);
+        self.first_cell = (self.segment * self.classes) as u32;
     }
 
     fn find_border(&mut self) {

@@ -27,9 +27,6 @@ use crate::workload::Sampler;
 use crate::workload::trace::Fate;
 use kept::Kept;
 
-/// No slot.
-const NO_SLOT: u32 = u32::MAX;
-
 /// Whether a write to a dying worker failed, by (request, retries used): recorded races to be repeated.
 pub(super) type Races = std::collections::BTreeMap<(u64, u32), bool>;
 
@@ -48,8 +45,6 @@ pub(super) struct Physics<'m, C> {
     pub(super) now: Time,
     pub(super) slots: SlotTable<C>,
     pub(super) calendar: C,
-    /// The slot whose entry, the calendar's first, has come due and not been taken out yet.
-    pub(super) due: u32,
     pub(super) timers: Timers,
     pub(super) jobs: Jobs,
     pub(super) hosts: Vec<Host>,
@@ -75,6 +70,8 @@ pub(super) struct Physics<'m, C> {
     pub(super) finished: u64,
     /// The end of each request, where a caller wants to follow them.
     pub(super) ends: Option<Ends>,
+    /// Somebody wants to know of every end: such a caller, a user, or the count of slow-downs.
+    pub(super) observed: bool,
     /// Notes of what happens, in a world that takes them.
     pub(super) notes: Option<Notes<'m>>,
     /// The decisions, where they are taken down.
@@ -95,7 +92,6 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             streams,
             now: Time::ZERO,
             calendar: C::new(slots.len()),
-            due: NO_SLOT,
             slots: SlotTable::new(plan, slots),
             timers: Timers::new(),
             jobs: Jobs::new(),
@@ -111,6 +107,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             think_rings: vec![None; plan.model.sources.len()],
             finished: 0,
             ends: None,
+            observed: false,
             log: None,
             notes: None,
             service_counted: 0,
@@ -178,27 +175,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         // What lies beyond every horizon never happens.
         slot.key = if at > Time::HORIZON_MAX { Time::NEVER } else { at };
         if slot.key != Time::NEVER {
-            self.enter(number, at);
-        }
-    }
-
-    /// Enters a slot in the calendar: in place of the first entry, if that is the slot's own, which has come due.
-    #[inline(always)]
-    fn enter(&mut self, number: u32, at: Time) {
-        if self.due == number {
-            self.due = NO_SLOT;
-            return self.calendar.replace_first(at, number);
-        }
-        self.drop_due();
-        self.calendar.insert(at, number);
-    }
-
-    /// Takes the entry that has come due out of the calendar, if it is still there.
-    #[inline(always)]
-    pub(super) fn drop_due(&mut self) {
-        if self.due != NO_SLOT {
-            self.due = NO_SLOT;
-            self.calendar.pop();
+            self.calendar.insert(at, number);
         }
     }
 
@@ -232,16 +209,23 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         if slot.since == Time::NEVER {
             return;
         }
-        let nanos = self.now.since(slot.since).nanos();
+        let nanos = self.now.after(slot.since).nanos();
         slot.since = Time::NEVER;
         slot.wear(nanos);
         let pool = slot.pool as usize;
         self.monitor.served(pool, nanos, how);
         self.service_counted += u128::from(nanos);
         if !slot.parts.is_empty() {
-            let parts = std::mem::take(&mut slot.parts);
-            parts.into_iter().for_each(|(segment, nanos)| self.monitor.served_in(segment, pool, nanos, how));
+            self.close_parts(number, how);
         }
+    }
+
+    /// Says what service was good for that began in an earlier segment.
+    #[inline(never)]
+    fn close_parts(&mut self, number: u32, how: Use) {
+        let slot = &mut self.slots[number as usize];
+        let (pool, parts) = (slot.pool as usize, std::mem::take(&mut slot.parts));
+        parts.into_iter().for_each(|(segment, nanos)| self.monitor.served_in(segment, pool, nanos, how));
     }
 
     /// Splits services that are under way at the border of a segment.

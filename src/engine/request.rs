@@ -2,13 +2,13 @@
 
 use super::RequestSeen;
 use super::calendar::SlotCalendar;
-use super::job::NO_USER;
+use super::job::{Job, NO_USER};
 use super::physics::Physics;
 use super::trail::What;
-use crate::model::requests::{Drawn, OpenSource};
+use crate::model::requests::Drawn;
 use crate::outcome::Outcome;
 use crate::policy::JobId;
-use crate::time::{Span, Time};
+use crate::time::Time;
 
 /// The ends of requests that a caller wants to see: of all, or of the slowest of every class.
 pub(super) struct Ends {
@@ -61,27 +61,21 @@ impl Ends {
 }
 
 impl<C: SlotCalendar> Physics<'_, C> {
-    /// Makes a request of an open source.
-    #[inline(always)]
-    pub(super) fn open_request(&mut self, index: usize, source: &mut OpenSource) -> JobId {
-        let drawn = source.request();
-        self.new_request(index, drawn)
-    }
-
     /// Makes the next request of a user.
     pub(super) fn user_request(&mut self, id: u32) -> JobId {
         let user = &mut self.users[id as usize];
         user.last_sent = self.now;
         let source = usize::from(user.draws.source);
         let drawn = user.draws.request(&self.plan.requests_of, &self.streams);
-        let job = self.new_request(source, drawn);
+        let (job, entry) = self.new_request(source, drawn);
+        entry.user = id;
         self.users[id as usize].job = Some(job);
-        self.jobs.get_mut(job).user = id;
         job
     }
 
+    /// Makes a request, which nobody has sent yet.
     #[inline(always)]
-    fn new_request(&mut self, source: usize, drawn: Drawn) -> JobId {
+    pub(super) fn new_request(&mut self, source: usize, drawn: Drawn) -> (JobId, &mut Job) {
         let now = self.now;
         let cell = self.monitor.request(now, drawn.class);
         let (job, entry) = self.jobs.fresh();
@@ -95,7 +89,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
         entry.key = drawn.key;
         entry.source = source as u16;
         entry.cell = cell;
-        job
+        (job, entry)
     }
 
     /// Ends a request whose attempt ended well and whose client has nothing to decide.
@@ -104,28 +98,41 @@ impl<C: SlotCalendar> Physics<'_, C> {
         let now = self.now;
         let entry = self.jobs.remove(job);
         self.finished += 1;
-        let latency = now.since(entry.first_sent);
-        let user = entry.user;
-        let tally = &mut self.monitor.cells[entry.cell as usize];
-        tally.spent_waiting += u128::from(entry.waiting.nanos());
-        tally.spent_final += u128::from(now.since(entry.booked).nanos());
-        if entry.failed != Span::ZERO || entry.backoff != Span::ZERO {
+        let latency = now.after(entry.first_sent);
+        let last = now.after(entry.booked);
+        if entry.attempts == 1 {
+            self.monitor.ended_at_once(now, entry.cell, latency, entry.waiting, last);
+        } else {
+            self.monitor.ended_at_last(now, entry, latency, last);
+        }
+        if entry.failed.nanos() | entry.backoff.nanos() != 0 {
+            let tally = self.monitor.cell(entry.cell);
             tally.spent_failed += u128::from(entry.failed.nanos());
             tally.spent_backoff += u128::from(entry.backoff.nanos());
         }
-        if self.plan.slowdown {
-            tally.slowdown +=
-                now.since(entry.ticket.arrived).nanos() as f64 / entry.demand.nanos().max(1) as f64;
-            tally.slowdown_count += 1;
-        }
-        if entry.attempts == 1 {
-            self.monitor.ended_at_once(now, entry.cell, latency);
-        } else {
-            tally.sojourn_served.record(now.since(entry.ticket.arrived));
-            self.monitor.ended(now, entry.cell, latency, Outcome::Ok);
-        }
         if C::FOLLOWED {
             self.note_step(job, What::Ended(Outcome::Ok));
+        }
+        if self.observed {
+            self.tell_of_end(job);
+        }
+    }
+
+    /// Finds out whether anybody wants to know of every end.
+    pub(super) fn observe_ends(&mut self) {
+        self.observed = self.plan.slowdown || self.ends.is_some() || !self.users.is_empty();
+    }
+
+    /// Lets those know of a good end who want to: most models have none.
+    #[inline(never)]
+    fn tell_of_end(&mut self, job: JobId) {
+        let entry = self.jobs.get(job);
+        let user = entry.user;
+        if self.plan.slowdown {
+            let stayed = self.now.since(entry.ticket.arrived).nanos() as f64;
+            let tally = &mut self.monitor.cells[entry.cell as usize];
+            tally.slowdown += stayed / entry.demand.nanos().max(1) as f64;
+            tally.slowdown_count += 1;
         }
         if self.ends.is_some() {
             self.note_end(job, Outcome::Ok);

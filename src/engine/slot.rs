@@ -172,7 +172,7 @@ impl Slot {
 
 /// The slots of all instances. Few ones lie in a table of fixed length, whose index needs no check.
 pub(super) struct SlotTable<C> {
-    few: Box<[Slot; SLOTS_PACKED]>,
+    few: [Slot; SLOTS_PACKED],
     many: Vec<Slot>,
     len: usize,
     world: PhantomData<C>,
@@ -180,12 +180,12 @@ pub(super) struct SlotTable<C> {
 
 impl<C: SlotCalendar> SlotTable<C> {
     pub(super) fn new(plan: &Plan<'_>, slots: Vec<Slot>) -> SlotTable<C> {
-        let (len, mut few, many) = match C::PACKED {
+        let (len, few, many) = match C::PACKED {
             true => (slots.len(), slots, Vec::new()),
             false => (slots.len(), Vec::new(), slots),
         };
-        few.resize_with(SLOTS_PACKED, || Slot::new(plan, 0, 0));
-        let few = few.into_boxed_slice().try_into().expect("the list was made as long as the table");
+        let mut few = few.into_iter();
+        let few = std::array::from_fn(|_| few.next().unwrap_or_else(|| Slot::new(plan, 0, 0)));
         SlotTable { few, many, len, world: PhantomData }
     }
 

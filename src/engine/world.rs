@@ -57,7 +57,8 @@ pub(super) struct World<'m, C> {
     index: u64,
     fingerprint: u64,
     events: u64,
-    stuck: u32,
+    /// An instant of several events, the last one so far, and how many came after its first.
+    stuck: (Time, u32),
     sending: bool,
 }
 
@@ -124,7 +125,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             index,
             fingerprint: 0xcbf2_9ce4_8422_2325,
             events: 0,
-            stuck: 0,
+            stuck: (Time::ZERO, 0),
             sending: true,
             phys,
         }
@@ -161,6 +162,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
 
     fn play(&mut self) -> Result<(), Breach> {
         self.open();
+        self.phys.observe_ends();
         loop {
             let (slot_at, slot) = self.phys.calendar.first();
             let (host_at, host) = self.phys.next_host();
@@ -185,7 +187,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             } else if timer_at == at {
                 self.timer_event();
             } else {
-                self.arrival(self.next_arrival.1);
+                self.arrival(if C::ALONE { 0 } else { self.next_arrival.1 });
             }
             if self.phys.news && self.is_over() {
                 return Ok(());
@@ -207,8 +209,6 @@ impl<'m, C: SlotCalendar> World<'m, C> {
     fn advance(&mut self, at: Time) -> Result<(), Breach> {
         if at <= self.phys.now {
             self.stands_still(at)?;
-        } else {
-            self.stuck = 0;
         }
         self.phys.now = at;
         self.events += 1;
@@ -222,8 +222,11 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         if at < self.phys.now {
             return Err(self.breach(format!("time ran back from {:?} to {at:?}", self.phys.now)));
         }
-        self.stuck += 1;
-        if self.stuck > STUCK {
+        if self.stuck.0 != at {
+            self.stuck = (at, 0);
+        }
+        self.stuck.1 += 1;
+        if self.stuck.1 > STUCK {
             return Err(
                 self.breach(format!("{STUCK} events at {at:?}: retries or think times of no length?"))
             );
@@ -347,23 +350,54 @@ impl<'m, C: SlotCalendar> World<'m, C> {
     #[inline(always)]
     fn arrival(&mut self, number: usize) {
         self.stamp(1 << 60 | number as u64);
-        let mut left = self.sources[number].batch();
-        while left > 0 {
-            left -= 1;
-            let source = &mut self.sources[number];
-            let job = self.phys.open_request(number, source);
-            if left == 0 {
-                source.advance();
-                self.next_arrival.0 = source.next;
-                if self.sources.len() > 1 {
-                    self.find_arrival();
-                }
-            }
-            self.send(job);
+        let batch = self.sources[number].batch();
+        if batch != 1 && self.all_but_last(number, batch) {
+            return;
+        }
+        self.open_request(number);
+        let source = &mut self.sources[number];
+        source.advance();
+        self.next_arrival.0 = source.next;
+        if !C::ALONE && self.sources.len() > 1 {
+            self.find_arrival();
+        }
+        if self.phys.monitor.sent >= self.phys.monitor.next_cut {
+            self.cut_by_count();
+        }
+    }
+
+    /// Those that arrive together with a last one; says whether no last one follows: the run's last request is among
+    /// them, or the source was stopped, for the run's drain, by the very event that was to be its next arrival.
+    #[inline(never)]
+    fn all_but_last(&mut self, number: usize, batch: u32) -> bool {
+        if batch == 0 {
+            return true;
+        }
+        for _ in 1..batch {
+            self.open_request(number);
             if self.phys.monitor.sent >= self.phys.monitor.next_cut && self.cut_by_count() {
-                return;
+                return true;
             }
         }
+        false
+    }
+
+    /// Makes and sends a request of an open source.
+    #[inline(always)]
+    fn open_request(&mut self, number: usize) {
+        let source = &mut self.sources[number];
+        if source.is_drawn() {
+            let drawn = source.draw();
+            return self.send_first(number, drawn);
+        }
+        self.open_known_request(number);
+    }
+
+    /// The same where the request need not be drawn.
+    #[inline(never)]
+    fn open_known_request(&mut self, number: usize) {
+        let known = self.sources[number].read();
+        self.send_first(number, known);
     }
 
     /// Enough requests have been sent for a segment, or for the run: says whether for the run. A segment ends with its
@@ -387,7 +421,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             return;
         }
         let job = self.phys.user_request(id);
-        self.send_again(job);
+        self.send(job);
         if self.phys.monitor.sent >= self.phys.monitor.next_cut {
             self.cut_by_count();
         }
@@ -395,11 +429,11 @@ impl<'m, C: SlotCalendar> World<'m, C> {
 
     #[inline(always)]
     fn slot_event(&mut self, number: u32) {
-        self.phys.due = number;
+        self.phys.calendar.come_due(number);
         let now = self.phys.now;
         let slot = &mut self.phys.slots[number as usize];
         slot.key = Time::NEVER;
-        let (instance, local) = (slot.instance, slot.local);
+        let (instance, local) = if C::ALONE { (0, number) } else { (slot.instance, slot.local) };
         if slot.act == Act::Answer && slot.act_at <= now {
             slot.disarm(now);
             (slot.act, slot.act_at) = (Act::Rest, Time::NEVER);
@@ -413,7 +447,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         if self.phys.slots[number as usize].key == Time::NEVER {
             self.phys.schedule(number);
         }
-        self.phys.drop_due();
+        self.phys.calendar.settle();
     }
 
     /// Tells pools and clients what they do not know yet, until nobody has anything to say.

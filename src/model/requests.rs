@@ -157,18 +157,30 @@ pub struct OpenSource<'m> {
     pub next: Time,
     batch: u32,
     arrivals: Arrivals,
-    number: u64,
-    first_key: u64,
-    /// Chooses among `parts`; `None` if there is one.
-    choice: Option<&'m Choice>,
+    /// Whether requests are drawn as they arrive.
+    drawn: bool,
+    /// The name of the next request.
+    next_key: u64,
+    /// No class can go wrong, and what a policy is told of sizes is right.
+    plain: bool,
     /// Whether any class can go wrong.
     can_fail: bool,
     classes: Stream,
     fates: Stream,
     estimates: Stream,
-    /// By entry of the mix.
-    parts: Vec<Part<'m>>,
+    mix: Mix<'m>,
     requests: &'m Requests<'m>,
+}
+
+/// The classes of a source.
+enum Mix<'m> {
+    /// Those of its recording.
+    Recorded,
+    One(Part<'m>),
+    Several {
+        choice: &'m Choice,
+        parts: Box<[Part<'m>]>,
+    },
 }
 
 /// One class of a source's mix.
@@ -215,22 +227,21 @@ impl<'m> OpenSource<'m> {
             (Load::Closed(_) | Load::Script(_), _) => Arrivals::Users,
         };
         let stream = |purpose| streams.stream(purpose, index);
+        let can_fail = requests.sources[index as usize].fates;
+        let guesses =
+            settings.mix.iter().any(|&(class, _)| requests.model.classes[class].estimate_error > 0.0);
         let mut source = OpenSource {
             next: Time::NEVER,
             batch: 0,
+            drawn: matches!(arrivals, Arrivals::Sampled(_) | Arrivals::Users),
             arrivals,
-            number: 0,
-            first_key: index << 48,
-            choice: requests.sources[index as usize].choice.as_ref(),
-            can_fail: requests.sources[index as usize].fates,
+            next_key: index << 48,
+            plain: !can_fail && !guesses,
+            can_fail,
             classes: stream(Purpose::Class),
             fates: stream(Purpose::Fate),
             estimates: stream(Purpose::Estimate),
-            parts: settings
-                .mix
-                .iter()
-                .map(|&(class, _)| Part::new(requests, index, class, streams))
-                .collect(),
+            mix: Mix::new(requests, index, &settings.mix, streams),
             requests,
         };
         source.advance();
@@ -240,18 +251,26 @@ impl<'m> OpenSource<'m> {
     /// Finds the next arrival.
     #[inline(always)]
     pub fn advance(&mut self) {
-        (self.next, self.batch) = match &mut self.arrivals {
-            Arrivals::Sampled(sampler) => sampler.next().unwrap_or((Time::NEVER, 0)),
-            Arrivals::Recorded { rows, next } => match rows.get(*next) {
-                Some(row) => (row.at, 1),
-                None => (Time::NEVER, 0),
-            },
+        let Arrivals::Sampled(sampler) = &mut self.arrivals else { return self.read_on() };
+        match sampler.next() {
+            Some((next, batch)) => (self.next, self.batch) = (next, batch),
+            None => self.stop(),
+        }
+    }
+
+    /// Finds the next arrival where it need not be drawn.
+    #[inline(never)]
+    fn read_on(&mut self) {
+        let next = match &mut self.arrivals {
+            Arrivals::Sampled(sampler) => sampler.next(),
+            Arrivals::Recorded { rows, next } => rows.get(*next).map(|row| (row.at, 1)),
             Arrivals::Taped { reel, arrival, .. } => {
                 *arrival += 1;
-                reel.arrivals.get(*arrival - 1).copied().unwrap_or((Time::NEVER, 0))
+                reel.arrivals.get(*arrival - 1).copied()
             }
-            Arrivals::Users => (Time::NEVER, 0),
+            Arrivals::Users => None,
         };
+        (self.next, self.batch) = next.unwrap_or((Time::NEVER, 0));
     }
 
     /// How many requests arrive together now.
@@ -266,26 +285,51 @@ impl<'m> OpenSource<'m> {
     }
 
     /// Makes the request that arrives now.
-    #[inline(always)]
+    #[inline]
     pub fn request(&mut self) -> Drawn {
-        let key = self.first_key | self.number;
-        self.number += 1;
-        match &mut self.arrivals {
-            Arrivals::Recorded { .. } => return self.recorded(key),
-            Arrivals::Taped { reel, request, .. } => {
-                *request += 1;
-                return reel.requests[*request - 1];
-            }
-            Arrivals::Sampled(_) | Arrivals::Users => {}
+        if self.is_drawn() { self.draw() } else { self.read() }
+    }
+
+    /// Whether requests are drawn as they arrive, by [`OpenSource::draw`]; else they are there already, for
+    /// [`OpenSource::read`]. Who makes them one by one asks apart, so that a drawn one can stay in registers.
+    #[inline(always)]
+    pub fn is_drawn(&self) -> bool {
+        self.drawn
+    }
+
+    /// The name of the next request.
+    #[inline(always)]
+    fn next_key(&mut self) -> u64 {
+        self.next_key += 1;
+        self.next_key - 1
+    }
+
+    /// Makes the request that arrives now where it was recorded, or drawn before.
+    #[inline]
+    pub fn read(&mut self) -> Drawn {
+        let key = self.next_key();
+        if let Arrivals::Taped { reel, request, .. } = &mut self.arrivals {
+            *request += 1;
+            return reel.requests[*request - 1];
         }
-        let number = match self.choice {
-            Some(choice) => choice.draw(&mut self.classes),
-            None => 0,
+        self.recorded(key)
+    }
+
+    /// Draws the request that arrives now.
+    #[inline(always)]
+    pub fn draw(&mut self) -> Drawn {
+        let key = self.next_key();
+        let part = match &mut self.mix {
+            Mix::One(part) => part,
+            Mix::Several { choice, parts } => &mut parts[choice.draw(&mut self.classes)],
+            Mix::Recorded => unreachable!("a source without classes of its own is recorded"),
         };
-        let part = &mut self.parts[number];
         let demand = part.draws.demand.draw(&mut part.demands);
-        let fate = if self.can_fail { part.draws.fate(self.fates.unit()) } else { Fate::Ok };
-        let size = guess(demand, part.estimate_error, &mut self.estimates);
+        let (mut fate, mut size) = (Fate::Ok, demand);
+        if !self.plain {
+            fate = if self.can_fail { part.draws.fate(self.fates.unit()) } else { Fate::Ok };
+            size = guess(demand, part.estimate_error, &mut self.estimates);
+        }
         Drawn { key, class: part.class, priority: part.priority, demand, size, fate, scripted: false }
     }
 
@@ -306,6 +350,17 @@ impl<'m> OpenSource<'m> {
             size: guess(row.demand, settings.estimate_error, &mut self.estimates),
             fate: row.fate.unwrap_or(drawn),
             scripted: row.fate.is_some(),
+        }
+    }
+}
+
+impl<'m> Mix<'m> {
+    fn new(requests: &'m Requests<'m>, source: u64, mix: &[(usize, f64)], streams: &Streams) -> Mix<'m> {
+        let part = |&(class, _): &(usize, f64)| Part::new(requests, source, class, streams);
+        match (&requests.sources[source as usize].choice, mix) {
+            (Some(choice), _) => Mix::Several { choice, parts: mix.iter().map(part).collect() },
+            (None, [only]) => Mix::One(part(only)),
+            (None, _) => Mix::Recorded,
         }
     }
 }

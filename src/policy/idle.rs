@@ -7,8 +7,10 @@ use crate::random::Stream;
 #[derive(Clone, Debug)]
 pub struct IdleSet {
     order: IdleOrder,
-    /// One bit per slot; the whole truth about membership.
-    words: Vec<u64>,
+    /// One bit per slot; the whole truth about membership. The first 64 slots, which few pools exceed, are found
+    /// without a look-up.
+    low: u64,
+    high: Vec<u64>,
     len: u32,
     /// For the other orders: a doubly linked list (recency) or a dense array (random) over the slots.
     links: Vec<Link>,
@@ -30,7 +32,8 @@ impl IdleSet {
     pub fn new(order: IdleOrder, slots: u32) -> IdleSet {
         let mut set = IdleSet {
             order,
-            words: Vec::new(),
+            low: 0,
+            high: Vec::new(),
             len: 0,
             links: Vec::new(),
             first: NONE,
@@ -43,7 +46,7 @@ impl IdleSet {
 
     /// Makes room for more slots.
     pub fn grow(&mut self, slots: u32) {
-        self.words.resize(slots.div_ceil(64).max(1) as usize, 0);
+        self.high.resize(slots.div_ceil(64).saturating_sub(1) as usize, 0);
         if self.order != IdleOrder::LowestIndex {
             self.links.resize(slots as usize, Link { next: NONE, prev: NONE });
         }
@@ -64,14 +67,26 @@ impl IdleSet {
     /// Whether a slot is in the set.
     #[inline(always)]
     pub fn contains(&self, slot: u32) -> bool {
-        self.words[slot as usize >> 6] >> (slot & 63) & 1 == 1
+        let word = match slot as usize >> 6 {
+            0 => self.low,
+            word => self.high[word - 1],
+        };
+        word >> (slot & 63) & 1 == 1
+    }
+
+    #[inline(always)]
+    fn word_of(&mut self, slot: u32) -> &mut u64 {
+        match slot as usize >> 6 {
+            0 => &mut self.low,
+            word => &mut self.high[word - 1],
+        }
     }
 
     /// Adds a slot that is not in the set.
     #[inline(always)]
     pub fn insert(&mut self, slot: u32) {
         debug_assert!(!self.contains(slot), "slot {slot} is idle already");
-        self.words[slot as usize >> 6] |= 1 << (slot & 63);
+        *self.word_of(slot) |= 1 << (slot & 63);
         self.len += 1;
         if self.order != IdleOrder::LowestIndex {
             self.link(slot);
@@ -84,7 +99,7 @@ impl IdleSet {
         if !self.contains(slot) {
             return;
         }
-        self.words[slot as usize >> 6] &= !(1 << (slot & 63));
+        *self.word_of(slot) &= !(1 << (slot & 63));
         self.len -= 1;
         if self.order != IdleOrder::LowestIndex {
             self.unlink(slot);
@@ -114,12 +129,13 @@ impl IdleSet {
 
     #[inline(always)]
     fn lowest(&self) -> u32 {
-        let mut index = 0;
-        // The set is not empty, so a word with a bit exists.
-        while self.words[index] == 0 {
-            index += 1;
-        }
-        (index as u32) << 6 | self.words[index].trailing_zeros()
+        if self.low != 0 { self.low.trailing_zeros() } else { self.lowest_high() }
+    }
+
+    #[inline(never)]
+    fn lowest_high(&self) -> u32 {
+        let index = self.high.iter().position(|&word| word != 0).expect("the set is not empty");
+        (index as u32 + 1) << 6 | self.high[index].trailing_zeros()
     }
 
     fn link(&mut self, slot: u32) {

@@ -52,6 +52,8 @@ pub struct Pool {
     plain: bool,
     /// `plain`, and neither paused nor closed.
     swift: bool,
+    /// Any number of jobs may wait.
+    boundless: bool,
     /// Waiting jobs may make workers appear: a pool without a limit of slots, or a cold one.
     eager: bool,
 }
@@ -97,6 +99,7 @@ impl Pool {
             closed: false,
             plain,
             swift: plain,
+            boundless: settings.queue_capacity.is_none(),
             eager: settings.slots == Slots::Unlimited || !settings.worker.idle_shutdown.is_never(),
             settings,
         }
@@ -157,22 +160,29 @@ impl Pool {
     /// A job arrives. Its ticket holds class, priority, deadline and size; the rest is written here.
     #[inline(always)]
     pub fn arrive<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
-        let ticket = driver.ticket(job);
-        ticket.arrived = now;
-        ticket.retries = 0;
-        ticket.served = Span::ZERO;
-        if self.swift
-            && self.queue.is_empty()
+        driver.ticket(job).arrives(now);
+        self.take_in(now, job, driver);
+    }
+
+    /// [`Pool::arrive`] of a job on whose ticket the driver has noted that it [arrives](Ticket::arrives): spares a
+    /// driver that has just made it the way back to it.
+    #[inline(always)]
+    pub fn take_in<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
+        if !self.swift {
+            return self.take_in_with_care(now, job, driver);
+        }
+        if self.queue.is_empty()
             && let Some(slot) = self.choose_slot(now, driver)
         {
             self.in_pool += 1;
             return self.assign(now, slot, job, driver);
         }
-        self.arrive_to_queue(now, job, driver);
+        if self.boundless { self.line_up(now, job, driver) } else { self.take_in_with_care(now, job, driver) }
     }
 
-    #[inline]
-    fn arrive_to_queue<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
+    /// Takes a job into a pool that may refuse it.
+    #[inline(never)]
+    fn take_in_with_care<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
         if self.closed || !self.gate.admits(now, self.in_pool) {
             return driver.ended(self.number, job, Outcome::Rejected);
         }
@@ -183,10 +193,16 @@ impl Pool {
                 _ => return driver.ended(self.number, job, Outcome::Rejected),
             }
         }
+        self.line_up(now, job, driver);
+    }
+
+    /// An accepted job joins the queue, and leaves it at once if it may.
+    #[inline(always)]
+    fn line_up<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
         self.in_pool += 1;
         self.queue.push(job, driver);
         driver.queued(self.number, job, false);
-        self.dispatch(now, driver);
+        self.dispatch_waiting(now, driver);
     }
 
     /// The client withdraws a job; the pool reports it as cancelled.

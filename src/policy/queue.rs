@@ -10,7 +10,7 @@ use super::settings::Discipline;
 use super::ticket::{JobId, NO_JOB, Place, Ticket, Tickets};
 use crate::random::Stream;
 use crate::time::{Span, Time};
-use lanes::{first_in, most_urgent};
+use lanes::{Lanes, first_in, most_urgent};
 
 /// A waiting line.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Queue {
     discipline: Discipline,
     len: u32,
     /// Lane 0 is the only one of FIFO and LIFO; else one per priority or class.
-    lanes: Vec<Lane>,
+    lanes: Lanes,
     /// Heap of jobs (shortest, earliest) or bag of jobs (random).
     array: Vec<Entry>,
     /// Jobs put back at the head, newest first; only for the heap and the bag, and for several lanes.
@@ -56,7 +56,7 @@ impl Queue {
         Queue {
             discipline,
             len: 0,
-            lanes: vec![EMPTY],
+            lanes: Lanes::new(),
             array: Vec::new(),
             front: EMPTY,
             sequence: 0,
@@ -263,7 +263,7 @@ impl Queue {
     /// Every job that waits: those put back at the head, then lane by lane, each in the order of its entries.
     pub fn jobs<T: Tickets>(&self, table: &mut T) -> Vec<JobId> {
         let mut jobs = Vec::with_capacity(self.len as usize);
-        for lane in [&self.front].into_iter().chain(&self.lanes) {
+        for lane in std::iter::once(&self.front).chain(self.lanes.iter()) {
             let mut job = lane.head;
             while job != NO_JOB {
                 jobs.push(job);
@@ -316,9 +316,7 @@ impl Queue {
 
     #[inline(always)]
     fn append<T: Tickets>(&mut self, lane: usize, job: JobId, table: &mut T) {
-        if lane >= self.lanes.len() {
-            self.lanes.resize(lane + 1, EMPTY);
-        }
+        self.lanes.grow(lane + 1);
         self.lanes[lane].append(job, table);
     }
 

@@ -55,6 +55,12 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// Notes that the job arrives at a pool. See [`Pool::take_in`](super::Pool::take_in).
+    #[inline(always)]
+    pub fn arrives(&mut self, now: Time) {
+        (self.arrived, self.retries, self.served) = (now, 0, Span::ZERO);
+    }
+
     /// Notes that the worker in `slot` has the job. Drivers call it when they carry a hand-over out.
     #[inline(always)]
     pub fn hand_over(&mut self, now: Time, slot: u32) {

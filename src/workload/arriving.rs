@@ -25,6 +25,8 @@ pub struct ArrivalSampler {
     gap_stream: Stream,
     batch: Batch,
     batch_stream: Stream,
+    /// How many arrive at the instant that was drawn last, and at every one where batches are fixed.
+    size: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -85,6 +87,10 @@ impl ArrivalSampler {
             stop,
             last: Time::ZERO,
             gap_stream: streams.stream(Purpose::Arrival, source_index),
+            size: match arrivals.batch {
+                BatchSize::Fixed(size) => size,
+                _ => 1,
+            },
             batch: Batch::new(&arrivals.batch),
             batch_stream: streams.stream(Purpose::Batch, source_index),
         }
@@ -98,22 +104,22 @@ impl Iterator for ArrivalSampler {
     #[inline(always)]
     fn next(&mut self) -> Option<(Time, u32)> {
         // The commonest source stands before the table of all.
-        if let (Gaps::Poisson { now, mean }, Batch::Fixed(size)) = (&mut self.gaps, &self.batch) {
+        if let (Gaps::Poisson { now, mean }, Batch::Fixed(_)) = (&mut self.gaps, &self.batch) {
             let at = *now + Span::from_secs(*mean * self.gap_stream.exp1());
             if at < self.stop {
                 *now = at;
-                return Some((at, *size));
+                return Some((at, self.size));
             }
             self.gaps = Gaps::Ended;
             return None;
         }
-        self.next_otherwise()
+        self.next_otherwise().map(|at| (at, self.size))
     }
 }
 
 impl ArrivalSampler {
     #[inline(never)]
-    fn next_otherwise(&mut self) -> Option<(Time, u32)> {
+    fn next_otherwise(&mut self) -> Option<Time> {
         let stream = &mut self.gap_stream;
         let at = match &mut self.gaps {
             Gaps::Poisson { now, mean } => {
@@ -142,7 +148,8 @@ impl ArrivalSampler {
             self.gaps = Gaps::Ended;
             return None;
         }
-        Some((at, self.batch.draw(&mut self.batch_stream)))
+        self.size = self.batch.draw(&mut self.batch_stream);
+        Some(at)
     }
 }
 

@@ -25,7 +25,18 @@ pub(in crate::engine) enum Use {
 }
 
 impl PoolLevels {
-    pub(super) fn of(&mut self, state: WorkerState) -> Option<&mut Running> {
+    /// A worker changes its state, and not between idle and busy.
+    #[inline(never)]
+    pub(super) fn moved_rarely(&mut self, now: Time, from: WorkerState, to: WorkerState) {
+        if let Some(level) = self.of(from) {
+            level.down(now);
+        }
+        if let Some(level) = self.of(to) {
+            level.up(now);
+        }
+    }
+
+    fn of(&mut self, state: WorkerState) -> Option<&mut Running> {
         match state {
             WorkerState::Busy => Some(&mut self.busy),
             WorkerState::Zombie => Some(&mut self.zombie),

@@ -223,7 +223,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
         levels.tally.starts += 1;
         if waiting {
             levels.queue.down(now);
-            self.waiting_counted += u128::from(now.since(entry.queued_at).nanos());
+            self.waiting_counted += u128::from(now.after(entry.queued_at).nanos());
         }
         entry.book_waiting(now);
         if entry.first_start == Time::NEVER {
@@ -232,7 +232,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
             if entry.ticket.arrived == now {
                 tally.wait_served.record_zero();
             } else {
-                tally.wait_served.record(now.since(entry.ticket.arrived));
+                tally.wait_served.record(now.after(entry.ticket.arrived));
                 tally.delayed += 1;
             }
         }
@@ -249,10 +249,14 @@ impl<C: SlotCalendar> Physics<'_, C> {
         }
         let at = now + slot.overhead + entry.demand;
         (slot.act, slot.act_at) = (Act::Answer, at);
-        if slot.key == Time::NEVER && slot.beat_at == Time::NEVER && at <= Time::HORIZON_MAX {
+        if slot.key == Time::NEVER && slot.beat_at == Time::NEVER && at < Time::HORIZON_MAX {
             // What `schedule` would find out.
             slot.key = at;
-            return self.enter(number, at);
+            // Only a slot whose instant has come takes its next job from the queue like this.
+            return match waiting {
+                true => self.calendar.insert_before_settling(at, number),
+                false => self.calendar.insert(at, number),
+            };
         }
         self.schedule(number);
     }

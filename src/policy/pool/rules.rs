@@ -6,11 +6,20 @@ impl Pool {
     /// Gives waiting jobs to available workers for as long as there are both.
     #[inline(always)]
     pub(super) fn dispatch<D: Driver>(&mut self, now: Time, driver: &mut D) {
-        if !self.queue.is_empty() && (self.eager || !self.available.is_empty()) {
+        if !self.queue.is_empty() {
+            self.dispatch_waiting(now, driver);
+        }
+    }
+
+    /// The same where it is known that jobs wait.
+    #[inline(always)]
+    pub(super) fn dispatch_waiting<D: Driver>(&mut self, now: Time, driver: &mut D) {
+        if self.eager || !self.available.is_empty() {
             self.dispatch_queue(now, driver);
         }
     }
 
+    #[inline(never)]
     pub(super) fn dispatch_queue<D: Driver>(&mut self, now: Time, driver: &mut D) {
         while !self.queue.is_empty() && !self.paused {
             let Some(slot) = self.choose_slot(now, driver) else { break };

@@ -1,6 +1,58 @@
 //! Linked lists through the tickets, and how a job is found in them.
 
 use super::*;
+use std::ops::{Index, IndexMut};
+
+/// The lanes of a queue. The first, which most queues have alone, is found without a look-up.
+#[derive(Clone, Debug)]
+pub(super) struct Lanes {
+    first: Lane,
+    others: Vec<Lane>,
+}
+
+impl Lanes {
+    /// One empty lane.
+    pub(super) fn new() -> Lanes {
+        Lanes { first: EMPTY, others: Vec::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Lane> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// Adds empty lanes until there are at least so many.
+    pub(super) fn grow(&mut self, lanes: usize) {
+        if lanes > self.len() {
+            self.others.resize(lanes - 1, EMPTY);
+        }
+    }
+}
+
+impl Index<usize> for Lanes {
+    type Output = Lane;
+
+    #[inline(always)]
+    fn index(&self, lane: usize) -> &Lane {
+        match lane {
+            0 => &self.first,
+            lane => &self.others[lane - 1],
+        }
+    }
+}
+
+impl IndexMut<usize> for Lanes {
+    #[inline(always)]
+    fn index_mut(&mut self, lane: usize) -> &mut Lane {
+        match lane {
+            0 => &mut self.first,
+            lane => &mut self.others[lane - 1],
+        }
+    }
+}
 
 /// The first eligible job of a lane, from its head or from its tail.
 pub(super) fn first_in<T: Tickets>(

@@ -155,3 +155,23 @@ fn a_job_that_waits_again_from_the_instant_of_its_hand_over_waits() {
     let played = play(pool, fault, "3 a 1");
     assert_eq!((played.story().as_str(), spent(&played)), ("reneged 4", [1.0, 0.0, 0.0, 0.0]));
 }
+
+#[test]
+fn a_run_that_drains_takes_no_request_after_its_horizon() {
+    let text = "name = \"drains\"\n\
+        [run]\nhorizon = \"3s\"\nregime = \"terminating\"\ndrain = true\nreplications = 1\n\
+        [class.a]\ndemand = { dist = \"exponential\", mean = \"50ms\" }\n\
+        [source.s]\npool = \"p\"\nclass = \"a\"\narrivals = { rate = \"50/s\" }\n\
+        [pool.p]\nslots = 3\n";
+    let model = poolsim::model::load("drains", text, &poolsim::model::NoFiles, &[]).unwrap().model;
+    let prepared = poolsim::engine::prepare(&model);
+    let horizon = poolsim::time::Time::from_nanos(3_000_000_000);
+    // In some of them the first event after the horizon would have been an arrival, in others an answer.
+    let mut drained = 0;
+    for replication in 0..20 {
+        let (report, requests) = prepared.follow(replication, None).unwrap();
+        assert!(requests.iter().all(|request| request.sent <= horizon), "replication {replication}");
+        drained += usize::from(report.end > horizon);
+    }
+    assert!(drained > 0);
+}
