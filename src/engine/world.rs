@@ -79,6 +79,16 @@ pub(super) enum Wait {
     Drawn,
 }
 
+/// What becomes of an event at or after a border.
+enum Beyond {
+    /// It happens.
+    Goes,
+    /// Sending has just stopped, and with it perhaps the event: another may be the next.
+    Drains,
+    /// The replication has ended before it.
+    Ends,
+}
+
 /// So many events at one instant mean that the model makes no progress.
 const STUCK: u32 = 20_000_000;
 
@@ -175,8 +185,12 @@ impl<'m, C: SlotCalendar> World<'m, C> {
                 self.phys.now = end;
                 return Ok(());
             }
-            if at >= self.phys.monitor.border && !self.crosses(at)? {
-                return Ok(());
+            if at >= self.phys.monitor.border {
+                match self.crosses(at)? {
+                    Beyond::Goes => {}
+                    Beyond::Drains => continue,
+                    Beyond::Ends => return Ok(()),
+                }
             }
             self.advance(at)?;
             // The order of one instant that `calendar` states.
@@ -244,14 +258,6 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         self.fingerprint ^= what;
     }
 
-    fn drains_on(&mut self) -> bool {
-        let drains = self.phys.plan.model.run.drain && self.phys.jobs.alive() > 0;
-        if drains {
-            self.stop_sending();
-        }
-        drains
-    }
-
     fn stop_sending(&mut self) {
         if std::mem::replace(&mut self.sending, false) {
             self.phys.news = true;
@@ -267,15 +273,25 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         }
     }
 
-    /// Crosses the borders of bins and segments before the event at `at`; says whether the event still belongs to
-    /// the replication.
+    /// Crosses the borders of bins and segments before the event at `at`; says what becomes of the event.
     #[cold]
-    fn crosses(&mut self, at: Time) -> Result<bool, Breach> {
+    fn crosses(&mut self, at: Time) -> Result<Beyond, Breach> {
         if at > Time::HORIZON_MAX {
-            return Ok(false);
+            return Ok(Beyond::Ends);
         }
         self.cross_borders(at)?;
-        Ok(at <= self.phys.plan.horizon || self.drains_on())
+        if at <= self.phys.plan.horizon {
+            return Ok(Beyond::Goes);
+        }
+        let drains = self.phys.plan.model.run.drain && self.phys.jobs.alive() > 0;
+        Ok(match (drains, self.sending) {
+            (false, _) => Beyond::Ends,
+            (true, false) => Beyond::Goes,
+            (true, true) => {
+                self.stop_sending();
+                Beyond::Drains
+            }
+        })
     }
 
     fn cross_borders(&mut self, at: Time) -> Result<(), Breach> {
