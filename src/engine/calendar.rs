@@ -345,9 +345,7 @@ pub(super) struct Timers {
     /// By ring: the key of its first timer, side by side, because the earliest is looked for after every event.
     heads: Vec<u64>,
     heap: TimerHeap,
-    /// The instant of the earliest of them.
-    first_at: Time,
-    /// Its key, and where it is: a ring's index, or `HEAP`.
+    /// The key of the earliest of them, and where it is: a ring's index, or `HEAP`.
     first: (u64, usize),
 }
 
@@ -355,13 +353,7 @@ const HEAP: usize = usize::MAX;
 
 impl Timers {
     pub(super) fn new() -> Timers {
-        Timers {
-            rings: Vec::new(),
-            heads: Vec::new(),
-            heap: TimerHeap::default(),
-            first_at: Time::NEVER,
-            first: (NO_TIMER, HEAP),
-        }
+        Timers { rings: Vec::new(), heads: Vec::new(), heap: TimerHeap::default(), first: (NO_TIMER, HEAP) }
     }
 
     /// The ring for a kind and a constant delay, made if there is none.
@@ -397,14 +389,14 @@ impl Timers {
     #[inline(always)]
     fn comes(&mut self, timer: Timer, place: usize) {
         if (timer.key(), place) < self.first {
-            (self.first_at, self.first) = (timer.at, (timer.key(), place));
+            self.first = (timer.key(), place);
         }
     }
 
-    /// When the first timer comes due.
+    /// When the first timer comes due: beyond every horizon where there is none.
     #[inline(always)]
     pub(super) fn first(&self) -> Time {
-        self.first_at
+        Time::from_nanos(self.first.0 >> RANK_BITS)
     }
 
     /// Takes the first timer, which must exist.
@@ -437,11 +429,6 @@ impl Timers {
             first = (key, HEAP);
         }
         self.first = first;
-        self.first_at = match first {
-            (NO_TIMER, _) => Time::NEVER,
-            (_, HEAP) => self.heap.heap[0].2.at,
-            (_, ring) => self.rings[ring].timers[0].at,
-        };
     }
 }
 
@@ -548,7 +535,7 @@ mod tests {
         timers.push_ring(fast, Time::from_nanos(6), 4, 0);
         timers.push(heap(2, 5, TimerKind::Retry));
         let mut ids = Vec::new();
-        while timers.first() != Time::NEVER {
+        while timers.first() <= Time::HORIZON_MAX {
             ids.push(timers.pop().id);
         }
         assert_eq!(ids, [5, 3, 2, 7, 0, 1, 6, 4]);

@@ -146,20 +146,14 @@ impl Slot {
         }
     }
 
-    /// Takes the policy's timer back, or notes that it fires.
+    /// Takes the policy's timer back, or notes that it fires; and how much is left of a service time-out.
     #[inline(always)]
     pub(super) fn disarm(&mut self, now: Time) {
         if self.timer_at != Time::NEVER {
-            self.note_spare(now);
             self.timer_at = Time::NEVER;
-        }
-    }
-
-    /// Notes how much of a service time-out is left of work that ends at `end`.
-    #[inline(always)]
-    pub(super) fn note_spare(&mut self, end: Time) {
-        if self.timer == SlotTimer::Service && self.timer_at != Time::NEVER {
-            self.spare = self.spare.min(self.timer_due.since(end));
+            if self.timer == SlotTimer::Service {
+                self.spare = self.spare.min(self.timer_due.since(now));
+            }
         }
     }
 

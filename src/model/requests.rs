@@ -157,8 +157,6 @@ pub struct OpenSource<'m> {
     pub next: Time,
     batch: u32,
     arrivals: Arrivals,
-    /// Whether requests are drawn as they arrive.
-    drawn: bool,
     /// The name of the next request.
     next_key: u64,
     /// No class can go wrong, and what a policy is told of sizes is right.
@@ -233,7 +231,6 @@ impl<'m> OpenSource<'m> {
         let mut source = OpenSource {
             next: Time::NEVER,
             batch: 0,
-            drawn: matches!(arrivals, Arrivals::Sampled(_) | Arrivals::Users),
             arrivals,
             next_key: index << 48,
             plain: !can_fail && !guesses,
@@ -262,12 +259,12 @@ impl<'m> OpenSource<'m> {
     #[inline(never)]
     fn read_on(&mut self) {
         let next = match &mut self.arrivals {
-            Arrivals::Sampled(sampler) => sampler.next(),
             Arrivals::Recorded { rows, next } => rows.get(*next).map(|row| (row.at, 1)),
             Arrivals::Taped { reel, arrival, .. } => {
                 *arrival += 1;
                 reel.arrivals.get(*arrival - 1).copied()
             }
+            Arrivals::Sampled(_) => unreachable!("sampled arrivals are drawn"),
             Arrivals::Users => None,
         };
         (self.next, self.batch) = next.unwrap_or((Time::NEVER, 0));
@@ -294,7 +291,7 @@ impl<'m> OpenSource<'m> {
     /// [`OpenSource::read`]. Who makes them one by one asks apart, so that a drawn one can stay in registers.
     #[inline(always)]
     pub fn is_drawn(&self) -> bool {
-        self.drawn
+        matches!(self.arrivals, Arrivals::Sampled(_))
     }
 
     /// The name of the next request.

@@ -20,8 +20,8 @@ impl<C: SlotCalendar> World<'_, C> {
         self.count_unfinished();
         self.book_service();
         self.check_balances(end)?;
-        let longest_timed = self.longest_timed(end);
         self.phys.cut_services();
+        let longest_timed = self.longest_timed(end);
         let hosts = self.phys.host_tallies(end);
         let (plan, seed) = (self.phys.plan, self.phys.plan.model.run.seed);
         let report = self.phys.monitor.finish(end, self.index, self.fingerprint, self.events, &hosts);
@@ -38,7 +38,7 @@ impl<C: SlotCalendar> World<'_, C> {
         let pools = &self.phys.plan.model.pools;
         let mut spare = vec![Span::NEVER; pools.len()];
         for slot in self.phys.slots.iter_mut() {
-            slot.note_spare(if slot.act_at == Time::NEVER { end } else { slot.act_at.max(end) });
+            slot.disarm(if slot.act_at == Time::NEVER { end } else { slot.act_at.max(end) });
             let least = &mut spare[slot.pool as usize];
             *least = slot.spare.min(*least);
         }

@@ -214,14 +214,11 @@ pub fn frontier(
 /// nearly all serve the others.
 fn pioneers(kinds: &[Kind]) -> Vec<usize> {
     let leads = |row: usize| {
-        let others =
-            || (0..kinds.len()).filter(|&other| other != row && kinds[row].is_akin_to(&kinds[other]));
-        others().next().is_some()
-            && others().all(|other| match kinds[row].by_length(&kinds[other]) {
-                std::cmp::Ordering::Greater => true,
-                std::cmp::Ordering::Equal => row < other,
-                std::cmp::Ordering::Less => false,
-            })
+        let akin: Vec<usize> =
+            (0..kinds.len()).filter(|&other| kinds[row].is_akin_to(&kinds[other])).collect();
+        // The last of equals is taken, and so, backwards, the first.
+        let longest = akin.iter().rev().max_by(|&&one, &&other| kinds[one].by_length(&kinds[other]));
+        akin.len() > 1 && longest == Some(&row)
     };
     (0..kinds.len()).filter(|&row| leads(row)).collect()
 }
