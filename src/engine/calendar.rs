@@ -31,16 +31,8 @@ pub(super) trait SlotCalendar {
     fn first(&self) -> (Time, u32);
     /// Enters a slot that is not in the calendar.
     fn insert(&mut self, at: Time, slot: u32);
-    /// Enters one between [`SlotCalendar::come_due`] and [`SlotCalendar::settle`].
-    #[inline(always)]
-    fn insert_before_settling(&mut self, at: Time, slot: u32) {
-        self.insert(at, slot);
-    }
-    /// Takes out the first, which is that of `slot` and has come due. [`SlotCalendar::settle`] follows before the
-    /// first is asked for again.
+    /// Takes out the first, which is that of `slot` and has come due.
     fn come_due(&mut self, slot: u32);
-    /// Finds the first anew.
-    fn settle(&mut self);
     /// Takes out a slot that is in the calendar.
     fn remove(&mut self, slot: u32);
 }
@@ -78,22 +70,27 @@ impl<const N: usize, const ALONE: bool> SlotCalendar for Packed<N, ALONE> {
 
     #[inline(always)]
     fn insert(&mut self, at: Time, slot: u32) {
-        self.insert_before_settling(at, slot);
-        self.first = self.first.min(self.keys[slot as usize]);
-    }
-
-    #[inline(always)]
-    fn insert_before_settling(&mut self, at: Time, slot: u32) {
-        self.keys[slot as usize] = at.nanos() << SLOT_BITS | u64::from(slot);
+        let key = at.nanos() << SLOT_BITS | u64::from(slot);
+        self.keys[slot as usize] = key;
+        self.first = self.first.min(key);
     }
 
     #[inline(always)]
     fn come_due(&mut self, slot: u32) {
         self.keys[slot as usize] = NO_KEY;
+        self.find_first();
     }
 
+    #[inline]
+    fn remove(&mut self, slot: u32) {
+        self.keys[slot as usize] = NO_KEY;
+        self.find_first();
+    }
+}
+
+impl<const N: usize, const ALONE: bool> Packed<N, ALONE> {
     #[inline(always)]
-    fn settle(&mut self) {
+    fn find_first(&mut self) {
         // Four strands, so that one comparison need not wait for another.
         let mut least = [NO_KEY; 4];
         for keys in self.keys.chunks_exact(4) {
@@ -102,12 +99,6 @@ impl<const N: usize, const ALONE: bool> SlotCalendar for Packed<N, ALONE> {
             }
         }
         self.first = least[0].min(least[1]).min(least[2].min(least[3]));
-    }
-
-    #[inline]
-    fn remove(&mut self, slot: u32) {
-        self.keys[slot as usize] = NO_KEY;
-        self.settle();
     }
 }
 
@@ -193,9 +184,6 @@ impl SlotCalendar for Indexed {
         self.take(0);
     }
 
-    #[inline(always)]
-    fn settle(&mut self) {}
-
     fn remove(&mut self, slot: u32) {
         if let Some(&place) = self.place.get(slot as usize).filter(|&&place| place != ABSENT) {
             self.take(place as usize);
@@ -225,10 +213,6 @@ impl SlotCalendar for Followed {
 
     fn come_due(&mut self, slot: u32) {
         self.0.come_due(slot);
-    }
-
-    fn settle(&mut self) {
-        self.0.settle();
     }
 
     fn remove(&mut self, slot: u32) {
@@ -497,10 +481,9 @@ mod tests {
                     calendar.come_due(first);
                     if choice == 2 {
                         let later = at + Span::from_nanos(chance.below(50));
-                        calendar.insert_before_settling(later, first);
+                        calendar.insert(later, first);
                         list.push((later, first));
                     }
-                    calendar.settle();
                 }
             }
             match list.iter().min() {

@@ -187,7 +187,8 @@ impl<C: SlotCalendar> Monitor<C> {
 
     /// Adds what was recorded once to all that it stands for.
     fn spread_once(&mut self) {
-        for (tally, once) in self.cells.iter_mut().zip(std::mem::take(&mut self.once)) {
+        for (tally, mut once) in self.cells.iter_mut().zip(std::mem::take(&mut self.once)) {
+            once.latency.histogram.share();
             tally.outcomes[Outcome::Ok as usize] += once.latency.count;
             tally.latency_ok.merge(&once.latency);
             tally.sojourn_served.merge(&once.latency);

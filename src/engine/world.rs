@@ -370,10 +370,11 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         if batch != 1 && self.all_but_last(number, batch) {
             return;
         }
-        self.open_request(number);
+        // First what comes next: the processor goes on to it before all is done that this request brings about.
         let source = &mut self.sources[number];
         source.advance();
         self.next_arrival.0 = source.next;
+        self.open_request(number);
         if !C::ALONE && self.sources.len() > 1 {
             self.find_arrival();
         }
@@ -463,7 +464,6 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         if self.phys.slots[number as usize].key == Time::NEVER {
             self.phys.schedule(number);
         }
-        self.phys.calendar.settle();
     }
 
     /// Tells pools and clients what they do not know yet, until nobody has anything to say.

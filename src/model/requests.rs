@@ -193,11 +193,13 @@ struct Part<'m> {
 
 enum Arrivals {
     Sampled(Box<ArrivalSampler>),
+    /// The places of what comes next.
     Recorded {
         rows: std::sync::Arc<[TraceRow]>,
-        next: usize,
+        arrival: usize,
+        request: usize,
     },
-    /// Drawn before; the places of what comes next.
+    /// Drawn before.
     Taped {
         reel: std::sync::Arc<Reel>,
         arrival: usize,
@@ -221,7 +223,9 @@ impl<'m> OpenSource<'m> {
             (Load::Open(open), None) => {
                 Arrivals::Sampled(Box::new(ArrivalSampler::new(open, streams, index)))
             }
-            (Load::Trace(trace), _) => Arrivals::Recorded { rows: trace.rows.clone(), next: 0 },
+            (Load::Trace(trace), _) => {
+                Arrivals::Recorded { rows: trace.rows.clone(), arrival: 0, request: 0 }
+            }
             (Load::Closed(_) | Load::Script(_), _) => Arrivals::Users,
         };
         let stream = |purpose| streams.stream(purpose, index);
@@ -245,7 +249,7 @@ impl<'m> OpenSource<'m> {
         source
     }
 
-    /// Finds the next arrival.
+    /// Finds the next arrival. What arrives may be made before or after.
     #[inline(always)]
     pub fn advance(&mut self) {
         let Arrivals::Sampled(sampler) = &mut self.arrivals else { return self.read_on() };
@@ -259,7 +263,10 @@ impl<'m> OpenSource<'m> {
     #[inline(never)]
     fn read_on(&mut self) {
         let next = match &mut self.arrivals {
-            Arrivals::Recorded { rows, next } => rows.get(*next).map(|row| (row.at, 1)),
+            Arrivals::Recorded { rows, arrival, .. } => {
+                *arrival += 1;
+                rows.get(*arrival - 1).map(|row| (row.at, 1))
+            }
             Arrivals::Taped { reel, arrival, .. } => {
                 *arrival += 1;
                 reel.arrivals.get(*arrival - 1).copied()
@@ -331,11 +338,11 @@ impl<'m> OpenSource<'m> {
     }
 
     fn recorded(&mut self, key: u64) -> Drawn {
-        let Arrivals::Recorded { rows, next } = &mut self.arrivals else {
+        let Arrivals::Recorded { rows, request, .. } = &mut self.arrivals else {
             unreachable!("only recorded arrivals have rows")
         };
-        let row = rows[*next];
-        *next += 1;
+        let row = rows[*request];
+        *request += 1;
         let class = usize::from(row.class);
         let drawn = self.requests.classes[class].fate(self.fates.unit());
         let settings = &self.requests.model.classes[class];

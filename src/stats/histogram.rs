@@ -6,27 +6,30 @@
 //! and an increment; counts are integers, so merging is exact in any order.
 
 use crate::time::Span;
+use std::sync::Arc;
 
 /// Bits of a value that are kept below its leading one.
 const MANTISSA_BITS: u32 = 9;
 const SUB_BUCKETS: usize = 1 << MANTISSA_BITS;
-/// So many values are kept singly before `counts` is laid out.
+/// So many values are kept singly before `counts` is laid out for most of them.
 const FEW: usize = 256;
 /// Largest relative distance of a quantile from the true value.
 pub const RELATIVE_ERROR: f64 = 1.0 / (1u64 << (MANTISSA_BITS + 1)) as f64;
 
-/// Counts of durations by size. Only the octaves between the smallest and the largest value take memory.
+/// Counts of durations by size. Only octaves that many values lie in, or between, take memory.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
     /// Zeros that `counts` does not hold: a queue's many zero waits shall not make it span
     /// every octave below a microsecond.
     zeros: u64,
-    /// Buckets of the first values but zeros, as they came, as long as `counts` is empty: a short run has many
-    /// histograms of few values.
+    /// Buckets of values outside of `counts` but zeros, as they came: a short run has many histograms of few values,
+    /// and in a long one few values are much smaller or larger than the others.
     few: Vec<u32>,
     /// Bucket number of `counts[0]`, a multiple of an octave.
     base: usize,
     counts: Vec<u64>,
+    /// What stands in the place of `counts` where other histograms may have the same.
+    shared: Option<Arc<Vec<u64>>>,
 }
 
 impl PartialEq for Histogram {
@@ -63,7 +66,7 @@ pub(super) const fn bucket_middle(bucket: usize) -> Span {
 impl Histogram {
     /// An empty histogram.
     pub const fn new() -> Histogram {
-        Histogram { zeros: 0, few: Vec::new(), base: 0, counts: Vec::new() }
+        Histogram { zeros: 0, few: Vec::new(), base: 0, counts: Vec::new(), shared: None }
     }
 
     /// Counts one value.
@@ -88,31 +91,78 @@ impl Histogram {
 
     #[inline(never)]
     fn record_outside(&mut self, bucket: usize) {
+        if self.shared.is_some() {
+            self.unshare();
+            return self.record_bucket(bucket);
+        }
         if bucket == 0 {
             self.zeros += 1;
-        } else if self.counts.is_empty() && self.few.len() < FEW {
-            self.few.push(bucket as u32);
-        } else {
-            self.cover(bucket, bucket + 1);
-            self.counts[bucket - self.base] += 1;
+            return;
+        }
+        if self.few.len() == FEW {
+            self.cover_most();
+        }
+        match self.counts.get_mut(bucket.wrapping_sub(self.base)) {
+            Some(count) => *count += 1,
+            None => self.few.push(bucket as u32),
         }
     }
 
-    /// The values that are kept singly: (bucket, count) in ascending order.
-    fn few(&self) -> Vec<(usize, u64)> {
+    /// The values that are kept singly, below and above the others: (bucket, count) in ascending order.
+    fn few(&self) -> (Vec<(usize, u64)>, Vec<(usize, u64)>) {
         let mut buckets = self.few.clone();
         buckets.sort_unstable();
-        buckets.chunk_by(|a, b| a == b).map(|same| (same[0] as usize, same.len() as u64)).collect()
+        let (below, above) =
+            buckets.split_at(buckets.partition_point(|&bucket| (bucket as usize) < self.base));
+        let count = |few: &[u32]| {
+            few.chunk_by(|a, b| a == b).map(|same| (same[0] as usize, same.len() as u64)).collect()
+        };
+        (count(below), count(above))
     }
 
-    /// Makes room for buckets `low..high`, in whole octaves; no value is kept singly any more.
+    /// All counts but zeros and the values that are kept singly.
+    fn counts(&self) -> &[u64] {
+        self.shared.as_ref().map_or(&self.counts, |shared| shared)
+    }
+
+    /// Lets clones have the same memory as long as nothing more is counted.
+    pub fn share(&mut self) {
+        if !self.counts.is_empty() {
+            self.shared = Some(Arc::new(std::mem::take(&mut self.counts)));
+        }
+    }
+
+    fn unshare(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            self.counts = Arc::unwrap_or_clone(shared);
+        }
+    }
+
+    /// Makes room for at least half of the values that are kept singly: those nearest to all others.
+    fn cover_most(&mut self) {
+        self.few.sort_unstable();
+        let below = match self.counts.is_empty() {
+            true => self.few.len() / 2,
+            false => self.few.partition_point(|&bucket| (bucket as usize) < self.base),
+        };
+        let (below, above) = self.few.split_at(below);
+        let low = below.get(below.len() / 2).map_or(self.base, |&low| low as usize);
+        let high = above.get(above.len() / 2).map_or(low + 1, |&high| high as usize + 1);
+        self.cover(low, high);
+    }
+
+    /// Makes room for buckets `low..high`, in whole octaves.
     fn cover(&mut self, low: usize, high: usize) {
-        let few = std::mem::take(&mut self.few);
-        let (least, most) = few.iter().fold((low, high - 1), |(least, most), &bucket| {
-            (least.min(bucket as usize), most.max(bucket as usize))
+        self.unshare();
+        self.lay_out(low, high);
+        let Histogram { few, base, counts, .. } = self;
+        few.retain(|&bucket| match counts.get_mut((bucket as usize).wrapping_sub(*base)) {
+            Some(count) => {
+                *count += 1;
+                false
+            }
+            None => true,
         });
-        self.lay_out(least, most + 1);
-        few.into_iter().for_each(|bucket| self.counts[bucket as usize - self.base] += 1);
     }
 
     fn lay_out(&mut self, low: usize, high: usize) {
@@ -133,16 +183,19 @@ impl Histogram {
 
     /// Adds another histogram's counts.
     pub fn merge(&mut self, other: &Histogram) {
-        self.zeros += other.zeros;
-        if other.counts.is_empty() {
-            other.few.iter().for_each(|&bucket| self.record_bucket(bucket as usize));
+        if self.few.is_empty() && self.counts().is_empty() {
+            let zeros = self.zeros + other.zeros;
+            *self = Histogram { zeros, ..other.clone() };
             return;
         }
-        self.cover(other.base, other.base + other.counts.len());
-        let offset = other.base - self.base;
-        for (count, more) in self.counts[offset..].iter_mut().zip(&other.counts) {
-            *count += more;
+        self.zeros += other.zeros;
+        let counts = other.counts();
+        if !counts.is_empty() {
+            self.cover(other.base, other.base + counts.len());
+            let offset = other.base - self.base;
+            self.counts[offset..].iter_mut().zip(counts).for_each(|(count, more)| *count += more);
         }
+        other.few.iter().for_each(|&bucket| self.record_bucket(bucket as usize));
     }
 
     /// Adds `count` values of the size `nanos`; rebuilds a histogram from [`Histogram::buckets`].
@@ -158,7 +211,7 @@ impl Histogram {
 
     /// How many zeros there are, and where in `counts` everything else begins.
     fn zeros(&self) -> (u64, usize) {
-        match self.counts.first() {
+        match self.counts().first() {
             Some(first) if self.base == 0 => (self.zeros + first, 1),
             _ => (self.zeros, 0),
         }
@@ -172,9 +225,10 @@ impl Histogram {
         if zeros > 0 {
             see(0, zeros);
         }
-        self.few().into_iter().for_each(|(bucket, count)| see(bucket, count));
+        let (below, above) = self.few();
+        below.into_iter().for_each(|(bucket, count)| see(bucket, count));
         // Whole octaves are kept, so nothing is left over at either step.
-        for (coarse, stretch) in self.counts.chunks_exact(64).enumerate() {
+        for (coarse, stretch) in self.counts().chunks_exact(64).enumerate() {
             if stretch == NONE {
                 continue;
             }
@@ -190,6 +244,7 @@ impl Histogram {
                 }
             }
         }
+        above.into_iter().for_each(|(bucket, count)| see(bucket, count));
     }
 
     /// Adds counts by bucket, given as (bucket, running total) in ascending order.
@@ -209,22 +264,22 @@ impl Histogram {
 
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
-        self.zeros == 0 && self.few.is_empty() && self.counts.iter().all(|&count| count == 0)
+        self.zeros == 0 && self.few.is_empty() && self.counts().iter().all(|&count| count == 0)
     }
 
     /// How many values were counted.
     pub fn count(&self) -> u64 {
-        self.zeros + self.few.len() as u64 + self.counts.iter().sum::<u64>()
+        self.zeros + self.few.len() as u64 + self.counts().iter().sum::<u64>()
     }
 
     /// The non-empty buckets in ascending order: (smallest value, width, count), nanoseconds.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
         let (zeros, from) = self.zeros();
         let rest =
-            self.counts.iter().enumerate().skip(from).map(|(index, &count)| (self.base + index, count));
-        let filled =
-            std::iter::once((0, zeros)).chain(self.few()).chain(rest).filter(|&(_, count)| count > 0);
-        filled.map(|(bucket, count)| {
+            self.counts().iter().enumerate().skip(from).map(|(index, &count)| (self.base + index, count));
+        let (below, above) = self.few();
+        let all = std::iter::once((0, zeros)).chain(below).chain(rest).chain(above);
+        all.filter(|&(_, count)| count > 0).map(|(bucket, count)| {
             let (low, width) = bounds(bucket);
             (low, width, count)
         })
@@ -398,6 +453,73 @@ mod tests {
         twice.merge(&few);
         many.merge(&few);
         assert!(twice == many && !twice.counts.is_empty());
+    }
+
+    /// The counts of values, each counted as it is, without a histogram.
+    fn plainly(values: &[u64]) -> Vec<(u64, u64, u64)> {
+        let mut counted = std::collections::BTreeMap::new();
+        values.iter().for_each(|&nanos| *counted.entry(bucket(nanos)).or_insert(0) += 1);
+        counted.into_iter().map(|(bucket, count)| (bounds(bucket).0, bounds(bucket).1, count)).collect()
+    }
+
+    /// Most values within two octaves; of the others some far below, some far above, some zero.
+    fn with_outliers(many: u64) -> Vec<u64> {
+        let mut chance = crate::random::Streams::new(5, 0).stream(crate::random::Purpose::Search, many);
+        let value = |_| match chance.below(40) {
+            0 => 0,
+            1 => chance.below(1 << 20),
+            2 => 1 << (30 + chance.below(30)),
+            _ => (1 << 25) + chance.below(3 << 25),
+        };
+        (0..many).map(value).collect()
+    }
+
+    #[test]
+    fn outliers_are_counted_wherever_they_are_kept() {
+        for many in [1, 255, 256, 257, 300, 600, 5000, 50_000] {
+            let values = with_outliers(many);
+            let mut histogram = Histogram::new();
+            values.iter().for_each(|&nanos| histogram.record(Span::from_nanos(nanos)));
+            let counted = plainly(&values);
+            assert_eq!(histogram.buckets().collect::<Vec<_>>(), counted, "{many} values");
+            let mut seen = Vec::new();
+            histogram.for_each_filled(|bucket, count| seen.push((bounds(bucket).0, bounds(bucket).1, count)));
+            assert_eq!((seen, histogram.count()), (counted, many), "{many} values");
+        }
+    }
+
+    #[test]
+    fn a_few_outliers_take_no_octaves() {
+        let mut histogram = Histogram::new();
+        for n in 0..10_000 {
+            histogram.record(Span::from_nanos(if n % 100 == 0 {
+                1 << (n / 100 % 60)
+            } else {
+                1_000_000 + n
+            }));
+        }
+        assert!(histogram.counts.len() <= 2 * SUB_BUCKETS, "{} buckets", histogram.counts.len());
+        assert!(!histogram.few.is_empty() && histogram.few.len() <= FEW);
+    }
+
+    #[test]
+    fn shared_counts_are_parted_where_more_is_counted() {
+        let values = with_outliers(2000);
+        let mut first = Histogram::new();
+        values.iter().for_each(|&nanos| first.record(Span::from_nanos(nanos)));
+        let before = first.clone();
+        first.share();
+        let (mut second, mut third) = (Histogram::new(), first.clone());
+        second.merge(&first);
+        assert!(std::ptr::eq(second.counts(), first.counts()), "the same memory");
+        second.record(Span::from_nanos(1 << 26));
+        third.merge(&before);
+        assert_eq!(first, before);
+        assert_eq!((second.count(), third.count()), (2001, 4000));
+        let twice: Vec<u64> = values.iter().chain(&values).copied().collect();
+        assert_eq!(third.buckets().collect::<Vec<_>>(), plainly(&twice));
+        let more: Vec<u64> = values.iter().copied().chain([1 << 26]).collect();
+        assert_eq!(second.buckets().collect::<Vec<_>>(), plainly(&more));
     }
 
     #[test]

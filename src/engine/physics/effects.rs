@@ -252,11 +252,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
         if slot.key == Time::NEVER && slot.beat_at == Time::NEVER && at < Time::HORIZON_MAX {
             // What `schedule` would find out.
             slot.key = at;
-            // Only a slot whose instant has come takes its next job from the queue like this.
-            return match waiting {
-                true => self.calendar.insert_before_settling(at, number),
-                false => self.calendar.insert(at, number),
-            };
+            return self.calendar.insert(at, number);
         }
         self.schedule(number);
     }
