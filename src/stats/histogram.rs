@@ -108,16 +108,14 @@ impl Histogram {
         }
     }
 
-    /// The values that are kept singly, below and above the others: (bucket, count) in ascending order.
-    fn few(&self) -> (Vec<(usize, u64)>, Vec<(usize, u64)>) {
+    /// The values that are kept singly, those below all others and those above: (bucket, count) in ascending order.
+    fn few(&self) -> [Vec<(usize, u64)>; 2] {
         let mut buckets = self.few.clone();
         buckets.sort_unstable();
-        let (below, above) =
-            buckets.split_at(buckets.partition_point(|&bucket| (bucket as usize) < self.base));
-        let count = |few: &[u32]| {
-            few.chunk_by(|a, b| a == b).map(|same| (same[0] as usize, same.len() as u64)).collect()
-        };
-        (count(below), count(above))
+        let mut below: Vec<_> =
+            buckets.chunk_by(|a, b| a == b).map(|same| (same[0] as usize, same.len() as u64)).collect();
+        let above = below.split_off(below.partition_point(|&(bucket, _)| bucket < self.base));
+        [below, above]
     }
 
     /// All counts but zeros and the values that are kept singly.
@@ -225,7 +223,7 @@ impl Histogram {
         if zeros > 0 {
             see(0, zeros);
         }
-        let (below, above) = self.few();
+        let [below, above] = self.few();
         below.into_iter().for_each(|(bucket, count)| see(bucket, count));
         // Whole octaves are kept, so nothing is left over at either step.
         for (coarse, stretch) in self.counts().chunks_exact(64).enumerate() {
@@ -277,7 +275,7 @@ impl Histogram {
         let (zeros, from) = self.zeros();
         let rest =
             self.counts().iter().enumerate().skip(from).map(|(index, &count)| (self.base + index, count));
-        let (below, above) = self.few();
+        let [below, above] = self.few();
         let all = std::iter::once((0, zeros)).chain(below).chain(rest).chain(above);
         all.filter(|&(_, count)| count > 0).map(|(bucket, count)| {
             let (low, width) = bounds(bucket);
