@@ -3,7 +3,7 @@
 //! * Slots: at most one pending instant each, in an array by slot (up to 32 slots) or an indexed heap. What is
 //!   cancelled is overwritten, so nothing stale stays behind.
 //! * Rings: timers of one kind whose delay is a constant of the model; they come due in the order in which they
-//!   were set.
+//!   were set, and from the front they are taken back where they are no longer wanted.
 //! * A heap: what is left (back-off, think times, faults).
 //! * The next arrival of each source: a scalar, kept with the source.
 //!
@@ -398,6 +398,19 @@ impl Timers {
         timer.expect("the first timer is where it was noted")
     }
 
+    /// Takes back a ring's first timers as long as they are stale.
+    #[inline(always)]
+    pub(super) fn drop_first(&mut self, ring: usize, stale: impl Fn(&Timer) -> bool) {
+        let timers = &mut self.rings[ring].timers;
+        while timers.front().is_some_and(&stale) {
+            timers.pop_front();
+        }
+        let key = timers.front().map_or(NO_TIMER, Timer::key);
+        if std::mem::replace(&mut self.heads[ring], key) != key && self.first.1 == ring {
+            self.find_first();
+        }
+    }
+
     /// Of equals the one of the first ring; any ring comes before the heap.
     #[inline(always)]
     fn find_first(&mut self) {
@@ -522,5 +535,11 @@ mod tests {
             ids.push(timers.pop().id);
         }
         assert_eq!(ids, [5, 3, 2, 7, 0, 1, 6, 4]);
+        (0..4).for_each(|id| timers.push_ring(fast, Time::from_nanos(u64::from(id)), id, 0));
+        timers.push(heap(6, 9, TimerKind::Retry));
+        timers.drop_first(fast, |timer| timer.id != 2);
+        assert_eq!((timers.first(), timers.pop().id), (Time::from_nanos(6), 9), "0 and 1 are gone");
+        assert_eq!((timers.pop().id, timers.pop().id), (2, 3), "3 stood behind one that is wanted");
+        assert!(timers.first() > Time::HORIZON_MAX);
     }
 }

@@ -249,12 +249,28 @@ impl<C: SlotCalendar> Physics<'_, C> {
         }
         let at = now + slot.overhead + entry.demand;
         (slot.act, slot.act_at) = (Act::Answer, at);
+        let limited = if waiting { entry.wait_ring } else { None };
         if slot.key == Time::NEVER && slot.beat_at == Time::NEVER && at < Time::HORIZON_MAX {
             // What `schedule` would find out.
             slot.key = at;
-            return self.calendar.insert(at, number);
+            self.calendar.insert(at, number);
+        } else {
+            self.schedule(number);
         }
-        self.schedule(number);
+        if let Some(ring) = limited {
+            self.drop_waiting_limits(usize::from(ring));
+        }
+    }
+
+    /// Takes back the first timers of a ring as long as they are those of jobs that wait no longer: where jobs start
+    /// in the order in which they came, none comes due in vain.
+    #[inline(never)]
+    fn drop_waiting_limits(&mut self, ring: usize) {
+        let Physics { timers, jobs, .. } = self;
+        timers.drop_first(ring, |timer| {
+            let entry = jobs.get(timer.id);
+            entry.stamp != timer.generation || entry.ticket.place != Place::Queued
+        });
     }
 
     /// Books the end of a job that did not end well at once, and leaves the rest to its client.

@@ -94,6 +94,15 @@ fn a_job_leaves_the_queue_when_its_waiting_limit_passes_but_not_its_worker() {
 }
 
 #[test]
+fn a_waiting_limit_that_never_passes_leaves_no_trace() {
+    let jobs = "0 a 5; 0 a 4; 1 a 2; 2.5 a 1; 3 a 4; 3 a 1; 20 a 1";
+    let [with, without] = ["waiting_limit = \"9s\"", ""]
+        .map(|limit| play(&format!("slots = 2\n{limit}"), "", jobs).report)
+        .map(|report| (report.fingerprint, report.events, report.end));
+    assert_eq!(with, without, "timers of jobs that have started are no events");
+}
+
+#[test]
 fn each_attempt_of_a_client_has_a_waiting_limit_of_its_own() {
     let more = "[client.c]\nretry = { max = 1, on = [\"reneged\"], base = \"1s\" }";
     check("slots = 1\nwaiting_limit = \"2s\"", more, "0 a 6; 1 a 2; 5 a 1", "ok 6, ok 8, ok 9");

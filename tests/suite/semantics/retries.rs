@@ -60,6 +60,13 @@ fn a_job_whose_waiting_limit_has_passed_is_not_tried_again() {
 }
 
 #[test]
+fn a_waiting_limit_holds_again_for_a_job_that_waits_again() {
+    let pool = "slots = 1\nwaiting_limit = \"6s\"\nretry = { max = 9, on = [\"error\"], place = \"tail\" }";
+    // The second waits from 0 to 1, fails at 3 and waits behind the third until its limit.
+    check(pool, "", "0 a 1; 0 a 2 error; 1 a 9", "ok 1, reneged 6, ok 12");
+}
+
+#[test]
 fn waiting_again_counts_as_waiting_and_not_as_service() {
     let pool = "slots = 1\nwaiting_limit = \"6s\"\nretry = { max = 9, on = [\"error\"], place = \"tail\" }";
     let played = play(pool, "", "0 a 2 error; 1 b 9");
