@@ -94,13 +94,13 @@ impl Diagnostic {
         groups
     }
 
-    /// Order of reports: by source, then place, errors first, then text.
-    fn order(&self) -> (String, usize, usize, Severity, &str) {
+    /// Order of reports: by source, then place, errors first.
+    fn order(&self) -> (String, usize, usize, Severity) {
         let (name, start, end) = match &self.location {
             Some(place) => (place.source.name.clone(), place.span.start, place.span.end),
             None => (String::new(), 0, 0),
         };
-        (name, start, end, self.severity, self.message.as_str())
+        (name, start, end, self.severity)
     }
 }
 
@@ -156,10 +156,15 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Sorts by place and drops repetitions.
-    pub fn new(mut list: Vec<Diagnostic>) -> Diagnostics {
-        list.sort_by(|a, b| a.order().cmp(&b.order()));
-        list.dedup();
+    /// Sorts by place, those of one place as they were found, and drops repetitions.
+    pub fn new(found: Vec<Diagnostic>) -> Diagnostics {
+        let mut list = Vec::with_capacity(found.len());
+        found.into_iter().for_each(|one| {
+            if !list.contains(&one) {
+                list.push(one);
+            }
+        });
+        list.sort_by_key(Diagnostic::order);
         Diagnostics { list }
     }
 

@@ -160,6 +160,43 @@ impl fmt::Display for TraceError {
 
 impl std::error::Error for TraceError {}
 
+/// What is wrong with a trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceFaults {
+    /// The faults of the first faulty rows, one a row, in file order: at least one, at most [`TraceFaults::SHOWN`].
+    pub first: Vec<TraceError>,
+    /// How many more rows are faulty.
+    pub more: u64,
+}
+
+impl TraceFaults {
+    /// As many faults tell what is wrong with a file; a million would not tell more.
+    pub const SHOWN: usize = 5;
+
+    fn add(&mut self, error: TraceError) {
+        match self.first.len() {
+            Self::SHOWN => self.more += 1,
+            _ => self.first.push(error),
+        }
+    }
+}
+
+impl From<TraceError> for TraceFaults {
+    fn from(error: TraceError) -> TraceFaults {
+        TraceFaults { first: vec![error], more: 0 }
+    }
+}
+
+impl fmt::Display for TraceFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first: Vec<String> = self.first.iter().map(TraceError::to_string).collect();
+        write!(f, "{}", first.join("; "))?;
+        if self.more > 0 { write!(f, "; {} more rows are faulty", self.more) } else { Ok(()) }
+    }
+}
+
+impl std::error::Error for TraceFaults {}
+
 /// A calendar time such as `2023-11-16T18:17:03.97Z` in nanoseconds since 1970.
 ///
 /// # Errors
@@ -171,28 +208,41 @@ pub fn instant(text: &str) -> Result<i128, String> {
 /// Reads a trace. Rows that are not in order of time are sorted; rows of one instant keep their order.
 ///
 /// # Errors
-/// The first fault, with its place.
-pub fn read(bytes: &[u8], settings: &TraceSettings) -> Result<Trace, TraceError> {
+/// What is wrong with its head, or with its first faulty rows, with the places.
+pub fn read(bytes: &[u8], settings: &TraceSettings) -> Result<Trace, TraceFaults> {
     check(settings)?;
     let columns = settings.columns();
     // Instants in nanoseconds before scaling, and lines; timestamps since 1970 need the sign and the width.
     let mut instants: Vec<(i128, u64)> = Vec::new();
     let mut rows: Vec<TraceRow> = Vec::new();
+    let mut faults = TraceFaults { first: Vec::new(), more: 0 };
     rows::each(bytes, settings.format, &columns.names, settings.limit, |line, cells| {
-        let row = Row { line, cells, names: &columns.names };
-        instants.push((row.instant(settings)?, line));
-        let demand = row.demand(&settings.demand)?;
-        let class = columns.class.map_or(Ok(0), |at| row.class(at, &settings.classes))?;
-        let fate = columns.fate.map_or(Ok(None), |at| row.fate(at))?;
-        rows.push(TraceRow { at: Time::ZERO, demand, class, fate });
-        Ok(())
+        let row = cells.and_then(|cells| {
+            let row = Row { line, cells, names: &columns.names };
+            Ok((row.instant(settings)?, row.rest(settings, &columns)?))
+        });
+        match row {
+            Ok((instant, row)) => {
+                instants.push((instant, line));
+                rows.push(row);
+            }
+            Err(error) => faults.add(error),
+        }
     })?;
-    let Some(&(earliest, _)) = instants.iter().min() else {
-        return Err(TraceError::new(0, None, "the trace has no rows", "a trace needs at least one request"));
-    };
+    let earliest = instants.iter().min().map_or(0, |&(earliest, _)| earliest);
     let origin = if settings.time.unit == TimeUnit::Timestamp { earliest } else { 0 };
     for (row, (instant, line)) in rows.iter_mut().zip(instants) {
-        row.at = arrival(instant - origin, line, settings)?;
+        match arrival(instant - origin, line, settings) {
+            Ok(at) => row.at = at,
+            Err(error) => faults.add(error),
+        }
+    }
+    if !faults.first.is_empty() {
+        return Err(faults);
+    }
+    if rows.is_empty() {
+        let hint = "a trace needs at least one request";
+        return Err(TraceError::new(0, None, "the trace has no rows", hint).into());
     }
     rows.sort_by_key(|row| row.at);
     Ok(Trace { rows: rows.into() })
@@ -286,6 +336,14 @@ impl Row<'_> {
             return Err(self.fault(0, format!("{} is too late", self.cells[0]), ""));
         }
         Ok((nanos + 0.5) as i128)
+    }
+
+    /// All but the instant, which needs the earliest of all.
+    fn rest(&self, settings: &TraceSettings, columns: &Columns<'_>) -> Result<TraceRow, TraceError> {
+        let demand = self.demand(&settings.demand)?;
+        let class = columns.class.map_or(Ok(0), |at| self.class(at, &settings.classes))?;
+        let fate = columns.fate.map_or(Ok(None), |at| self.fate(at))?;
+        Ok(TraceRow { at: Time::ZERO, demand, class, fate })
     }
 
     fn demand(&self, terms: &[(Option<String>, f64)]) -> Result<Span, TraceError> {

@@ -3,7 +3,7 @@
 use super::super::document::Place;
 use super::{Checker, Files};
 use crate::workload::Trace;
-use crate::workload::trace::{self, TraceSettings};
+use crate::workload::trace::{self, TraceError, TraceSettings};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -41,14 +41,25 @@ impl Checker<'_> {
                 self.document.cache.put(key, Cached::Trace(trace.clone()));
                 Some(trace)
             }
-            Err(error) => {
-                let column = error.column.map(|column| format!(", column `{column}`")).unwrap_or_default();
-                let at = if error.line > 0 { format!(" line {}", error.line) } else { String::new() };
-                let message = format!("the trace cannot be read: {}", error.message);
-                self.faults.add(place, message, format!("{path}{at}{column}"), error.hint);
+            Err(faults) => {
+                let last = faults.first.len().saturating_sub(1);
+                for (index, error) in faults.first.into_iter().enumerate() {
+                    let more = if index == last { faults.more } else { 0 };
+                    self.trace_fault(path, place, error, more);
+                }
                 None
             }
         }
+    }
+
+    /// A fault of a trace, and how many more there are.
+    fn trace_fault(&mut self, path: &str, place: Place, error: TraceError, more: u64) {
+        let column = error.column.map(|column| format!(", column `{column}`")).unwrap_or_default();
+        let at = if error.line > 0 { format!(" line {}", error.line) } else { String::new() };
+        let message = format!("the trace cannot be read: {}", error.message);
+        let more = if more > 0 { format!("{more} more rows are faulty") } else { String::new() };
+        let hint: Vec<String> = [error.hint, more].into_iter().filter(|part| !part.is_empty()).collect();
+        self.faults.add(place, message, format!("{path}{at}{column}"), hint.join("; "));
     }
 
     /// The values of a column of a CSV file, ascending.

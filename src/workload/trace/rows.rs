@@ -32,20 +32,27 @@ impl fmt::Display for Cell<'_> {
     }
 }
 
-/// Calls `visit` with the line and the fields called `names` of each row, up to `limit` rows.
+/// Calls `visit` with the line and the fields called `names` of each row, or with what is wrong with the row, up to
+/// `limit` rows.
+///
+/// # Errors
+/// Where rows cannot be told apart: the head is at fault, or all that follows.
 pub(super) fn each(
     bytes: &[u8],
     format: TraceFormat,
     names: &[&str],
     limit: Option<u64>,
-    visit: impl FnMut(u64, &[Cell<'_>]) -> Result<(), TraceError>,
+    visit: impl FnMut(u64, Result<&[Cell<'_>], TraceError>),
 ) -> Result<(), TraceError> {
     // Spreadsheets put a byte order mark before the first name.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let limit = limit.unwrap_or(u64::MAX);
     match format {
         TraceFormat::Csv => each_csv(bytes, names, limit, visit),
-        TraceFormat::JsonLines => each_json(bytes, names, limit, visit),
+        TraceFormat::JsonLines => {
+            each_json(bytes, names, limit, visit);
+            Ok(())
+        }
     }
 }
 
@@ -53,7 +60,7 @@ fn each_csv(
     bytes: &[u8],
     names: &[&str],
     limit: u64,
-    mut visit: impl FnMut(u64, &[Cell<'_>]) -> Result<(), TraceError>,
+    mut visit: impl FnMut(u64, Result<&[Cell<'_>], TraceError>),
 ) -> Result<(), TraceError> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
     let mut record = csv::ByteRecord::new();
@@ -67,16 +74,25 @@ fn each_csv(
     let mut rows = 0;
     while rows < limit && read_record(&mut reader, &mut record, &mut lines)? {
         rows += 1;
-        let fields = utf8(&record, lines.line)?;
-        if fields.len() != width {
-            let message = format!("the row has {} fields, the header has {width}", fields.len());
-            let hint = if fields.len() < width { "is the file cut off?" } else { "is a comma not quoted?" };
-            return Err(TraceError::new(lines.line, None, message, hint));
-        }
-        let cells: Vec<Cell<'_>> = places.iter().map(|&place| Cell::Text(fields[place])).collect();
-        visit(lines.line, &cells)?;
+        let cells = csv_cells(&record, lines.line, width, &places);
+        visit(lines.line, cells.as_deref().map_err(TraceError::clone));
     }
     Ok(())
+}
+
+fn csv_cells<'r>(
+    record: &'r csv::ByteRecord,
+    line: u64,
+    width: usize,
+    places: &[usize],
+) -> Result<Vec<Cell<'r>>, TraceError> {
+    let fields = utf8(record, line)?;
+    if fields.len() != width {
+        let message = format!("the row has {} fields, the header has {width}", fields.len());
+        let hint = if fields.len() < width { "is the file cut off?" } else { "is a comma not quoted?" };
+        return Err(TraceError::new(line, None, message, hint));
+    }
+    Ok(places.iter().map(|&place| Cell::Text(fields[place])).collect())
 }
 
 fn read_record(
@@ -136,45 +152,41 @@ fn each_json(
     bytes: &[u8],
     names: &[&str],
     limit: u64,
-    mut visit: impl FnMut(u64, &[Cell<'_>]) -> Result<(), TraceError>,
-) -> Result<(), TraceError> {
-    let mut rows = 0;
-    for (line, text) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
-        if rows == limit {
-            break;
-        }
-        if text.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        rows += 1;
-        if std::str::from_utf8(text).is_err() {
-            return Err(TraceError::new(line, None, "the line is not UTF-8", "convert the file to UTF-8"));
-        }
-        let value: Value = serde_json::from_slice(text).map_err(|error| {
-            let hint = if error.is_eof() { "is the file cut off?" } else { "one JSON object a line" };
-            TraceError::new(line, None, format!("not JSON at character {}", error.column()), hint)
-        })?;
-        let Value::Object(object) = &value else {
-            return Err(TraceError::new(
-                line,
-                None,
-                "not a JSON object",
-                "such as {\"at\": 1.5, \"work\": 2}",
-            ));
-        };
-        let mut cells = Vec::with_capacity(names.len());
-        for name in names {
-            let Some(field) = object.get(*name) else {
-                let hint = nearest(name, object.keys().map(String::as_str));
-                return Err(TraceError::new(line, Some(name), "the row has no such field", hint));
-            };
-            cells.push(match field {
-                Value::String(text) => Cell::Text(text),
-                Value::Number(number) => Cell::Number(number.as_f64().unwrap_or(f64::NAN)),
-                other => Cell::Other(other),
-            });
-        }
-        visit(line, &cells)?;
+    mut visit: impl FnMut(u64, Result<&[Cell<'_>], TraceError>),
+) {
+    let lines = (1..).zip(bytes.split(|&byte| byte == b'\n'));
+    let rows = lines.filter(|(_, text)| !text.iter().all(u8::is_ascii_whitespace));
+    for (line, text) in rows.take(usize::try_from(limit).unwrap_or(usize::MAX)) {
+        let value = json(text, line);
+        let cells =
+            value.as_ref().map_err(TraceError::clone).and_then(|value| json_cells(value, line, names));
+        visit(line, cells.as_deref().map_err(TraceError::clone));
     }
-    Ok(())
+}
+
+fn json(text: &[u8], line: u64) -> Result<Value, TraceError> {
+    if std::str::from_utf8(text).is_err() {
+        return Err(TraceError::new(line, None, "the line is not UTF-8", "convert the file to UTF-8"));
+    }
+    serde_json::from_slice(text).map_err(|error| {
+        let hint = if error.is_eof() { "is the file cut off?" } else { "one JSON object a line" };
+        TraceError::new(line, None, format!("not JSON at character {}", error.column()), hint)
+    })
+}
+
+fn json_cells<'r>(value: &'r Value, line: u64, names: &[&str]) -> Result<Vec<Cell<'r>>, TraceError> {
+    let Value::Object(object) = value else {
+        let hint = "such as {\"at\": 1.5, \"work\": 2}";
+        return Err(TraceError::new(line, None, "not a JSON object", hint));
+    };
+    let cell = |name: &&str| match object.get(*name) {
+        None => {
+            let hint = nearest(name, object.keys().map(String::as_str));
+            Err(TraceError::new(line, Some(name), "the row has no such field", hint))
+        }
+        Some(Value::String(text)) => Ok(Cell::Text(text)),
+        Some(Value::Number(number)) => Ok(Cell::Number(number.as_f64().unwrap_or(f64::NAN))),
+        Some(other) => Ok(Cell::Other(other)),
+    };
+    names.iter().map(cell).collect()
 }

@@ -124,6 +124,21 @@ fn every_fault_names_its_place() {
 }
 
 #[test]
+fn every_faulty_row_is_told_up_to_a_few() {
+    let text = b"at,work\n1,2\n1,two\n-1,2\n2,3\n1\n";
+    let faults = read(text, &csv()).unwrap_err();
+    assert_eq!(faults.first.iter().map(|fault| fault.line).collect::<Vec<_>>(), [3, 4, 6]);
+    assert_eq!(faults.more, 0);
+    let json = b"{\"at\": 1}\n{\"at\": 1, \"work\": 2}\n[3]\n{\"at\": 1, \"work\": -2}\n";
+    let faults = read(json, &TraceSettings { format: TraceFormat::JsonLines, ..csv() }).unwrap_err();
+    assert_eq!(faults.first.iter().map(|fault| fault.line).collect::<Vec<_>>(), [1, 3, 4]);
+    let many = format!("at,work\n{}", "x,1\n".repeat(1000));
+    let faults = read(many.as_bytes(), &csv()).unwrap_err();
+    assert_eq!((faults.first.len(), faults.more), (TraceFaults::SHOWN, 995));
+    assert!(faults.to_string().ends_with("; 995 more rows are faulty"), "{faults}");
+}
+
+#[test]
 fn unknown_words_name_the_nearest_known_one() {
     let text = |kind: &str, fate: &str| format!("at,work,kind,fate\n1,2,{kind},{fate}\n");
     assert_eq!(
