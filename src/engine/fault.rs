@@ -78,6 +78,7 @@ impl<C: SlotCalendar> World<'_, C> {
             return;
         }
         let slot = &mut self.phys.slots[number as usize];
+        let dead = slot.doomed;
         slot.broken = true;
         slot.breakdowns += 1;
         let cycle = slot.breakdowns;
@@ -97,6 +98,10 @@ impl<C: SlotCalendar> World<'_, C> {
             }
         }
         self.pools[instance as usize].break_down(now, local, job != BrokenJob::Crash, &mut self.phys);
+        if dead {
+            // Nobody will notice the exit of a worker that was killed before.
+            self.pools[instance as usize].bury(local);
+        }
     }
 
     /// Stops all that a slot is about to do; returns its job and the work not done, if its worker was at it.

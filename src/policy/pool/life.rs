@@ -123,6 +123,11 @@ impl Pool {
         }
     }
 
+    /// The worker in a slot that is down is dead, whatever the pool believed of it: another has to be started.
+    pub fn bury(&mut self, slot: u32) {
+        self.workers[slot as usize].ready = false;
+    }
+
     /// The slot works again.
     pub fn recover<D: Driver>(&mut self, now: Time, slot: u32, driver: &mut D) {
         if self.workers[slot as usize].state == WorkerState::Down {
@@ -161,7 +166,7 @@ impl Pool {
         self.close(true);
         for slot in 0..self.workers.len() as u32 {
             self.break_down(now, slot, false, driver);
-            self.workers[slot as usize].ready = false;
+            self.bury(slot);
         }
         self.flush(now, Outcome::Crash, driver);
     }

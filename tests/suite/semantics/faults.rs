@@ -43,6 +43,20 @@ fn the_pool_learns_of_a_killed_worker_when_its_exit_is_noticed() {
 }
 
 #[test]
+fn a_worker_killed_before_its_slot_breaks_down_does_not_come_back_alive() {
+    let fault = "[[fault]]\nkind = \"kill_worker\"\npool = \"main\"\nat = \"2s\"";
+    let pool = |job: &str| {
+        let worker = "worker = { crash_exit = \"3s\", start_up = \"1s\" }";
+        format!("slots = 1\n{worker}\nbreakdown = {{ up = \"3s\", down = \"1s\", job = \"{job}\" }}")
+    };
+    // Down from 3 to 4, its exit unnoticed; the next worker is ready at 5.
+    check(&pool("crash"), fault, "3.5 a 1", "ok 6");
+    check(&pool("crash"), "", "3.5 a 1", "ok 5");
+    // What was written to the dead one at 2.5 waits at the head for the next.
+    check(&pool("resume"), fault, "2.5 a 1", "ok 6");
+}
+
+#[test]
 fn a_write_to_a_worker_that_died_unnoticed_may_fail() {
     let fault = "[[fault]]\nkind = \"kill_worker\"\npool = \"main\"\nat = \"2s\"";
     let pool = "slots = 1\nworker = { crash_exit = \"3s\", restart_delay = \"1s\", write_error = 1.0 }";
