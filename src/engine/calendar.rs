@@ -83,8 +83,7 @@ impl<const N: usize, const ALONE: bool> SlotCalendar for Packed<N, ALONE> {
 
     #[inline]
     fn remove(&mut self, slot: u32) {
-        self.keys[slot as usize] = NO_KEY;
-        self.find_first();
+        self.come_due(slot);
     }
 }
 

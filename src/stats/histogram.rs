@@ -93,19 +93,16 @@ impl Histogram {
     fn record_outside(&mut self, bucket: usize) {
         if self.shared.is_some() {
             self.unshare();
-            return self.record_bucket(bucket);
-        }
-        if bucket == 0 {
+        } else if bucket == 0 {
             self.zeros += 1;
             return;
-        }
-        if self.few.len() == FEW {
+        } else if self.few.len() < FEW {
+            self.few.push(bucket as u32);
+            return;
+        } else {
             self.cover_most();
         }
-        match self.counts.get_mut(bucket.wrapping_sub(self.base)) {
-            Some(count) => *count += 1,
-            None => self.few.push(bucket as u32),
-        }
+        self.record_bucket(bucket);
     }
 
     /// The values that are kept singly, those below all others and those above: (bucket, count) in ascending order.

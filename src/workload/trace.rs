@@ -173,6 +173,15 @@ impl TraceFaults {
     /// As many faults tell what is wrong with a file; a million would not tell more.
     pub const SHOWN: usize = 5;
 
+    /// How many rows are not told of, in words.
+    pub fn others(&self) -> Option<String> {
+        match self.more {
+            0 => None,
+            1 => Some(String::from("1 more row is faulty")),
+            more => Some(format!("{more} more rows are faulty")),
+        }
+    }
+
     fn add(&mut self, error: TraceError) {
         match self.first.len() {
             Self::SHOWN => self.more += 1,
@@ -189,9 +198,8 @@ impl From<TraceError> for TraceFaults {
 
 impl fmt::Display for TraceFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let first: Vec<String> = self.first.iter().map(TraceError::to_string).collect();
-        write!(f, "{}", first.join("; "))?;
-        if self.more > 0 { write!(f, "; {} more rows are faulty", self.more) } else { Ok(()) }
+        let all: Vec<String> = self.first.iter().map(TraceError::to_string).chain(self.others()).collect();
+        write!(f, "{}", all.join("; "))
     }
 }
 
@@ -218,7 +226,7 @@ pub fn read(bytes: &[u8], settings: &TraceSettings) -> Result<Trace, TraceFaults
     let mut faults = TraceFaults { first: Vec::new(), more: 0 };
     rows::each(bytes, settings.format, &columns.names, settings.limit, |line, cells| {
         let row = cells.and_then(|cells| {
-            let row = Row { line, cells, names: &columns.names };
+            let row = Row { line, cells: &cells, names: &columns.names };
             Ok((row.instant(settings)?, row.rest(settings, &columns)?))
         });
         match row {

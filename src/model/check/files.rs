@@ -42,23 +42,23 @@ impl Checker<'_> {
                 Some(trace)
             }
             Err(faults) => {
-                let last = faults.first.len().saturating_sub(1);
-                for (index, error) in faults.first.into_iter().enumerate() {
-                    let more = if index == last { faults.more } else { 0 };
-                    self.trace_fault(path, place, error, more);
+                let others = faults.others();
+                let mut rest = faults.first.into_iter().peekable();
+                while let Some(error) = rest.next() {
+                    self.trace_fault(path, place, error, others.as_deref().filter(|_| rest.peek().is_none()));
                 }
                 None
             }
         }
     }
 
-    /// A fault of a trace, and how many more there are.
-    fn trace_fault(&mut self, path: &str, place: Place, error: TraceError, more: u64) {
+    /// A fault of a trace; with the last, what is said of others.
+    fn trace_fault(&mut self, path: &str, place: Place, error: TraceError, others: Option<&str>) {
         let column = error.column.map(|column| format!(", column `{column}`")).unwrap_or_default();
         let at = if error.line > 0 { format!(" line {}", error.line) } else { String::new() };
         let message = format!("the trace cannot be read: {}", error.message);
-        let more = if more > 0 { format!("{more} more rows are faulty") } else { String::new() };
-        let hint: Vec<String> = [error.hint, more].into_iter().filter(|part| !part.is_empty()).collect();
+        let hint: Vec<&str> =
+            [error.hint.as_str()].into_iter().chain(others).filter(|part| !part.is_empty()).collect();
         self.faults.add(place, message, format!("{path}{at}{column}"), hint.join("; "));
     }
 

@@ -42,7 +42,7 @@ pub(super) fn each(
     format: TraceFormat,
     names: &[&str],
     limit: Option<u64>,
-    visit: impl FnMut(u64, Result<&[Cell<'_>], TraceError>),
+    visit: impl FnMut(u64, Result<Vec<Cell<'_>>, TraceError>),
 ) -> Result<(), TraceError> {
     // Spreadsheets put a byte order mark before the first name.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -60,7 +60,7 @@ fn each_csv(
     bytes: &[u8],
     names: &[&str],
     limit: u64,
-    mut visit: impl FnMut(u64, Result<&[Cell<'_>], TraceError>),
+    mut visit: impl FnMut(u64, Result<Vec<Cell<'_>>, TraceError>),
 ) -> Result<(), TraceError> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
     let mut record = csv::ByteRecord::new();
@@ -74,8 +74,7 @@ fn each_csv(
     let mut rows = 0;
     while rows < limit && read_record(&mut reader, &mut record, &mut lines)? {
         rows += 1;
-        let cells = csv_cells(&record, lines.line, width, &places);
-        visit(lines.line, cells.as_deref().map_err(TraceError::clone));
+        visit(lines.line, csv_cells(&record, lines.line, width, &places));
     }
     Ok(())
 }
@@ -152,15 +151,15 @@ fn each_json(
     bytes: &[u8],
     names: &[&str],
     limit: u64,
-    mut visit: impl FnMut(u64, Result<&[Cell<'_>], TraceError>),
+    mut visit: impl FnMut(u64, Result<Vec<Cell<'_>>, TraceError>),
 ) {
     let lines = (1..).zip(bytes.split(|&byte| byte == b'\n'));
     let rows = lines.filter(|(_, text)| !text.iter().all(u8::is_ascii_whitespace));
     for (line, text) in rows.take(usize::try_from(limit).unwrap_or(usize::MAX)) {
-        let value = json(text, line);
-        let cells =
-            value.as_ref().map_err(TraceError::clone).and_then(|value| json_cells(value, line, names));
-        visit(line, cells.as_deref().map_err(TraceError::clone));
+        match json(text, line) {
+            Ok(value) => visit(line, json_cells(&value, line, names)),
+            Err(error) => visit(line, Err(error)),
+        }
     }
 }
 

@@ -136,6 +136,8 @@ fn every_faulty_row_is_told_up_to_a_few() {
     let faults = read(many.as_bytes(), &csv()).unwrap_err();
     assert_eq!((faults.first.len(), faults.more), (TraceFaults::SHOWN, 995));
     assert!(faults.to_string().ends_with("; 995 more rows are faulty"), "{faults}");
+    let faults = read("at,work\nx,1\nx,1\nx,1\nx,1\nx,1\nx,1\n".as_bytes(), &csv()).unwrap_err();
+    assert_eq!(faults.others().as_deref(), Some("1 more row is faulty"));
 }
 
 #[test]
