@@ -301,14 +301,14 @@ impl<C: SlotCalendar> World<'_, C> {
             return;
         }
         let source = usize::from(entry.source);
-        let given_up = entry.given_up;
+        let given_up = entry.past().given_up;
         let outcome = given_up.unwrap_or(outcome);
         if !entry.simple && !entry.unsent {
             let kind = entry.kind();
             self.clients[source].ended(now, outcome, kind);
         }
         self.phys.jobs.get_mut(job).unsent = false;
-        if self.phys.jobs.get(job).sibling != job {
+        if self.phys.jobs.sibling(job) != job {
             if outcome != Outcome::Ok && !self.is_final(given_up) {
                 return self.drop_sibling(job);
             }
@@ -342,13 +342,13 @@ impl<C: SlotCalendar> World<'_, C> {
             .map(|sampler| sampler.draw(&mut chance));
         let history = History {
             attempts: entry.attempts,
-            last_delay: entry.last_delay,
+            last_delay: entry.past().last_delay,
             deadline: entry.first_sent + total,
         };
         let Some(delay) = client.retry(now, outcome, history, drawn, &mut chance) else { return false };
         entry.book_in_vain(now);
         entry.after = outcome;
-        entry.last_delay = delay;
+        entry.past_mut().last_delay = delay;
         entry.ticket.place = Place::Outside;
         // Timers of the attempt that has ended are stale from now on.
         self.attempt_stamp = self.attempt_stamp.wrapping_add(1);
@@ -375,7 +375,7 @@ impl<C: SlotCalendar> World<'_, C> {
         entry.leave_backoff(now);
         // A hedge that outlived its first attempt is an ordinary attempt from now on.
         (entry.is_retry, entry.hedge) = (true, false);
-        entry.given_up = None;
+        entry.past_mut().given_up = None;
         entry.ticket = Ticket {
             class: entry.ticket.class,
             priority: entry.ticket.priority,
@@ -436,7 +436,7 @@ impl<C: SlotCalendar> World<'_, C> {
             self.phys.note_given_up(job, outcome);
         }
         let entry = self.phys.jobs.get_mut(job);
-        entry.given_up = Some(outcome);
+        entry.past_mut().given_up = Some(outcome);
         let (source, instance) = (usize::from(entry.source), entry.instance as usize);
         if self.clients[source].settings().cancels {
             return self.pools[instance].cancel(now, job, &mut self.phys);

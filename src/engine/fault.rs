@@ -87,7 +87,7 @@ impl<C: SlotCalendar> World<'_, C> {
         let undone = self.stop_slot(number);
         match (job, undone) {
             (BrokenJob::ResumeAtHead, Some((broken, left))) => {
-                self.phys.jobs.get_mut(broken).remaining = left;
+                self.phys.jobs.get_mut(broken).past_mut().remaining = left;
                 self.phys.keep_service(number);
             }
             (BrokenJob::Crash, _) => {}

@@ -12,19 +12,14 @@ pub(super) struct Job {
     pub(super) ticket: Ticket,
     /// The work of the present attempt: hidden from the policy.
     pub(super) demand: Span,
-    /// What is left of it after a breakdown; `NEVER` for all.
-    pub(super) remaining: Span,
     /// When the request was first sent.
     pub(super) first_sent: Time,
     /// When this attempt was first handed to a worker; `NEVER` before.
     pub(super) first_start: Time,
     /// Up to when the request's time has been booked.
     pub(super) booked: Time,
-    /// Booked: waiting, failed service, back-off.
+    /// Booked as waiting.
     pub(super) waiting: Span,
-    pub(super) failed: Span,
-    pub(super) backoff: Span,
-    pub(super) last_delay: Span,
     /// Names the request's draws.
     pub(super) key: u64,
     pub(super) source: u16,
@@ -61,13 +56,40 @@ pub(super) struct Job {
     pub(super) queued_at: Time,
     /// The ring of timers for its waiting limit, where that is a constant.
     pub(super) wait_ring: Option<u8>,
-    /// The client has given the attempt up; how that counts.
-    pub(super) given_up: Option<Outcome>,
     /// Names the present client attempt: timers of earlier ones are stale.
     pub(super) stamp: u32,
-    /// Next attempt of the same request (a circle), or itself.
-    pub(super) sibling: JobId,
+    past: Past,
+    /// Whether `past` may say anything.
+    has_past: bool,
+}
+
+/// What an attempt has behind it beside a first wait and a first service. Most have nothing, and an entry that is used
+/// again need not be cleared of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Past {
+    /// What is left of its work after a breakdown; `NEVER` for all.
+    pub(super) remaining: Span,
+    /// Booked as failed service, and as back-off.
+    pub(super) failed: Span,
+    pub(super) backoff: Span,
+    pub(super) last_delay: Span,
+    /// The client has given the attempt up; how that counts.
+    pub(super) given_up: Option<Outcome>,
     pub(super) hedges: u32,
+    /// Next attempt of the same request (a circle); `NO_JOB` for itself.
+    sibling: JobId,
+}
+
+impl Past {
+    const NONE: Past = Past {
+        remaining: Span::NEVER,
+        failed: Span::ZERO,
+        backoff: Span::ZERO,
+        last_delay: Span::ZERO,
+        given_up: None,
+        hedges: 0,
+        sibling: NO_JOB,
+    };
 }
 
 /// No virtual user.
@@ -78,14 +100,10 @@ impl Job {
         Job {
             ticket: Ticket { next: NO_JOB, ..Ticket::default() },
             demand: Span::ZERO,
-            remaining: Span::NEVER,
             first_sent: Time::ZERO,
             first_start: Time::NEVER,
             booked: Time::ZERO,
             waiting: Span::ZERO,
-            failed: Span::ZERO,
-            backoff: Span::ZERO,
-            last_delay: Span::ZERO,
             key: 0,
             source: 0,
             cell: 0,
@@ -103,29 +121,51 @@ impl Job {
             queued_at: Time::NEVER,
             wait_ring: None,
             unsent: false,
-            given_up: None,
             in_backoff: false,
             held: false,
             stamp: 0,
-            sibling: NO_JOB,
-            hedges: 0,
+            past: Past::NONE,
+            has_past: false,
         }
     }
 
     /// Makes a used entry fresh: all that its next request does not set itself.
     #[inline(always)]
-    fn reset(&mut self, job: JobId) {
+    fn reset(&mut self) {
         let Job { ticket, .. } = self;
         (ticket.place, ticket.deadline) = (Place::Outside, Time::NEVER);
-        self.remaining = Span::NEVER;
         (self.first_start, self.queued_at) = (Time::NEVER, Time::NEVER);
-        (self.waiting, self.failed, self.backoff, self.last_delay) = Default::default();
-        (self.attempts, self.executions, self.hedges) = (0, 0, 0);
-        (self.user, self.sibling) = (NO_USER, job);
+        self.waiting = Span::ZERO;
+        (self.attempts, self.executions) = (0, 0);
+        self.user = NO_USER;
         // Together in memory, so that one write makes them all false.
         (self.orphan, self.hedge, self.is_retry, self.scripted) = (false, false, false, false);
         (self.unsent, self.in_backoff, self.held, self.simple) = (false, false, false, false);
-        self.given_up = None;
+        if self.has_past {
+            (self.past, self.has_past) = (Past::NONE, false);
+        }
+    }
+
+    /// What it has behind it.
+    #[inline(always)]
+    pub(super) fn past(&self) -> &Past {
+        &self.past
+    }
+
+    pub(super) fn past_mut(&mut self) -> &mut Past {
+        self.has_past = true;
+        &mut self.past
+    }
+
+    /// Booked as failed service and as back-off, if anything is.
+    #[inline(always)]
+    pub(super) fn lost(&self) -> Option<(Span, Span)> {
+        self.has_past.then_some((self.past.failed, self.past.backoff))
+    }
+
+    /// The work that is left.
+    pub(super) fn work(&self) -> Span {
+        if self.past.remaining.is_never() { self.demand } else { self.past.remaining }
     }
 
     /// Books the time since the last booking as waiting.
@@ -139,7 +179,7 @@ impl Job {
     /// Books the time since the last booking as service of a failed attempt; returns it.
     pub(super) fn book_failed(&mut self, now: Time) -> Span {
         let span = now.since(self.booked);
-        self.failed += span;
+        self.past_mut().failed += span;
         self.booked = now;
         span
     }
@@ -156,7 +196,8 @@ impl Job {
     /// Books the time since the last booking as back-off.
     pub(super) fn leave_backoff(&mut self, now: Time) {
         self.in_backoff = false;
-        self.backoff += now.since(self.booked);
+        let span = now.since(self.booked);
+        self.past_mut().backoff += span;
         self.booked = now;
     }
 
@@ -222,7 +263,7 @@ impl Jobs {
         let entry = &mut self.jobs[job as usize];
         self.free = entry.ticket.next;
         self.free_count -= 1;
-        entry.reset(job);
+        entry.reset();
         (job, entry)
     }
 
@@ -249,14 +290,13 @@ impl Jobs {
     pub(super) fn split(&mut self, job: JobId) -> JobId {
         let twin = self.add();
         let entry = self.get(job).clone();
-        let sibling = if entry.sibling == job { twin } else { entry.sibling };
         let place = Place::Outside;
-        *self.get_mut(twin) = Job { sibling, ticket: Ticket { place, ..entry.ticket }, ..entry.clone() };
-        if sibling != twin {
+        *self.get_mut(twin) = Job { ticket: Ticket { place, ..entry.ticket }, ..entry };
+        if self.sibling(job) != job {
             self.relink(job, twin);
         }
         let old = self.get_mut(job);
-        (old.orphan, old.simple, old.user, old.sibling) = (true, false, NO_USER, job);
+        (old.orphan, old.simple, old.user, old.past.sibling) = (true, false, NO_USER, NO_JOB);
         twin
     }
 
@@ -274,27 +314,38 @@ impl Jobs {
         };
         *self.get_mut(twin) =
             Job { ticket, hedge: true, executions: entry.executions + 1000, ..entry.clone() };
+        let next = self.sibling(job);
+        self.get_mut(job).past_mut().sibling = twin;
         let fresh = self.get_mut(twin);
-        (fresh.first_start, fresh.remaining, fresh.attempts) = (Time::NEVER, Span::NEVER, entry.attempts - 1);
-        self.get_mut(job).sibling = twin;
+        (fresh.first_start, fresh.attempts) = (Time::NEVER, entry.attempts - 1);
+        let past = fresh.past_mut();
+        (past.remaining, past.sibling) = (Span::NEVER, next);
         twin
+    }
+
+    /// The next attempt of the same request (a circle), or the job itself.
+    pub(super) fn sibling(&self, job: JobId) -> JobId {
+        match self.get(job).past.sibling {
+            NO_JOB => job,
+            next => next,
+        }
     }
 
     /// Takes a job out of the circle of its request's attempts; returns another member.
     pub(super) fn unlink(&mut self, job: JobId) -> JobId {
-        let next = self.get(job).sibling;
+        let next = self.sibling(job);
         self.relink(job, next);
-        self.get_mut(job).sibling = job;
+        self.get_mut(job).past.sibling = NO_JOB;
         next
     }
 
     /// Makes the member of the circle before `job` point to `to`.
     fn relink(&mut self, job: JobId, to: JobId) {
-        let mut before = self.get(job).sibling;
-        while self.get(before).sibling != job {
-            before = self.get(before).sibling;
+        let mut before = self.sibling(job);
+        while self.sibling(before) != job {
+            before = self.sibling(before);
         }
-        self.get_mut(before).sibling = to;
+        self.get_mut(before).past_mut().sibling = to;
     }
 
     #[inline(always)]

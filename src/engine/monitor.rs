@@ -9,6 +9,7 @@ use crate::model::stretches::Cuts;
 use crate::model::{Model, Regime};
 use crate::outcome::Outcome;
 use crate::policy::WorkerState;
+use crate::stats::histogram::add;
 use crate::stats::level::Running;
 use crate::stats::{
     Batches, ClassTally, HostTally, PoolTally, Replication, Sample, Segment, Timeline, TimelineBin,
@@ -168,8 +169,8 @@ impl<C: SlotCalendar> Monitor<C> {
         self.bin_latency[Timeline::latency_bucket(latency)] += 1;
         let once = &mut self.once[cell as usize];
         once.latency.record(latency);
-        once.waiting += u128::from(waiting.nanos());
-        once.last += u128::from(last.nanos());
+        add(&mut once.waiting, waiting.nanos());
+        add(&mut once.last, last.nanos());
         if self.steady {
             self.batches.push(latency, now);
         }
@@ -280,6 +281,8 @@ impl<C: SlotCalendar> Monitor<C> {
     }
 
     fn close_bin(&mut self, now: Time) {
+        self.in_flight.fold(now);
+        self.pools.iter_mut().for_each(|pool| pool.fold(now));
         let written =
             || self.pools.iter().zip(&self.written).filter(|(_, written)| **written).map(|(pool, _)| pool);
         let queue = written().map(|pool| pool.queue.integral(now)).sum::<u128>();

@@ -26,6 +26,7 @@ use crate::time::{Span, Time};
 use crate::workload::Sampler;
 use crate::workload::trace::Fate;
 use kept::Kept;
+use std::num::Wrapping;
 
 /// Whether a write to a dying worker failed, by (request, retries used): recorded races to be repeated.
 pub(super) type Races = std::collections::BTreeMap<(u64, u32), bool>;
@@ -76,10 +77,10 @@ pub(super) struct Physics<'m, C> {
     pub(super) notes: Option<Notes<'m>>,
     /// The decisions, where they are taken down.
     pub(super) log: Option<Log>,
-    /// Service counted so far, for the balance check.
-    pub(super) service_counted: u128,
-    /// Waiting counted so far, for the balance check.
-    pub(super) waiting_counted: u128,
+    /// Service counted so far, for the balance check: nanoseconds modulo 2^64.
+    pub(super) service_counted: Wrapping<u64>,
+    /// Waiting counted so far, for the balance check: nanoseconds modulo 2^64.
+    pub(super) waiting_counted: Wrapping<u64>,
     /// Service of jobs that wait to go on after a breakdown.
     kept: std::collections::BTreeMap<JobId, Kept>,
 }
@@ -110,8 +111,8 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             observed: false,
             log: None,
             notes: None,
-            service_counted: 0,
-            waiting_counted: 0,
+            service_counted: Wrapping(0),
+            waiting_counted: Wrapping(0),
             kept: std::collections::BTreeMap::new(),
         }
     }
@@ -214,7 +215,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         slot.wear(nanos);
         let pool = slot.pool as usize;
         self.monitor.served(pool, nanos, how);
-        self.service_counted += u128::from(nanos);
+        self.service_counted += nanos;
         if !slot.parts.is_empty() {
             self.close_parts(number, how);
         }
@@ -236,7 +237,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             slot.parts.push((segment, nanos));
             slot.since = now;
             slot.wear(nanos);
-            self.service_counted += u128::from(nanos);
+            self.service_counted += nanos;
         }
     }
 
@@ -293,7 +294,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         let slot = &self.slots[number as usize];
         let (instance, job) = (slot.instance, self.jobs.get(slot.job));
         let class = &self.plan.model.classes[usize::from(job.ticket.class)];
-        let work = if job.remaining.is_never() { job.demand } else { job.remaining };
+        let work = job.work();
         let host = self.host_of(instance).expect("only slots of a host begin apart from their start");
         self.plan_act(number, Act::Rest, Time::NEVER);
         self.enter_host(number, host, class.cpu_share, work);
@@ -305,12 +306,13 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         let plan = self.plan;
         let pool = self.slots[number as usize].pool as usize;
         if plan.pools[pool].breakdown.is_some() {
+            let slot = &mut self.slots[number as usize];
+            slot.starts = slot.starts.wrapping_add(1);
             self.arm_busy_breakdown(number);
             self.go_on(number, job);
         }
         let entry = self.jobs.get_mut(job);
-        let (demand, fate) = (entry.demand, entry.present_fate());
-        let work = if entry.remaining.is_never() { demand } else { entry.remaining };
+        let (work, fate) = (entry.work(), entry.present_fate());
         let (key, execution, share) = (
             entry.key,
             u64::from(entry.executions),
@@ -389,7 +391,9 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
     /// Draws demand and fate anew for another attempt of a request, where its class says so.
     pub(super) fn redraw(&mut self, job: JobId) {
         let entry = self.jobs.get_mut(job);
-        entry.remaining = Span::NEVER;
+        if !entry.past().remaining.is_never() {
+            entry.past_mut().remaining = Span::NEVER;
+        }
         let mut drawn = Drawn {
             key: entry.key,
             class: entry.ticket.class,

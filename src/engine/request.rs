@@ -105,10 +105,10 @@ impl<C: SlotCalendar> Physics<'_, C> {
         } else {
             self.monitor.ended_at_last(now, entry, latency, last);
         }
-        if entry.failed.nanos() | entry.backoff.nanos() != 0 {
+        if let Some((failed, backoff)) = entry.lost() {
             let tally = self.monitor.cell(entry.cell);
-            tally.spent_failed += u128::from(entry.failed.nanos());
-            tally.spent_backoff += u128::from(entry.backoff.nanos());
+            tally.spent_failed += u128::from(failed.nanos());
+            tally.spent_backoff += u128::from(backoff.nanos());
         }
         if C::FOLLOWED {
             self.note_step(job, What::Ended(Outcome::Ok));
@@ -170,8 +170,8 @@ impl<C: SlotCalendar> Physics<'_, C> {
         let last = now.since(entry.booked);
         let waited = entry.was_waiting();
         let (cell, user) = (entry.cell, entry.user);
-        let mut spent = [entry.waiting, entry.failed];
-        let backoff = entry.backoff;
+        let mut spent = [entry.waiting, entry.past().failed];
+        let backoff = entry.past().backoff;
         let tally = &mut self.monitor.cells[cell as usize];
         if outcome == Outcome::Ok {
             tally.spent_final += u128::from(last.nanos());

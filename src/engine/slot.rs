@@ -72,7 +72,7 @@ pub(super) struct Slot {
     pub(super) ready_at: i128,
     /// Spawns so far.
     pub(super) spawns: u32,
-    /// Services begun so far.
+    /// Services begun so far, where it may break down in one.
     pub(super) starts: u32,
     /// Tells stints of work on a host apart.
     pub(super) epoch: u32,

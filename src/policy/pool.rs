@@ -21,7 +21,7 @@ struct Worker {
     /// Whether it has said that it is ready since its spawn: a dying worker that was not is never "available".
     ready: bool,
     job: JobId,
-    /// Jobs answered since its spawn.
+    /// Jobs answered since its spawn, where it is recycled after so many.
     answered: u32,
     /// When the present one of its timers is due; an earlier or later call is stale.
     due: Time,
@@ -243,7 +243,6 @@ impl Pool {
     #[inline]
     pub fn answer<D: Driver>(&mut self, now: Time, slot: u32, outcome: Outcome, driver: &mut D) {
         let worker = &mut self.workers[slot as usize];
-        worker.answered += 1;
         if worker.state != WorkerState::Busy {
             return self.answer_unheard(now, slot, driver);
         }
@@ -270,6 +269,7 @@ impl Pool {
     /// The result of work that nobody waits for any more.
     #[inline(never)]
     fn answer_unheard<D: Driver>(&mut self, now: Time, slot: u32, driver: &mut D) {
+        self.workers[slot as usize].answered += 1;
         if self.workers[slot as usize].state == WorkerState::Zombie {
             self.free(now, slot, driver);
             self.dispatch(now, driver);
@@ -286,6 +286,7 @@ impl Pool {
         outcome: Outcome,
         driver: &mut D,
     ) {
+        self.workers[slot as usize].answered += 1;
         self.release(job, slot, driver);
         self.free(now, slot, driver);
         self.dispatch(now, driver);

@@ -27,9 +27,13 @@ pub struct Histogram {
     few: Vec<u32>,
     /// Bucket number of `counts[0]`, a multiple of an octave.
     base: usize,
-    counts: Vec<u64>,
+    /// Half words, because how much of the processor's cache they take decides how fast they are; a bucket that is not
+    /// empty has 1 at least.
+    counts: Vec<u32>,
     /// What stands in the place of `counts` where other histograms may have the same.
-    shared: Option<Arc<Vec<u64>>>,
+    shared: Option<Arc<Vec<u32>>>,
+    /// Buckets with more than half a word counts, and what is to be added to it.
+    large: Vec<(u32, u64)>,
 }
 
 impl PartialEq for Histogram {
@@ -66,7 +70,7 @@ pub(super) const fn bucket_middle(bucket: usize) -> Span {
 impl Histogram {
     /// An empty histogram.
     pub const fn new() -> Histogram {
-        Histogram { zeros: 0, few: Vec::new(), base: 0, counts: Vec::new(), shared: None }
+        Histogram { zeros: 0, few: Vec::new(), base: 0, counts: Vec::new(), shared: None, large: Vec::new() }
     }
 
     /// Counts one value.
@@ -78,8 +82,44 @@ impl Histogram {
     #[inline(always)]
     fn record_bucket(&mut self, bucket: usize) {
         match self.counts.get_mut(bucket.wrapping_sub(self.base)) {
-            Some(count) => *count += 1,
+            Some(count) => {
+                *count = count.wrapping_add(1);
+                if *count == 0 {
+                    self.outgrow(bucket);
+                }
+            }
             None => self.record_outside(bucket),
+        }
+    }
+
+    /// A bucket's count has just passed what half a word holds.
+    #[cold]
+    #[inline(never)]
+    fn outgrow(&mut self, bucket: usize) {
+        self.counts[bucket - self.base] = 1;
+        self.enlarge(bucket, u64::from(u32::MAX));
+    }
+
+    fn enlarge(&mut self, bucket: usize, more: u64) {
+        match self.large.iter_mut().find(|(large, _)| *large as usize == bucket) {
+            Some((_, count)) => *count += more,
+            None => self.large.push((bucket as u32, more)),
+        }
+    }
+
+    /// What a bucket's count in `counts` leaves out.
+    #[inline(always)]
+    fn beyond(&self, bucket: usize) -> u64 {
+        self.large.iter().find(|(large, _)| *large as usize == bucket).map_or(0, |&(_, count)| count)
+    }
+
+    /// Adds to a bucket that `counts` holds.
+    fn add_to(&mut self, bucket: usize, more: u64) {
+        let count = &mut self.counts[bucket - self.base];
+        let sum = u64::from(*count).saturating_add(more);
+        *count = sum.min(u64::from(u32::MAX)) as u32;
+        if sum > u64::from(u32::MAX) {
+            self.enlarge(bucket, sum - u64::from(u32::MAX));
         }
     }
 
@@ -116,7 +156,7 @@ impl Histogram {
     }
 
     /// All counts but zeros and the values that are kept singly.
-    fn counts(&self) -> &[u64] {
+    fn counts(&self) -> &[u32] {
         self.shared.as_ref().map_or(&self.counts, |shared| shared)
     }
 
@@ -188,9 +228,30 @@ impl Histogram {
         if !counts.is_empty() {
             self.cover(other.base, other.base + counts.len());
             let offset = other.base - self.base;
-            self.counts[offset..].iter_mut().zip(counts).for_each(|(count, more)| *count += more);
+            let mut outgrown = false;
+            for (count, more) in self.counts[offset..].iter_mut().zip(counts) {
+                *count = count.wrapping_add(*more);
+                outgrown |= *count < *more;
+            }
+            if outgrown {
+                self.outgrow_by(counts, other.base);
+            }
         }
+        other.large.iter().for_each(|&(bucket, more)| self.enlarge(bucket as usize, more));
         other.few.iter().for_each(|&bucket| self.record_bucket(bucket as usize));
+    }
+
+    /// Some buckets have just passed what half a word holds, because `counts` from `base` on were added to them.
+    #[cold]
+    #[inline(never)]
+    fn outgrow_by(&mut self, counts: &[u32], base: usize) {
+        for (bucket, &more) in (base..).zip(counts) {
+            let count = &mut self.counts[bucket - self.base];
+            if *count < more {
+                *count += 1;
+                self.enlarge(bucket, u64::from(u32::MAX));
+            }
+        }
     }
 
     /// Adds `count` values of the size `nanos`; rebuilds a histogram from [`Histogram::buckets`].
@@ -200,14 +261,14 @@ impl Histogram {
             self.zeros += count;
         } else if count > 0 {
             self.cover(bucket, bucket + 1);
-            self.counts[bucket - self.base] += count;
+            self.add_to(bucket, count);
         }
     }
 
     /// How many zeros there are, and where in `counts` everything else begins.
     fn zeros(&self) -> (u64, usize) {
         match self.counts().first() {
-            Some(first) if self.base == 0 => (self.zeros + first, 1),
+            Some(&first) if self.base == 0 => (self.zeros + u64::from(first) + self.beyond(0), 1),
             _ => (self.zeros, 0),
         }
     }
@@ -215,7 +276,7 @@ impl Histogram {
     /// Calls `see(bucket, count)` for each filled bucket in ascending order. Empty stretches are skipped 64 and
     /// then 8 buckets at a time, because short runs leave most of a histogram empty.
     pub(super) fn for_each_filled(&self, mut see: impl FnMut(usize, u64)) {
-        const NONE: [u64; 64] = [0; 64];
+        const NONE: [u32; 64] = [0; 64];
         let (zeros, _) = self.zeros();
         if zeros > 0 {
             see(0, zeros);
@@ -234,7 +295,7 @@ impl Histogram {
                 let first = self.base + coarse * 64 + fine * 8;
                 for (index, &count) in part.iter().enumerate() {
                     if count > 0 && first + index > 0 {
-                        see(first + index, count);
+                        see(first + index, u64::from(count) + self.beyond(first + index));
                     }
                 }
             }
@@ -252,7 +313,7 @@ impl Histogram {
         let (Some(first), Some(last)) = (rest.first(), rest.last()) else { return };
         self.cover(first.0 as usize, last.0 as usize + 1);
         for &(bucket, total) in rest {
-            self.counts[bucket as usize - self.base] += total - before;
+            self.add_to(bucket as usize, total - before);
             before = total;
         }
     }
@@ -264,14 +325,17 @@ impl Histogram {
 
     /// How many values were counted.
     pub fn count(&self) -> u64 {
-        self.zeros + self.few.len() as u64 + self.counts().iter().sum::<u64>()
+        let counts = self.counts().iter().map(|&count| u64::from(count)).sum::<u64>();
+        self.zeros + self.few.len() as u64 + counts + self.large.iter().map(|(_, count)| count).sum::<u64>()
     }
 
     /// The non-empty buckets in ascending order: (smallest value, width, count), nanoseconds.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
         let (zeros, from) = self.zeros();
-        let rest =
-            self.counts().iter().enumerate().skip(from).map(|(index, &count)| (self.base + index, count));
+        let rest = self.counts().iter().enumerate().skip(from).map(|(index, &count)| {
+            let bucket = self.base + index;
+            (bucket, u64::from(count) + self.beyond(bucket))
+        });
         let [below, above] = self.few();
         let all = std::iter::once((0, zeros)).chain(below).chain(rest).chain(above);
         all.filter(|&(_, count)| count > 0).map(|(bucket, count)| {
@@ -320,6 +384,22 @@ impl Histogram {
     }
 }
 
+/// Adds to a sum without a look at its upper half, which few additions change.
+#[inline(always)]
+pub(crate) fn add(sum: &mut u128, more: u64) {
+    let (low, carries) = (*sum as u64).overflowing_add(more);
+    *sum = (*sum >> 64 << 64) | u128::from(low);
+    if carries {
+        carry(sum);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn carry(sum: &mut u128) {
+    *sum += 1 << 64;
+}
+
 /// A histogram with exact sum and sum of squares.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
@@ -338,7 +418,7 @@ impl Sample {
     #[inline(always)]
     pub fn record(&mut self, value: Span) {
         self.histogram.record(value);
-        self.sum += u128::from(value.nanos());
+        add(&mut self.sum, value.nanos());
         // Through `i64`, because processors convert from signed words; a latency is below 2^63 ns.
         let secs = value.nanos() as i64 as f64 * 1e-9;
         self.squares += secs * secs;
@@ -410,6 +490,35 @@ mod tests {
             assert!((got / ms - 1.0).abs() <= RELATIVE_ERROR, "p {p}: {got} against {ms}");
         }
         assert_eq!(Histogram::new().quantile(0.5), None);
+    }
+
+    #[test]
+    fn counts_beyond_half_a_word_are_exact() {
+        let most = u64::from(u32::MAX);
+        let near = |count| {
+            let mut histogram = Histogram::new();
+            histogram.add(1000, count);
+            histogram.add(2000, 3);
+            histogram
+        };
+        let counts =
+            |histogram: &Histogram| histogram.buckets().map(|(_, _, count)| count).collect::<Vec<_>>();
+        let mut one = near(most);
+        (0..2).for_each(|_| one.record(Span::from_nanos(1000)));
+        assert_eq!((counts(&one), one.count()), (vec![most + 2, 3], most + 5));
+        let mut merged = near(most - 1);
+        merged.merge(&near(7));
+        assert_eq!((counts(&merged), merged.count()), (vec![most + 6, 6], most + 12));
+        merged.share();
+        merged.merge(&near(10 * most));
+        assert_eq!(counts(&merged), [11 * most + 6, 9]);
+        let mut filled = Vec::new();
+        merged.for_each_filled(|_, count| filled.push(count));
+        assert_eq!(filled, counts(&merged));
+        assert_eq!(merged.value_of_rank(11 * most + 7), Some(bucket_middle(bucket(2000))));
+        let mut again = Histogram::new();
+        again.add_running(&[(bucket(1000) as u32, 11 * most + 6), (bucket(2000) as u32, 11 * most + 15)]);
+        assert_eq!(again, merged);
     }
 
     #[test]

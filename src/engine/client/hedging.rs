@@ -8,11 +8,15 @@ impl<C: SlotCalendar> World<'_, C> {
         let entry = self.phys.jobs.get(timer.id);
         let source = usize::from(entry.source);
         let Some(hedge) = self.clients[source].settings().hedge else { return };
-        if entry.stamp != timer.generation || entry.orphan || entry.in_backoff || entry.hedges >= hedge.max {
+        if entry.stamp != timer.generation
+            || entry.orphan
+            || entry.in_backoff
+            || entry.past().hedges >= hedge.max
+        {
             return;
         }
         let now = self.phys.now;
-        self.phys.jobs.get_mut(timer.id).hedges += 1;
+        self.phys.jobs.get_mut(timer.id).past_mut().hedges += 1;
         let twin = self.phys.jobs.hedge(timer.id, now);
         self.phys.redraw(twin);
         let cell = self.phys.jobs.get(twin).cell;
@@ -34,8 +38,8 @@ impl<C: SlotCalendar> World<'_, C> {
     /// The request is decided: its other attempts are of no use any more.
     pub(super) fn withdraw_siblings(&mut self, job: JobId) {
         let now = self.phys.now;
-        while self.phys.jobs.get(job).sibling != job {
-            let other = self.phys.jobs.get(job).sibling;
+        while self.phys.jobs.sibling(job) != job {
+            let other = self.phys.jobs.sibling(job);
             self.phys.jobs.unlink(other);
             let entry = self.phys.jobs.get_mut(other);
             (entry.orphan, entry.simple) = (true, false);

@@ -55,6 +55,13 @@ impl PoolLevels {
         self.tally.queue_max = self.tally.queue_max.max(self.queue.level());
     }
 
+    pub(super) fn fold(&mut self, now: Time) {
+        let PoolLevels { queue, busy, zombie, cancelling, starting, restarting, lost, slots, tally: _ } =
+            self;
+        let levels = [queue, busy, zombie, cancelling, starting, restarting, lost, slots];
+        levels.into_iter().for_each(|level| level.fold(now));
+    }
+
     pub(super) fn cut(&mut self, now: Time) -> PoolTally {
         let mut tally = std::mem::take(&mut self.tally);
         self.tally.queue_max = self.queue.level();
@@ -77,7 +84,7 @@ impl PoolLevels {
 
 pub(super) fn add_use(slots: &mut crate::stats::SlotUse, nanos: u64, how: Use) {
     match how {
-        Use::Useful => slots.useful += u128::from(nanos),
+        Use::Useful => add(&mut slots.useful, nanos),
         Use::Wasted => slots.wasted += u128::from(nanos),
         Use::Zombie => slots.zombie += u128::from(nanos),
     }

@@ -114,7 +114,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         let pool = self.pool_of(instance);
         self.monitor.pools[pool].queue.down(self.now);
         let queued_at = self.jobs.get(job).queued_at;
-        self.waiting_counted += u128::from(self.now.since(queued_at).nanos());
+        self.waiting_counted += self.now.since(queued_at).nanos();
     }
 
     fn later(&mut self, instance: u32, timer: PoolTimer, delay: Span) {
@@ -193,7 +193,10 @@ impl<C: SlotCalendar> Physics<'_, C> {
 
     fn name_of(&self, job: JobId) -> JobName {
         let entry = self.jobs.get(job);
-        JobName { request: entry.key, attempt: entry.attempts.max(1) + u32::from(entry.hedge) * entry.hedges }
+        JobName {
+            request: entry.key,
+            attempt: entry.attempts.max(1) + u32::from(entry.hedge) * entry.past().hedges,
+        }
     }
 
     /// What the list of decisions says of a worker's life.
@@ -223,7 +226,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
         levels.tally.starts += 1;
         if waiting {
             levels.queue.down(now);
-            self.waiting_counted += u128::from(now.after(entry.queued_at).nanos());
+            self.waiting_counted += now.after(entry.queued_at).nanos();
         }
         entry.book_waiting(now);
         if entry.first_start == Time::NEVER {
@@ -242,7 +245,6 @@ impl<C: SlotCalendar> Physics<'_, C> {
             return self.hand_to_no_one(number, job, dying);
         }
         slot.since = now;
-        slot.starts = slot.starts.wrapping_add(1);
         entry.executions += 1;
         if entry.fate != Fate::Ok || slot.overhead.is_never() {
             return self.set_long_course(number, job);

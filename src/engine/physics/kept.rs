@@ -30,7 +30,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
         let nanos = now.since(slot.since).nanos();
         slot.since = Time::NEVER;
         slot.wear(nanos);
-        self.service_counted += u128::from(nanos);
+        self.service_counted += nanos;
         let mut parts = std::mem::take(&mut slot.parts);
         parts.push((self.monitor.segment(), nanos));
         let (job, pool) = (slot.job, slot.pool as usize);
@@ -42,7 +42,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
     pub(super) fn go_on(&mut self, number: u32, job: JobId) {
         let Some(kept) = self.kept.remove(&job) else { return };
         let entry = self.jobs.get_mut(job);
-        entry.failed = entry.failed - kept.span;
+        entry.past_mut().failed = entry.past().failed - kept.span;
         entry.booked = Time::from_nanos(entry.booked.nanos() - kept.span.nanos());
         self.slots[number as usize].parts = kept.parts;
     }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::policy::Slots;
 use crate::policy::decision::Log;
+use std::num::Wrapping;
 
 impl<C: SlotCalendar> World<'_, C> {
     /// Plays the replication to its end and takes its decisions down.
@@ -77,12 +78,12 @@ impl<C: SlotCalendar> World<'_, C> {
     }
 
     fn is_first_of_siblings(&self, job: JobId) -> bool {
-        let mut other = self.phys.jobs.get(job).sibling;
+        let mut other = self.phys.jobs.sibling(job);
         while other != job {
             if other < job {
                 return false;
             }
-            other = self.phys.jobs.get(other).sibling;
+            other = self.phys.jobs.sibling(other);
         }
         true
     }
@@ -97,7 +98,7 @@ impl<C: SlotCalendar> World<'_, C> {
         for job in phys.jobs.all_alive() {
             let entry = phys.jobs.get(job);
             if entry.ticket.place == crate::policy::Place::Queued {
-                waiting += u128::from(end.since(entry.queued_at).nanos());
+                waiting += end.since(entry.queued_at).nanos();
             }
             if !entry.orphan && self.is_first_of_siblings(job) {
                 flying += u128::from(end.since(entry.first_sent).nanos());
@@ -122,10 +123,14 @@ impl<C: SlotCalendar> World<'_, C> {
         let busy: u128 = phys.monitor.pools.iter().map(|pool| pool.busy.integral(end)).sum();
         let open = phys.slots.iter().filter(|slot| slot.since != Time::NEVER);
         let served =
-            phys.service_counted + open.map(|slot| u128::from(end.since(slot.since).nanos())).sum::<u128>();
-        for (what, integral, sum) in
-            [("waiting", queue, waiting), ("in flight", in_flight, flying), ("in service", busy, served)]
-        {
+            open.fold(phys.service_counted, |sum, slot| sum + Wrapping(end.since(slot.since).nanos()));
+        // What was counted event by event was so modulo 2^64.
+        let modulo = |integral: u128| u128::from(integral as u64);
+        for (what, integral, sum) in [
+            ("waiting", modulo(queue), u128::from(waiting.0)),
+            ("in flight", in_flight, flying),
+            ("in service", modulo(busy), u128::from(served.0)),
+        ] {
             if integral != sum {
                 return Err(self.breach(format!(
                     "Little's law: the integral of jobs {what} is {integral} ns, the jobs' own times sum to {sum} ns"
