@@ -15,11 +15,13 @@ use crate::policy::{JobId, Place, Ticket};
 use crate::random::Purpose;
 use crate::time::{Span, Time};
 
-/// The waiting limits of each source at each pool: the lesser of the pool's limit and the source's patience.
+/// The waiting limits of each source at each pool: the least of the pool's limit, the source's patience and a time-out
+/// that counts from the arrival.
 pub(super) fn wait_rules(plan: &Plan<'_>, timers: &mut Timers) -> Vec<Vec<Wait>> {
     let rule = |source: usize, pool: usize, timers: &mut Timers| {
         let limits = [&plan.requests_of.sources[source].patience, &plan.pools[pool].waiting_limit];
-        let mut least = None;
+        let timeout = plan.model.pools[pool].settings.times_out_waiting(Time::ZERO);
+        let mut least = (timeout != Time::NEVER).then(|| timeout.since(Time::ZERO));
         for limit in limits.into_iter().flatten() {
             match limit.is_constant() {
                 Some(span) => least = Some(least.map_or(span, |other: Span| other.min(span))),

@@ -8,7 +8,7 @@ use super::driver::{Driver, PoolTimer, SlotTimer, WorkerState};
 use super::idle::IdleSet;
 use super::queue::Queue;
 use super::settings::{
-    CrashRadius, Discipline, OnTimeout, PoolSettings, RetryPlace, Slots, TimeoutOrigin, WhenFull,
+    CrashRadius, Discipline, OnTimeout, PoolRetry, PoolSettings, RetryPlace, Slots, TimeoutOrigin, WhenFull,
 };
 use super::ticket::{JobId, NO_JOB, Place, Ticket};
 use crate::outcome::Outcome;
@@ -48,7 +48,7 @@ pub struct Pool {
     paused: bool,
     turn_pending: bool,
     closed: bool,
-    /// No gate, no reserves, no shares, no recycling: the checks of the common pool are skipped by one test.
+    /// No gate, no reserves, no shares, no recycling, no time-outs of those that wait: the checks of the common pool are skipped by one test.
     plain: bool,
     /// `plain`, and neither paused nor closed.
     swift: bool,
@@ -82,6 +82,7 @@ impl Pool {
             && !reserves
             && worker.recycle_after == 0
             && worker.idle_shutdown.is_never()
+            && settings.times_out_waiting(Time::ZERO) == Time::NEVER
             && settings.discipline != Discipline::FairShare;
         Pool {
             number,
@@ -186,7 +187,9 @@ impl Pool {
         if self.closed || !self.gate.admits(now, self.in_pool) {
             return driver.ended(self.number, job, Outcome::Rejected);
         }
-        let class = driver.ticket(job).class;
+        let ticket = driver.ticket(job);
+        ticket.leave_by = ticket.leave_by.min(self.settings.times_out_waiting(now));
+        let class = ticket.class;
         if self.is_full(now, class, driver) {
             match self.settings.when_full {
                 WhenFull::DropOldest if !self.queue.is_empty() => self.drop_oldest(now, driver),
@@ -228,11 +231,12 @@ impl Pool {
         }
     }
 
-    /// The waiting limit of a job has passed. A job that no longer waits is left alone.
+    /// The waiting limit of a job has passed, or its time-out, which [`Ticket::leave_by`] holds too where it counts from
+    /// the arrival. A job that no longer waits is left alone.
     pub fn wait_expired<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
         if driver.ticket(job).place == Place::Queued {
             self.unqueue(job, driver);
-            self.leave(now, job, Outcome::Reneged, driver);
+            self.leave_late(now, job, driver);
         }
     }
 
@@ -289,12 +293,13 @@ impl Pool {
         self.workers[slot as usize].answered += 1;
         self.release(job, slot, driver);
         self.free(now, slot, driver);
-        self.dispatch(now, driver);
-        if outcome == Outcome::Ok {
-            self.leave(now, job, outcome, driver);
-        } else {
+        if outcome != Outcome::Ok && self.retry_of(now, job, outcome, driver).is_some() {
+            // Put back before the worker looks for its next job, or the head of the queue were no head.
             self.fail(now, job, outcome, driver);
+            return self.dispatch(now, driver);
         }
+        self.dispatch(now, driver);
+        self.leave(now, job, outcome, driver);
     }
 
     /// The exit of the worker in `slot` was noticed, whoever caused it. `crashed`: its own job took it down.
@@ -311,12 +316,13 @@ impl Pool {
             self.release(worker.job, slot, driver);
         }
         self.replace(slot, false, driver);
+        if crashed {
+            // First, or a job that is tried again would go to a worker that goes down with the others.
+            self.spread_crash(now, driver);
+        }
         self.dispatch(now, driver);
         if worker.job != NO_JOB {
             self.fail(now, worker.job, Outcome::Crash, driver);
-        }
-        if crashed {
-            self.spread_crash(now, driver);
         }
     }
 

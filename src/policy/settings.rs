@@ -6,7 +6,7 @@ pub use client::*;
 
 use crate::outcome::OutcomeSet;
 use crate::random::Stream;
-use crate::time::Span;
+use crate::time::{Span, Time};
 use serde::{Deserialize, Serialize};
 
 /// How many jobs a pool serves at once.
@@ -79,8 +79,8 @@ pub enum IdleOrder {
 pub enum TimeoutOrigin {
     /// From the hand-over to a worker; every attempt anew.
     Dispatch,
-    /// From the job's arrival at the pool, over waiting and all attempts; only a job in service is timed out, and
-    /// then it is not retried.
+    /// From the job's arrival at the pool, over waiting and all attempts, so that a job that still waits is timed out
+    /// too (not where work is abandoned: then it keeps its place, and is given up as it starts). It is not retried.
     Arrival,
     /// From the hand-over, but the service of earlier attempts counts too; a job that is timed out is not retried.
     TotalService,
@@ -111,6 +111,18 @@ pub struct ServiceTimeout {
     pub origin: TimeoutOrigin,
     /// And then.
     pub then: OnTimeout,
+}
+
+impl PoolSettings {
+    /// When a job that came at `arrived` is timed out even if it waits; `NEVER` where that does not happen.
+    #[inline(always)]
+    pub fn times_out_waiting(&self, arrived: Time) -> Time {
+        match self.service_timeout {
+            Some(ServiceTimeout { then: OnTimeout::Abandon, .. }) | None => Time::NEVER,
+            Some(limit) if limit.origin == TimeoutOrigin::Arrival => arrived + limit.span,
+            Some(_) => Time::NEVER,
+        }
+    }
 }
 
 /// Where a retried job goes.

@@ -132,7 +132,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         let now = self.now;
         self.drop_kept(job);
         let entry = self.jobs.get_mut(job);
-        entry.book_failed(now);
+        entry.book_in_vain(now);
         (entry.queued_at, entry.ticket.started) = (now, Time::NEVER);
         let innocent = entry.is_innocent(outcome);
         let cell = entry.cell;

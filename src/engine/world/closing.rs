@@ -1,8 +1,8 @@
 //! The end of a replication: what is still alive is counted, and the books must balance.
 
 use super::*;
-use crate::policy::Slots;
 use crate::policy::decision::Log;
+use crate::policy::{Slots, TimeoutOrigin};
 use std::num::Wrapping;
 
 impl<C: SlotCalendar> World<'_, C> {
@@ -44,6 +44,8 @@ impl<C: SlotCalendar> World<'_, C> {
             *least = slot.spare.min(*least);
         }
         let longest = |(pool, spare): (&crate::model::Pool, Span)| match pool.settings.service_timeout {
+            // Those that are timed out as they wait are in no slot.
+            Some(timeout) if timeout.origin == TimeoutOrigin::Arrival => timeout.span,
             Some(timeout) if !spare.is_never() => timeout.span - spare,
             _ => Span::ZERO,
         };

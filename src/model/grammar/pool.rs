@@ -78,7 +78,11 @@ pub(in crate::model) static POOL: Table = Table {
             "timeout_from",
             Kind::Word(&[
                 choice("dispatch", "from the hand-over to a worker, every attempt anew"),
-                choice("arrival", "from the arrival at the pool, over waiting and all attempts"),
+                choice(
+                    "arrival",
+                    "from the arrival at the pool, over waiting and all attempts; a job that still waits leaves the \
+                     queue (with `abandon` it keeps its place)",
+                ),
                 choice("total_service", "from the hand-over, earlier attempts count too"),
             ]),
             "From when the time-out counts.",

@@ -113,7 +113,7 @@ impl Pool {
         }
         if resume && now >= driver.ticket(worker.job).leave_by {
             // Its time to wait was up while it was served.
-            self.leave(now, worker.job, Outcome::Reneged, driver);
+            self.leave_late(now, worker.job, driver);
         } else if resume {
             self.queue.push_front(worker.job, driver);
             driver.queued(self.number, worker.job, true);
@@ -191,11 +191,16 @@ impl Pool {
 
     /// Ends every waiting job with `outcome`, as when an instance goes down, in the order of their arrival.
     pub fn flush<D: Driver>(&mut self, now: Time, outcome: Outcome, driver: &mut D) {
-        let mut waiting = self.queue.jobs(driver);
-        waiting.sort_by_key(|&job| driver.ticket(job).arrived);
-        for job in waiting {
+        for job in self.waiting(driver) {
             self.unqueue(job, driver);
             self.leave(now, job, outcome, driver);
         }
+    }
+
+    /// Every job that waits, in the order of their arrival.
+    pub(super) fn waiting<D: Driver>(&self, driver: &mut D) -> Vec<JobId> {
+        let mut waiting = self.queue.jobs(driver);
+        waiting.sort_by_key(|&job| driver.ticket(job).arrived);
+        waiting
     }
 }

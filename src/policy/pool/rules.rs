@@ -28,6 +28,10 @@ impl Pool {
                 None => break,
             };
             self.unqueue(job, driver);
+            if !self.plain && now >= self.settings.times_out_waiting(driver.ticket(job).arrived) {
+                self.leave(now, job, Outcome::Timeout, driver);
+                continue;
+            }
             if !self.gate.is_open() {
                 // A retried job has passed the gate before, and its time since arrival is not all waiting.
                 let Ticket { arrived, retries, .. } = *driver.ticket(job);
@@ -256,16 +260,10 @@ impl Pool {
 
     /// A failed attempt: tried again if the rules allow, else the job leaves.
     pub(super) fn fail<D: Driver>(&mut self, now: Time, job: JobId, outcome: Outcome, driver: &mut D) {
+        let retry = self.retry_of(now, job, outcome, driver);
         let ticket = driver.ticket(job);
         ticket.served += now.since(ticket.started);
-        let Some(retry) = self
-            .settings
-            .retry
-            .filter(|retry| retry.on.contains(outcome) && ticket.retries < retry.max)
-            .filter(|_| !self.closed && now < ticket.leave_by && !self.is_out_of_time(outcome))
-        else {
-            return self.leave(now, job, outcome, driver);
-        };
+        let Some(retry) = retry else { return self.leave(now, job, outcome, driver) };
         ticket.retries += 1;
         ticket.place = Place::Delayed;
         let number = ticket.retries;
@@ -278,6 +276,21 @@ impl Pool {
         }
     }
 
+    /// The rule by which a job that fails with `outcome` is tried again, if it is.
+    pub(super) fn retry_of<D: Driver>(
+        &self,
+        now: Time,
+        job: JobId,
+        outcome: Outcome,
+        driver: &mut D,
+    ) -> Option<PoolRetry> {
+        let ticket = driver.ticket(job);
+        let rule = self.settings.retry.filter(|_| !self.closed && now < ticket.leave_by);
+        rule.filter(|rule| {
+            rule.on.contains(outcome) && ticket.retries < rule.max && !self.is_out_of_time(outcome)
+        })
+    }
+
     /// Whether a time-out used up all the time that a job has, not just that of an attempt.
     pub(super) fn is_out_of_time(&self, outcome: Outcome) -> bool {
         outcome == Outcome::Timeout
@@ -286,7 +299,7 @@ impl Pool {
 
     pub(super) fn requeue<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
         if now >= driver.ticket(job).leave_by {
-            return self.leave(now, job, Outcome::Reneged, driver);
+            return self.leave_late(now, job, driver);
         }
         let retry = self.settings.retry.expect("only a pool with retries requeues");
         match retry.place {
@@ -312,7 +325,14 @@ impl Pool {
         driver.ended(self.number, job, outcome);
     }
 
-    /// A crash that takes others along: running jobs crash as their workers exit, waiting ones now.
+    /// A job leaves that could wait no longer.
+    pub(super) fn leave_late<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
+        let late = now >= self.settings.times_out_waiting(driver.ticket(job).arrived);
+        self.leave(now, job, if late { Outcome::Timeout } else { Outcome::Reneged }, driver);
+    }
+
+    /// A crash that takes others along: running jobs crash as their workers exit, waiting ones now. All are tried again
+    /// where the pool does so after a crash.
     pub(super) fn spread_crash<D: Driver>(&mut self, now: Time, driver: &mut D) {
         let radius = self.settings.worker.crash_radius;
         if !matches!(radius, CrashRadius::Pool | CrashRadius::Running) {
@@ -327,7 +347,15 @@ impl Pool {
             }
         }
         if radius == CrashRadius::Pool {
-            self.flush(now, Outcome::Crash, driver);
+            let mut waiting = self.waiting(driver);
+            if self.settings.retry.is_some_and(|retry| retry.place == RetryPlace::Head) {
+                // Each goes before those that were put back earlier.
+                waiting.reverse();
+            }
+            for job in waiting {
+                self.unqueue(job, driver);
+                self.fail(now, job, Outcome::Crash, driver);
+            }
         }
     }
 

@@ -78,6 +78,16 @@ fn a_crash_takes_the_job_or_the_worker_or_all_that_run_or_all_there_is() {
 }
 
 #[test]
+fn what_a_crash_takes_along_is_tried_again_on_workers_that_come_after_it() {
+    let pool = "slots = 2\nretry = { max = 1 }\nworker = { crash_radius = \"pool\", crash_exit = \"1s\", \
+        kill_exit = \"1s\", restart_delay = \"2s\" }";
+    // At 3 the one that waits and the culprit go back to the head, at 4 the one that ran; workers are back at 5 and 6.
+    check(pool, "", "0 a 2 crash1; 0 a 9; 1 a 1", "ok 8, ok 14, ok 9");
+    // An idle worker goes down with the others, and so is not there to take the culprit.
+    check(pool, "", "0 a 2 crash1", "ok 7");
+}
+
+#[test]
 fn a_worker_killed_from_outside_breaks_a_process_pool_too() {
     let fault = "[[fault]]\nkind = \"kill_worker\"\npool = \"main\"\nslot = 0\nat = \"2s\"";
     let pool = "slots = 2\nworker = { crash_radius = \"pool\" }";

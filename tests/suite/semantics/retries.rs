@@ -7,8 +7,7 @@ fn the_retry_goes_to_the_head_or_to_the_tail() {
     let pool =
         |place: &str| format!("slots = 1\nretry = {{ max = 1, on = [\"error\"], place = \"{place}\" }}");
     let jobs = "0 a 2 error; 1 a 1; 1 a 1";
-    // The worker is free at 2 and takes the next before the error is dealt with.
-    check(&pool("head"), "", jobs, "error 5, ok 3, ok 6");
+    check(&pool("head"), "", jobs, "error 4, ok 5, ok 6");
     check(&pool("tail"), "", jobs, "error 6, ok 3, ok 4");
 }
 

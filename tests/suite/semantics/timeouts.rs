@@ -91,6 +91,25 @@ fn a_time_out_can_count_from_arrival_or_over_all_attempts() {
 }
 
 #[test]
+fn a_time_out_from_arrival_ends_those_that_wait_and_costs_no_worker() {
+    let pool = "slots = 1\nservice_timeout = \"3s\"\ntimeout_from = \"arrival\"\n\
+        worker = { kill_exit = \"1s\", restart_delay = \"1s\" }";
+    let played = play(pool, "", "0 a 2; 0 a 2; 0 a 2; 1 a 9; 6 a 1");
+    assert_eq!(played.story(), "ok 2, timeout 3, timeout 3, timeout 4, ok 7");
+    assert_eq!(played.of_pool(|pool| u128::from(pool.kills)), 1);
+    // The worker is free again at the very instant.
+    check(pool, "", "0 a 3; 0 a 1; 3.5 a 1", "ok 3, timeout 3, ok 4.5");
+    // A waiting limit that is shorter is still a waiting limit, and a job that is tried again has what is left.
+    check(&format!("{pool}\nwaiting_limit = \"1s\""), "", "0 a 2; 0 a 2", "ok 2, reneged 1");
+    let retried = pool.replace("delay = \"1s\"", "delay = \"5s\"") + "\nretry = { max = 1 }";
+    check(&retried, "", "0 a 1 crash1", "timeout 3");
+    // Work that is abandoned is done all the same, in its turn.
+    let abandoned =
+        "slots = 1\nservice_timeout = \"3s\"\ntimeout_from = \"arrival\"\non_timeout = \"abandon\"";
+    check(abandoned, "", "0 a 5; 1 a 2; 6 a 2", "timeout 3, timeout 5, ok 9");
+}
+
+#[test]
 fn timers_fire_late_and_answers_take_their_way() {
     let pool = "slots = 1\nservice_timeout = \"5s\"\non_timeout = \"cancel\"\n\
         transport = { dispatch = \"100ms\", late = \"10ms\", reply = \"1ms\", timer_late = \"500ms\" }";
