@@ -210,8 +210,10 @@ impl Recording {
 
 /// The delays measured with a recording: the file named, or the nearest above; none are nought.
 fn constants(folder: &Path, args: &RawCompare) -> Result<RecordedConstants, Failure> {
+    // Of a relative path the folders above are not all in its text.
+    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let near =
-        || folder.ancestors().take(3).map(|above| above.join("constants.toml")).find(|path| path.is_file());
+        || whole.ancestors().take(3).map(|above| above.join("constants.toml")).find(|path| path.is_file());
     let Some(path) = args.constants.as_ref().map(PathBuf::from).or_else(near) else {
         if !args.out.quiet {
             terminal::say(&format!("{}: no constants.toml; delays are taken for none", folder.display()));

@@ -35,23 +35,18 @@ pub fn answer(record: &Record) -> Option<String> {
     Some(format!(
         "{}: {pair}: {head} ({same} of {total} figures equivalent, {other} different, {open} undecided{})",
         record.name,
-        together(all)
+        reach(all)
     ))
 }
 
-/// What holds of all requests together, where a verdict stays open for classes and phases.
-fn together(all: &[Agreement]) -> String {
-    let open: Vec<&Agreement> = all.iter().filter(|one| one.verdict == Equivalence::Undecided).collect();
-    let settled = open.iter().filter(|one| one.of_all_requests() == Some(Equivalence::Equivalent)).count();
-    match (settled, all.len()) {
-        (0, _) => String::new(),
-        (_, 1) => {
-            String::from("; all requests together are equivalent, single classes or phases are not decided")
-        }
-        _ => format!(
-            "; in {settled} of {} undecided comparisons all requests together are equivalent",
-            open.len()
-        ),
+/// For how much of it the verdict stands.
+fn reach(all: &[Agreement]) -> String {
+    let settled: Vec<&Agreement> = all.iter().filter(|one| one.verdict == Equivalence::Equivalent).collect();
+    match settled.len() {
+        0 => String::new(),
+        some if some < all.len() => format!("; {some} of {} comparisons are equivalent", all.len()),
+        _ if settled.iter().all(|one| one.count(Equivalence::Undecided) == 0) => String::new(),
+        _ => String::from(": of single classes or phases, which have too few requests"),
     }
 }
 
@@ -77,11 +72,15 @@ fn sentence(one: &Agreement) -> String {
         (count(Equivalence::Equivalent), count(Equivalence::Different), count(Equivalence::Undecided));
     let word = one.verdict.word();
     let total = same + other + open;
-    let open = match (open, other) {
+    let open = match (open, one.verdict) {
         (0, _) => String::new(),
+        (_, Equivalence::Equivalent) => {
+            format!(", {open} of single classes or phases undecided, which is no agreement of those")
+        }
         _ => format!(", {open} undecided, which is no agreement"),
     };
-    format!("{what}: {word}; {same} of {total} figures are equivalent, {other} different{open}.")
+    let reach = if one.verdict == Equivalence::Equivalent { " for all requests together" } else { "" };
+    format!("{what}: {word}{reach}; {same} of {total} figures are equivalent, {other} different{open}.")
 }
 
 /// The change that closes most of the gap, if any surely does.
@@ -169,7 +168,6 @@ fn summary(agreements: &[Agreement]) -> Table {
         vec![
             one.how.clone(),
             one.verdict.word().to_owned(),
-            one.of_all_requests().map_or_else(String::new, |verdict| verdict.word().to_owned()),
             count(Equivalence::Equivalent),
             count(Equivalence::Different),
             count(Equivalence::Undecided),
@@ -182,7 +180,6 @@ fn summary(agreements: &[Agreement]) -> Table {
         header: [
             "comparison",
             "verdict",
-            "all requests together",
             "equivalent",
             "different",
             "undecided",
@@ -192,7 +189,7 @@ fn summary(agreements: &[Agreement]) -> Table {
         .map(String::from)
         .to_vec(),
         rows: agreements.iter().map(row).collect(),
-        labels: 3,
+        labels: 2,
     }
 }
 

@@ -102,6 +102,21 @@ fn poolsim(folder: &Path, args: &[&str]) -> Output {
 }
 
 #[test]
+fn a_recording_is_judged_with_its_constants_wherever_one_stands() {
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/orchestrator/scenarios");
+    for (place, name) in [(scenarios.as_path(), "crash5_p4"), (&scenarios.join("crash5_p4"), ".")] {
+        let done = poolsim(place, &["compare", name, "--output", "none"]);
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(!said.contains("no constants.toml"), "{said}");
+        // All requests together are equivalent; classes have too few to tell, and that is said.
+        let text = String::from_utf8_lossy(&done.stdout);
+        assert_eq!(done.status.code(), Some(0), "{text}");
+        assert!(text.contains("equivalent for all requests together; 22 of 27"), "{text}");
+        assert!(text.contains("5 of single classes or phases undecided, which is no agreement"), "{text}");
+    }
+}
+
+#[test]
 fn two_records_are_compared_by_input_and_output() {
     let place = std::env::temp_dir().join(format!("poolsim-compare-{}", std::process::id()));
     std::fs::create_dir_all(&place).unwrap();

@@ -120,6 +120,7 @@ Examples:
       what the model without the dying window lacks
 
 Equivalent means: within the margin, by two one-sided tests. What the data cannot tell is undecided.
+The verdict of the whole is that of all requests together, and different as soon as any figure is.
 
 Files: output/compare-NAME/record.json, points.csv, tables.md, report.html.
 

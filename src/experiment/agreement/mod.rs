@@ -137,7 +137,8 @@ pub struct Agreement {
     pub first: String,
     /// The second.
     pub second: String,
-    /// The worst verdict of all figures.
+    /// That of all requests together: classes and phases have fewer, which leaves more open. `Different` as soon as any
+    /// figure is.
     pub verdict: Equivalence,
     /// What counted as agreement.
     pub terms: Terms,
@@ -152,12 +153,6 @@ impl Agreement {
     /// How many figures have a verdict.
     pub fn count(&self, verdict: Equivalence) -> usize {
         self.figures.iter().filter(|figure| figure.verdict == verdict).count()
-    }
-
-    /// The worst verdict of the figures of all requests together: classes and phases have fewer, which leaves more open.
-    pub fn of_all_requests(&self) -> Option<Equivalence> {
-        let together = self.figures.iter().filter(|figure| figure.scope == Scope::default());
-        Equivalence::of_all(together.map(|figure| figure.verdict))
     }
 
     /// What is compared with what. Worlds are told apart by how they were compared; records need their names.
@@ -217,11 +212,22 @@ pub fn judge(
         how: how.to_owned(),
         first: first.label.to_owned(),
         second: second.label.to_owned(),
-        verdict: Equivalence::of_all(figures.iter().map(|figure| figure.verdict))?,
+        verdict: verdict_of(&figures)?,
         terms: *terms,
         figures,
         requests: pairs.and_then(|pairs| pairs.requests(terms)),
     })
+}
+
+/// What counts for the whole is set beforehand, so that no figure is left out because of what it says: the worst of
+/// those of all requests together, and any difference.
+fn verdict_of(figures: &[Agreed]) -> Option<Equivalence> {
+    let worst = |of: &dyn Fn(&Agreed) -> bool| {
+        Equivalence::of_all(figures.iter().filter(|one| of(one)).map(|one| one.verdict))
+    };
+    let counts = |one: &Agreed| one.scope == Scope::default() || one.verdict == Equivalence::Different;
+    let whole = worst(&|one| one.scope == Scope::default());
+    whole.and_then(|_| worst(&counts)).or_else(|| worst(&|_| true))
 }
 
 /// Whether somebody told when requests were handed to workers: what ended well was handed over at least once.
