@@ -9,8 +9,8 @@ use crate::model::stretches::Cuts;
 use crate::model::{Model, Regime};
 use crate::outcome::Outcome;
 use crate::policy::WorkerState;
-use crate::stats::histogram::add;
 use crate::stats::level::Running;
+use crate::stats::sum::add;
 use crate::stats::{
     Batches, ClassTally, HostTally, PoolTally, Replication, Sample, Segment, Timeline, TimelineBin,
 };
@@ -281,8 +281,6 @@ impl<C: SlotCalendar> Monitor<C> {
     }
 
     fn close_bin(&mut self, now: Time) {
-        self.in_flight.fold(now);
-        self.pools.iter_mut().for_each(|pool| pool.fold(now));
         let written =
             || self.pools.iter().zip(&self.written).filter(|(_, written)| **written).map(|(pool, _)| pool);
         let queue = written().map(|pool| pool.queue.integral(now)).sum::<u128>();

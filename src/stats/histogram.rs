@@ -5,6 +5,7 @@
 //! have a bucket each. The layout is that of HdrHistogram with a fixed range, which makes recording two shifts
 //! and an increment; counts are integers, so merging is exact in any order.
 
+use super::sum::add;
 use crate::time::Span;
 use std::sync::Arc;
 
@@ -382,22 +383,6 @@ impl Histogram {
             .sum();
         below / n as f64
     }
-}
-
-/// Adds to a sum without a look at its upper half, which few additions change.
-#[inline(always)]
-pub(crate) fn add(sum: &mut u128, more: u64) {
-    let (low, carries) = (*sum as u64).overflowing_add(more);
-    *sum = (*sum >> 64 << 64) | u128::from(low);
-    if carries {
-        carry(sum);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn carry(sum: &mut u128) {
-    *sum += 1 << 64;
 }
 
 /// A histogram with exact sum and sum of squares.

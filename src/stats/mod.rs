@@ -17,6 +17,7 @@ pub mod proportions;
 pub mod ranks;
 pub mod regime;
 pub mod shape;
+pub(crate) mod sum;
 pub mod tally;
 pub mod theory;
 pub mod warmup;

@@ -55,13 +55,6 @@ impl PoolLevels {
         self.tally.queue_max = self.tally.queue_max.max(self.queue.level());
     }
 
-    pub(super) fn fold(&mut self, now: Time) {
-        let PoolLevels { queue, busy, zombie, cancelling, starting, restarting, lost, slots, tally: _ } =
-            self;
-        let levels = [queue, busy, zombie, cancelling, starting, restarting, lost, slots];
-        levels.into_iter().for_each(|level| level.fold(now));
-    }
-
     pub(super) fn cut(&mut self, now: Time) -> PoolTally {
         let mut tally = std::mem::take(&mut self.tally);
         self.tally.queue_max = self.queue.level();
