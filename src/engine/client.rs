@@ -220,7 +220,8 @@ impl<C: SlotCalendar> World<'_, C> {
     fn choose_instance(&mut self, job: JobId, route: usize) -> Option<u32> {
         let plan = self.phys.plan;
         let members = &plan.members[route];
-        let late = plan.model.routes[route].settings.signal_delay > Span::ZERO;
+        let settings = &plan.model.routes[route].settings;
+        let late = settings.signal_delay > Span::ZERO;
         let entry = self.phys.jobs.get(job);
         let key = if entry.user == NO_USER { entry.key } else { u64::from(entry.user) };
         let (pools, up, signals) = (&self.pools, &self.up, &self.signals[route]);
@@ -229,8 +230,7 @@ impl<C: SlotCalendar> World<'_, C> {
             up[instance].then(|| if late { signals[member] } else { pools[instance].load() })
         };
         let member = self.routers[route].choose(key, members.len(), load)?;
-        if late {
-            // The sender knows what it has sent since the last report.
+        if settings.counts_own {
             self.signals[route][member] += 1;
         }
         Some(members[member])

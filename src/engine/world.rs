@@ -1,5 +1,6 @@
 //! One replication: pools, clients, sources and machines, and the loop that plays them out.
 
+mod borders;
 mod closing;
 mod slots;
 mod timers;
@@ -24,6 +25,7 @@ use crate::policy::{JobId, NO_JOB, Pool, PoolTimer, WorkerState};
 use crate::random::{Purpose, Stream, Streams};
 use crate::stats::Replication;
 use crate::time::{Span, Time};
+use borders::{Beyond, Tail};
 
 /// Everything of one replication.
 pub(super) struct World<'m, C> {
@@ -60,6 +62,7 @@ pub(super) struct World<'m, C> {
     /// An instant of several events, the last one so far, and how many came after its first.
     stuck: (Time, u32),
     sending: bool,
+    tail: Tail,
 }
 
 /// How an instance stands, beside whether it takes requests.
@@ -77,16 +80,6 @@ pub(super) enum Wait {
     None,
     Constant(Span, u8),
     Drawn,
-}
-
-/// What becomes of an event at or after a border.
-enum Beyond {
-    /// It happens.
-    Goes,
-    /// Sending has just stopped, and with it perhaps the event: another may be the next.
-    Drains,
-    /// The replication has ended before it.
-    Ends,
 }
 
 /// So many events at one instant mean that the model makes no progress.
@@ -137,6 +130,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             events: 0,
             stuck: (Time::ZERO, 0),
             sending: true,
+            tail: Tail::default(),
             phys,
         }
     }
@@ -265,57 +259,12 @@ impl<'m, C: SlotCalendar> World<'m, C> {
             self.phys.users.iter_mut().for_each(|user| user.gone = true);
             self.find_arrival();
             let now = self.phys.now;
+            self.tail = self.begin_tail();
             if self.phys.plan.requests != u64::MAX {
                 self.phys.split_services(now);
             }
             let hosts = self.phys.host_tallies(now);
             self.phys.monitor.sending_ended(now, &hosts);
-        }
-    }
-
-    /// Crosses the borders of bins and segments before the event at `at`; says what becomes of the event.
-    #[cold]
-    fn crosses(&mut self, at: Time) -> Result<Beyond, Breach> {
-        if at > Time::HORIZON_MAX {
-            return Ok(Beyond::Ends);
-        }
-        self.cross_borders(at)?;
-        if at <= self.phys.plan.horizon {
-            return Ok(Beyond::Goes);
-        }
-        let drains = self.phys.plan.model.run.drain && self.phys.jobs.alive() > 0;
-        Ok(match (drains, self.sending) {
-            (false, _) => Beyond::Ends,
-            (true, false) => Beyond::Goes,
-            (true, true) => {
-                self.stop_sending();
-                Beyond::Drains
-            }
-        })
-    }
-
-    fn cross_borders(&mut self, at: Time) -> Result<(), Breach> {
-        let end = self.phys.plan.horizon;
-        while self.phys.monitor.border <= at.min(end) {
-            let border = self.phys.monitor.border;
-            if self.phys.monitor.segment_ends() {
-                self.phys.split_services(border);
-            }
-            let hosts = self.phys.host_tallies(border);
-            self.phys.monitor.cross(&hosts);
-            self.check_work_conserving(border)?;
-        }
-        Ok(())
-    }
-
-    /// No worker is idle while a job that may start is waiting.
-    fn check_work_conserving(&self, now: Time) -> Result<(), Breach> {
-        match self.pools.iter().position(|pool| pool.idles_while_jobs_wait()) {
-            Some(instance) => {
-                let pool = &self.phys.plan.model.pools[self.phys.pool_of(instance as u32)].name;
-                Err(self.breach(format!("a worker of pool `{pool}` is idle at {now:?} while jobs wait")))
-            }
-            None => Ok(()),
         }
     }
 

@@ -16,7 +16,8 @@ enum Check {
     Limit(Limiter),
 }
 
-/// Controlled delay after RFC 8289, section 5: state of one queue.
+/// Controlled delay after RFC 8289, section 5, whose names these are: state of one queue. The RFC looks at the job behind
+/// one that it drops before it counts the drop; here that job is the next that asks.
 #[derive(Clone, Debug)]
 struct CoDel {
     target: Span,
@@ -25,6 +26,9 @@ struct CoDel {
     dropping: bool,
     drop_next: Time,
     count: u32,
+    last_count: u32,
+    /// A job was dropped in the dropping state, and the drop is not counted yet.
+    uncounted: bool,
 }
 
 /// A limit on jobs in the pool that follows what it sees.
@@ -97,6 +101,8 @@ impl Check {
                 dropping: false,
                 drop_next: Time::ZERO,
                 count: 0,
+                last_count: 0,
+                uncounted: false,
             }),
             Admission::Concurrency(rule) => Check::Limit(Limiter::new(rule)),
         }
@@ -106,27 +112,33 @@ impl Check {
 impl CoDel {
     fn drops(&mut self, now: Time, waited: Span, left: u32) -> bool {
         let above = self.stands_above(now, waited, left);
-        if self.dropping {
-            if !above {
-                self.dropping = false;
-                return false;
+        let uncounted = std::mem::take(&mut self.uncounted);
+        if !self.dropping {
+            if above {
+                self.begin(now);
             }
-            if now < self.drop_next {
-                return false;
-            }
-            self.count += 1;
-            self.drop_next = self.drop_next + self.spacing();
-            return true;
+            return above;
         }
         if !above {
+            self.dropping = false;
             return false;
         }
+        if uncounted {
+            self.count += 1;
+            self.drop_next = self.drop_next + self.spacing();
+        }
+        self.uncounted = now >= self.drop_next;
+        self.uncounted
+    }
+
+    /// Enters the dropping state: where the last one was left not long ago, at the rate that it had come to.
+    fn begin(&mut self, now: Time) {
         self.dropping = true;
-        // Start where the last episode left off if it was recent (RFC 8289, section 5.4).
+        let gained = self.count - self.last_count;
         let recent = now.since(self.drop_next) < self.interval.scaled(16.0);
-        self.count = if recent && self.count > 2 { self.count - 2 } else { 1 };
+        self.count = if gained > 1 && recent { gained } else { 1 };
         self.drop_next = now + self.spacing();
-        true
+        self.last_count = self.count;
     }
 
     fn stands_above(&mut self, now: Time, waited: Span, left: u32) -> bool {
@@ -207,6 +219,7 @@ impl Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::VecDeque;
 
     const SECOND: u64 = 1_000_000_000;
 
@@ -231,6 +244,115 @@ mod tests {
         assert!(!drops(60, 50) && drops(111, 50), "after an interval above the target it drops");
         assert!(!drops(150, 50) && drops(212, 50), "and again after another interval");
         assert!(!drops(220, 1) && !drops(400, 50), "until the wait falls below the target");
+    }
+
+    /// The pseudocode of RFC 8289, sections 5.5 and 5.6, step by step, on the arrivals of the jobs of a queue.
+    struct Rfc {
+        queue: VecDeque<u64>,
+        first_above: u64,
+        drop_next: u64,
+        count: u32,
+        last_count: u32,
+        dropping: bool,
+    }
+
+    const TARGET: u64 = 5_000_000;
+    const INTERVAL: u64 = 100_000_000;
+
+    impl Rfc {
+        fn dodequeue(&mut self, now: u64) -> (Option<u64>, bool) {
+            let Some(arrived) = self.queue.pop_front() else {
+                self.first_above = 0;
+                return (None, false);
+            };
+            let mut ok_to_drop = false;
+            if now - arrived < TARGET || self.queue.is_empty() {
+                self.first_above = 0;
+            } else if self.first_above == 0 {
+                self.first_above = now + INTERVAL;
+            } else {
+                ok_to_drop = now >= self.first_above;
+            }
+            (Some(arrived), ok_to_drop)
+        }
+
+        fn control_law(&self, from: u64) -> u64 {
+            from + Span::from_nanos(INTERVAL).scaled(1.0 / f64::from(self.count).sqrt()).nanos()
+        }
+
+        /// The arrival of the job that is served, and how many were dropped before it.
+        fn dequeue(&mut self, now: u64) -> (Option<u64>, u32) {
+            let mut drops = 0;
+            let (mut job, mut ok_to_drop) = self.dodequeue(now);
+            if self.dropping {
+                if !ok_to_drop {
+                    self.dropping = false;
+                }
+                while now >= self.drop_next && self.dropping {
+                    drops += 1;
+                    (job, ok_to_drop) = self.dodequeue(now);
+                    if !ok_to_drop {
+                        self.dropping = false;
+                    } else {
+                        self.count += 1;
+                        self.drop_next = self.control_law(self.drop_next);
+                    }
+                }
+            } else if ok_to_drop {
+                drops += 1;
+                (job, _) = self.dodequeue(now);
+                self.dropping = true;
+                let delta = self.count - self.last_count;
+                self.count = 1;
+                if delta > 1 && (now as i64 - self.drop_next as i64) < 16 * INTERVAL as i64 {
+                    self.count = delta;
+                }
+                self.drop_next = self.control_law(now);
+                self.last_count = self.count;
+            }
+            (job, drops)
+        }
+    }
+
+    #[test]
+    fn codel_does_what_its_rfc_says_over_busy_times_and_pauses() {
+        let mut rfc = Rfc {
+            queue: VecDeque::new(),
+            first_above: 0,
+            drop_next: 0,
+            count: 0,
+            last_count: 0,
+            dropping: false,
+        };
+        let settings =
+            Admission::CoDel { target: Span::from_nanos(TARGET), interval: Span::from_nanos(INTERVAL) };
+        let mut gate = Gate::new(&[settings]);
+        let mut queue = VecDeque::new();
+        let (mut now, mut arrived, mut dropped, mut resumed) = (0, 0, 0, 0);
+        for step in 0..60_000_u64 {
+            // Ten milliseconds of service each; overload of changing strength, with pauses short and long.
+            now += 10_000_000;
+            let gap = [4, 9, 9, 40, 7, 12, 300][(step / 700 % 7) as usize] * 1_000_000 + step % 13;
+            while arrived <= now {
+                queue.push_back(arrived);
+                rfc.queue.push_back(arrived);
+                arrived += gap;
+            }
+            let expected = rfc.dequeue(now);
+            let mut drops = 0;
+            let served = loop {
+                let Some(job) = queue.pop_front() else { break None };
+                let waited = Span::from_nanos(now - job);
+                if !gate.drops(Time::from_nanos(now), waited, queue.len() as u32) {
+                    break Some(job);
+                }
+                drops += 1;
+            };
+            assert_eq!((served, drops), expected, "step {step}");
+            dropped += drops;
+            resumed += u32::from(drops > 0 && rfc.count == rfc.last_count && rfc.count > 1);
+        }
+        assert!(dropped > 1000 && resumed > 3, "{dropped} drops, resumed {resumed} times");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! One [`Client`] stands for all requests of a source: budgets and circuits are shared by them, as they are in a
 //! client process. Sources of the rules: gRPC A6 "client retries" (throttling); AWS SDK retry behaviour,
-//! standard mode; Envoy retry budgets; Finagle `RetryBudget`; back-off and jitter after Brooker, "Exponential
+//! standard mode; Envoy retry budgets (its documentation, `CircuitBreakers.Thresholds.RetryBudget`, and
+//! `source/common/upstream/resource_manager_impl.h`); Finagle `RetryBudget`; back-off and jitter after Brooker, "Exponential
 //! backoff and jitter" (AWS architecture blog, 2015).
 
 use super::pace::Pace;
@@ -248,8 +249,8 @@ impl Client {
                 affordable
             }
             (Budget::Active, Some(RetryBudget::Envoy { percent, min })) => {
-                let allowed = (f64::from(self.active) * percent / 100.0).max(f64::from(min));
-                let affordable = f64::from(self.active_retries) < allowed;
+                let allowed = envoy_retries(self.active, percent, min);
+                let affordable = self.active_retries < allowed;
                 self.active_retries += u32::from(affordable);
                 affordable
             }
@@ -267,6 +268,13 @@ impl Client {
             _ => true,
         }
     }
+}
+
+/// Retries that Envoy allows side by side: a share of the active and the pending requests, in whole retries, and never
+/// less than the floor. An attempt that waits in a pool is one of them, and so is a retry that was sent; one that still
+/// waits for its back-off is counted among the retries alone.
+fn envoy_retries(active: u32, percent: f64, min: u32) -> u32 {
+    ((percent / 100.0 * f64::from(active)) as u32).max(min)
 }
 
 impl Circuit {
@@ -443,12 +451,22 @@ mod tests {
     fn envoy_counts_what_is_in_flight() {
         let mut client = Client::new(settings(Some(RetryBudget::Envoy { percent: 20.0, min: 1 })));
         (0..10).for_each(|_| client.sent(Time::ZERO, Attempt::First));
-        // 20 % of 10, 11 and 12 active attempts allow a first, a second and a third retry; of 13 no fourth.
-        (0..3).for_each(|_| {
+        // 20 % of 10 and of 11 active attempts allow a first and a second retry; of 12 no third.
+        (0..2).for_each(|_| {
             assert!(retry(&mut client, 0, 1).is_some());
             client.sent(Time::ZERO, AFTER_ERROR);
         });
         assert_eq!(retry(&mut client, 0, 1), None);
+        // Retries in flight are active too: with three more attempts there are 15.
+        (0..3).for_each(|_| client.sent(Time::ZERO, Attempt::First));
+        assert!(retry(&mut client, 0, 1).is_some());
+    }
+
+    #[test]
+    fn envoy_allows_whole_retries_and_never_less_than_its_floor() {
+        assert_eq!([0, 4, 5, 9, 10, 19].map(|active| envoy_retries(active, 20.0, 0)), [0, 0, 1, 1, 2, 3]);
+        assert_eq!([0, 15, 19, 20, 25].map(|active| envoy_retries(active, 20.0, 3)), [3, 3, 3, 4, 5]);
+        assert_eq!(envoy_retries(19, 100.0, 3), 19);
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Router {
         best.map(|(_, member)| member)
     }
 
-    /// Draws `d` different members and takes the least loaded.
+    /// Draws `d` different members that take jobs, or all of them if there are fewer, and takes the least loaded.
     fn shortest_of(
         &mut self,
         d: usize,
@@ -87,16 +87,27 @@ impl Router {
         load: impl Fn(usize) -> Option<u32>,
     ) -> Option<usize> {
         let mut drawn = std::mem::take(&mut self.drawn);
+        self.draw(d, members, &mut drawn);
+        // Given that all are open, every set of open ones was equally likely; if not, the draw is made among the open.
+        if drawn.iter().any(|&member| load(member as usize).is_none()) {
+            let open: Vec<u32> =
+                (0..members as u32).filter(|&member| load(member as usize).is_some()).collect();
+            self.draw(d.min(open.len()), open.len(), &mut drawn);
+            drawn.iter_mut().for_each(|pick| *pick = open[*pick as usize]);
+        }
+        let chosen = self.least_of(drawn.iter().map(|&member| member as usize), &load);
+        self.drawn = drawn;
+        chosen
+    }
+
+    /// Draws `d` different ones of so many: Floyd's algorithm, with `d` draws.
+    fn draw(&mut self, d: usize, of: usize, drawn: &mut Vec<u32>) {
         drawn.clear();
-        // Floyd's algorithm: d different numbers with d draws.
-        for top in members - d..members {
+        for top in of - d..of {
             let pick = self.chance.below(top as u64 + 1) as u32;
             let pick = if drawn.contains(&pick) { top as u32 } else { pick };
             drawn.push(pick);
         }
-        let chosen = self.least_of(drawn.iter().map(|&member| member as usize), &load);
-        self.drawn = drawn;
-        chosen.or_else(|| self.least_of(0..members, load))
     }
 }
 
@@ -203,6 +214,37 @@ mod tests {
         let counts = counts(Routing::ShortestOf(2), &[Some(1), Some(2), Some(3), Some(4)], 60_000);
         assert!(counts[0].abs_diff(30_000) < 600 && counts[1].abs_diff(20_000) < 600, "{counts:?}");
         assert_eq!(counts[3], 0);
+    }
+
+    #[test]
+    fn two_choices_stay_two_among_few_that_are_open() {
+        // Forty instances of which four are open: they share as if they were all there are.
+        let mut loads = vec![None; 40];
+        for (load, member) in [3, 17, 18, 39].into_iter().enumerate() {
+            loads[member] = Some(load as u32);
+        }
+        let counts = counts(Routing::ShortestOf(2), &loads, 60_000);
+        assert!(counts[3].abs_diff(30_000) < 600 && counts[17].abs_diff(20_000) < 600, "{counts:?}");
+        assert!(counts[18].abs_diff(10_000) < 600 && counts[39] == 0, "{counts:?}");
+        assert_eq!(counts.iter().sum::<u64>(), 60_000);
+    }
+
+    #[test]
+    fn of_fewer_open_than_are_drawn_the_shortest_gets_it() {
+        assert_eq!(counts(Routing::ShortestOf(3), &[None, Some(5), None, Some(4)], 100), [0, 0, 0, 100]);
+        assert_eq!(counts(Routing::ShortestOf(3), &[None; 4], 100), [0; 4]);
+    }
+
+    #[test]
+    fn the_closed_change_no_shares_among_the_open() {
+        // In turn, by weight and by chance: what the closed instance had is shared as the others' own shares are.
+        assert_eq!(counts(Routing::RoundRobin, &[Some(0), None, Some(0), Some(0)], 90), [30, 0, 30, 30]);
+        let weighted = Routing::WeightedRoundRobin(vec![3.0, 5.0, 1.0]);
+        assert_eq!(counts(weighted, &[Some(0), None, Some(0)], 80), [60, 0, 20]);
+        let random = counts(Routing::Random(vec![0.3, 0.6, 0.1]), &[Some(0), None, Some(0)], 40_000);
+        assert!(random[0].abs_diff(30_000) < 400 && random[1] == 0, "{random:?}");
+        let hash = counts(Routing::ConsistentHash { replicas: 1000 }, &[Some(0), None, Some(0)], 40_000);
+        assert!(hash[0].abs_diff(20_000) < 1600 && hash[1] == 0, "{hash:?}");
     }
 
     #[test]

@@ -371,8 +371,16 @@ pub enum Routing {
 pub struct RouteSettings {
     /// How it chooses.
     pub routing: Routing,
-    /// How old the load that it sees is; zero for the truth.
+    /// Time from one report of the loads to the next; zero for the truth at every choice.
     pub signal_delay: Span,
+    /// Whether it adds to a report what it has sent itself since.
+    pub counts_own: bool,
+}
+
+impl RouteSettings {
+    /// In turn: what a pool does that says nothing of its routing.
+    pub const IN_TURN: RouteSettings =
+        RouteSettings { routing: Routing::RoundRobin, signal_delay: Span::ZERO, counts_own: false };
 }
 
 /// Adds and removes instances by load.

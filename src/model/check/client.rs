@@ -59,7 +59,7 @@ impl Checker<'_> {
             cancels: view.flag("cancels").unwrap_or(false),
             retry: retry.map(|retry| ClientRetry { adaptive, ..self.client_retry(retry, budget) }),
             hedge: view.table("hedge", &HEDGE).and_then(hedge),
-            breaker: view.table("breaker", &BREAKER).and_then(breaker),
+            breaker: view.table("breaker", &BREAKER).and_then(|table| self.breaker(table)),
         };
         if view.has("attempt_deadline")
             && view.has("deadline")
@@ -74,7 +74,29 @@ impl Checker<'_> {
             );
             self.faults.relate(view.place("deadline"), "this one fires first");
         }
+        self.hedge_in_time(view, &settings);
         (settings, backoff)
+    }
+
+    fn hedge_in_time(&mut self, view: View<'_>, settings: &ClientSettings) {
+        let deadline = settings.attempt_deadline.min(settings.total_deadline);
+        let (Some(hedge), Some(table)) = (settings.hedge, view.table("hedge", &HEDGE)) else { return };
+        if hedge.after < deadline {
+            return;
+        }
+        let key = if settings.attempt_deadline <= settings.total_deadline {
+            "attempt_deadline"
+        } else {
+            "deadline"
+        };
+        let hint = "hedge well before the deadline, at the time by which most answers are there";
+        self.faults.warn(
+            table.place("after"),
+            "`hedge` never sends",
+            "the client has given up by then",
+            hint,
+        );
+        self.faults.relate(view.place(key), "this one fires first");
     }
 
     fn client_retry(&mut self, view: View<'_>, budget: Option<RetryBudget>) -> ClientRetry {
@@ -91,6 +113,7 @@ impl Checker<'_> {
             );
             self.faults.relate(view.place("cap"), "the cap is here");
         }
+        self.backoff_keys(view);
         let backoff = match view.word("backoff") {
             Some("constant") => Backoff::Constant,
             Some("linear") => Backoff::Linear,
@@ -115,6 +138,44 @@ impl Checker<'_> {
             persistence: view.share("persistence").unwrap_or(1.0),
             adaptive: false,
         }
+    }
+
+    /// What only another kind of back-off would use.
+    fn backoff_keys(&mut self, view: View<'_>) {
+        let kind = match (view.has("delays"), view.word("jitter")) {
+            (true, _) => Some("delays"),
+            (_, Some("decorrelated")) => Some("decorrelated"),
+            _ => view.word("backoff"),
+        };
+        for (key, of) in [("factor", "exponential"), ("exponent", "polynomial")] {
+            if view.writes(key) && kind != Some(of) {
+                let message = format!("`{key}` has no effect");
+                let label = format!("the back-off is not {of}");
+                let hint = format!(
+                    "write backoff = \"{of}\", without `delays` or decorrelated jitter, or leave it out"
+                );
+                self.faults.add(view.place(key), message, label, hint);
+            }
+        }
+    }
+
+    fn breaker(&mut self, view: View<'_>) -> Option<CircuitBreaker> {
+        let failure_rate = view.share("failure_rate")?;
+        if failure_rate <= 0.0 {
+            let hint = "usual rates lie between \"10%\" and \"50%\"";
+            self.faults.add(
+                view.place("failure_rate"),
+                "the circuit would open without a failure",
+                "this is 0",
+                hint,
+            );
+        }
+        Some(CircuitBreaker {
+            failure_rate,
+            window: view.count("window")?,
+            open_for: view.span("open_for")?,
+            probes: view.count("probes")?,
+        })
     }
 
     fn budget(&mut self, client: View<'_>) -> Option<RetryBudget> {
@@ -151,13 +212,4 @@ pub(super) fn outcomes(view: View<'_>, key: &str) -> OutcomeSet {
 
 fn hedge(view: View<'_>) -> Option<Hedge> {
     Some(Hedge { after: view.span("after")?, max: view.count("max")? })
-}
-
-fn breaker(view: View<'_>) -> Option<CircuitBreaker> {
-    Some(CircuitBreaker {
-        failure_rate: view.share("failure_rate")?,
-        window: view.count("window")?,
-        open_for: view.span("open_for")?,
-        probes: view.count("probes")?,
-    })
 }

@@ -16,6 +16,11 @@ impl<'d> Faults<'d> {
         Faults { document, list: Vec::new() }
     }
 
+    /// Whether any is an error.
+    pub(super) fn has_errors(&self) -> bool {
+        self.list.iter().any(|one| one.severity == Severity::Error)
+    }
+
     /// An error at a place: what is wrong, a few words beside it, and what helps.
     pub(super) fn add(
         &mut self,

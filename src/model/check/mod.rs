@@ -7,6 +7,7 @@
 mod admission;
 mod assemble;
 mod client;
+mod contradictions;
 mod distribution;
 pub mod experiment;
 mod faults;
@@ -111,6 +112,9 @@ fn check_refusing(
     walk::Walk { faults: &mut faults, declared: Some(&declared) }.table(&root, &ROOT, None, place);
     let mut checker = Checker { document: &document, declared, files, faults };
     let model = checker.model(View { table: &root, spec: &ROOT, place });
+    if !checker.faults.has_errors() {
+        checker.contradictions(&root, &model);
+    }
     for one in refused {
         one.refuse(&model, &root, &mut checker.faults);
     }

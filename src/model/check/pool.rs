@@ -73,18 +73,21 @@ impl Checker<'_> {
             Some(Value::Integer(_)) => view.count("queue_capacity"),
             _ => None,
         };
+        let when_full = match view.word("when_full") {
+            Some("drop_oldest") => WhenFull::DropOldest,
+            _ => WhenFull::Reject,
+        };
+        if when_full == WhenFull::DropOldest && queue_capacity.is_none() {
+            self.unheeded(view, "when_full", "queue_capacity", "the queue is never full");
+        }
         let settings = PoolSettings {
             slots,
             discipline,
             queue_capacity,
-            when_full: if view.word("when_full") == Some("drop_oldest") {
-                WhenFull::DropOldest
-            } else {
-                WhenFull::Reject
-            },
+            when_full,
             idle_order: idle_order(view),
             service_timeout: self.service_timeout(view),
-            retry: view.table("retry", &POOL_RETRY).and_then(retry),
+            retry: view.table("retry", &POOL_RETRY).and_then(|table| self.pool_retry(table)),
             worker: self.worker_settings(view),
             admission: self.admission(view),
             reserved: self.reserved(view, slots),
@@ -151,6 +154,9 @@ impl Checker<'_> {
                 "nothing is cancelled",
                 hint,
             );
+        }
+        if view.span("service_timeout").is_none() {
+            self.unheeded(view, "timeout_from", "service_timeout", "nothing is timed");
         }
         // Without a time-out the word still says what becomes of a worker whose client cancels.
         let span = match view.span("service_timeout") {
@@ -275,6 +281,28 @@ impl Checker<'_> {
         }
         Some(scaler)
     }
+
+    fn pool_retry(&mut self, view: View<'_>) -> Option<PoolRetry> {
+        for (key, of) in [("factor", "delay"), ("exponent", "step")] {
+            if view.span(of) == Some(Span::ZERO) {
+                self.unheeded(view, key, of, "nothing grows with it");
+            }
+        }
+        Some(PoolRetry {
+            max: view.count("max")?,
+            on: outcomes(view, "on"),
+            place: if view.word("place") == Some("tail") { RetryPlace::Tail } else { RetryPlace::Head },
+            delay: view.span("delay")?,
+            growth: DelayGrowth {
+                factor: view.number("factor")?,
+                step: view.span("step")?,
+                exponent: view.number("exponent")?,
+                spread: view.span("spread")?,
+                cap: view.limit("cap"),
+            },
+            turn: view.span("turn")?,
+        })
+    }
 }
 
 fn idle_order(view: View<'_>) -> IdleOrder {
@@ -284,23 +312,6 @@ fn idle_order(view: View<'_>) -> IdleOrder {
         Some("random") => IdleOrder::Random,
         _ => IdleOrder::LowestIndex,
     }
-}
-
-fn retry(view: View<'_>) -> Option<PoolRetry> {
-    Some(PoolRetry {
-        max: view.count("max")?,
-        on: outcomes(view, "on"),
-        place: if view.word("place") == Some("tail") { RetryPlace::Tail } else { RetryPlace::Head },
-        delay: view.span("delay")?,
-        growth: DelayGrowth {
-            factor: view.number("factor")?,
-            step: view.span("step")?,
-            exponent: view.number("exponent")?,
-            spread: view.span("spread")?,
-            cap: view.limit("cap"),
-        },
-        turn: view.span("turn")?,
-    })
 }
 
 /// The pool of jobs that belong to none: each has a process of its own on the host.

@@ -44,8 +44,7 @@ impl Checker<'_> {
 
     /// How instances are chosen; `sizes` are the numbers of instances of the pools.
     pub(super) fn routing(&mut self, of: View<'_>, sizes: &[u32]) -> RouteSettings {
-        let turns = RouteSettings { routing: Routing::RoundRobin, signal_delay: Span::ZERO };
-        let Some((kind, view)) = of.tagged("routing", &ROUTING) else { return turns };
+        let Some((kind, view)) = of.tagged("routing", &ROUTING) else { return RouteSettings::IN_TURN };
         let total: u32 = sizes.iter().sum();
         let routing = match kind {
             "random" if view.has("probabilities") => {
@@ -61,13 +60,29 @@ impl Checker<'_> {
                 self.per_instance(view, "weights", sizes, false).unwrap_or_default(),
             ),
             "least_loaded" => Routing::LeastLoaded,
-            // More cannot be drawn than there are, and a sweep over instances should not stumble over it.
-            "shortest_of" => Routing::ShortestOf(view.count("d").unwrap_or(2).min(total.max(1))),
+            "shortest_of" => Routing::ShortestOf(self.drawn(view, total.max(1))),
             "hash" => Routing::ConsistentHash { replicas: view.count("replicas").unwrap_or(100) },
             _ => Routing::RoundRobin,
         };
         let delay = view.spec.key("signal_delay").and_then(|_| view.span("signal_delay"));
-        RouteSettings { routing, signal_delay: delay.unwrap_or(Span::ZERO) }
+        let signal_delay = delay.unwrap_or(Span::ZERO);
+        if delay == Some(Span::ZERO) {
+            self.unheeded(view, "counts_own", "signal_delay", "it sees the truth, its own sends too");
+        }
+        let counts_own = signal_delay > Span::ZERO && view.flag("counts_own").unwrap_or(false);
+        RouteSettings { routing, signal_delay, counts_own }
+    }
+
+    /// How many instances are drawn. More cannot be than there are, and a sweep over instances should not stumble over
+    /// it.
+    fn drawn(&mut self, view: View<'_>, instances: u32) -> u32 {
+        let wanted = view.count("d").unwrap_or(2);
+        if wanted > instances && view.writes("d") {
+            let hint = "as many are drawn as there are: this is `least_loaded`";
+            let label = format!("of {instances} in all");
+            self.faults.warn(view.place("d"), "`d` is above the number of instances", label, hint);
+        }
+        wanted.min(instances)
     }
 
     /// Values by instance, from values by instance or by pool; `split` shares a pool's value among its instances.
@@ -101,6 +116,5 @@ impl Checker<'_> {
 
 /// The route of a pool by itself.
 pub(super) fn own_route(name: &str, pool: usize) -> Route {
-    let settings = RouteSettings { routing: Routing::RoundRobin, signal_delay: Span::ZERO };
-    Route { name: String::from(name), pools: vec![pool], settings }
+    Route { name: String::from(name), pools: vec![pool], settings: RouteSettings::IN_TURN }
 }

@@ -25,6 +25,11 @@ impl<'d> View<'d> {
         self.node(key).is_some()
     }
 
+    /// Whether the key is written by the user, and not just by a preset.
+    pub(super) fn writes(&self, key: &str) -> bool {
+        self.node(key).is_some_and(|node| !matches!(node.place.origin, Origin::Preset(_)))
+    }
+
     /// Where the value stands, or the table if the key is not written.
     pub(super) fn place(&self, key: &str) -> Place {
         self.node(key).map_or(self.place, |node| node.place)

@@ -2,16 +2,16 @@
 
 use super::*;
 
-/// Outcomes of attempts that can be retried.
-pub(super) static OUTCOMES: Kind = Kind::Word(&[
+/// Outcomes of attempts that a client can see and try again after.
+static OUTCOMES: Kind = Kind::Word(&[
     choice("error", "an error answer"),
-    choice("timeout", "a time-out"),
+    choice("timeout", "a time-out, the pool's or the client's own"),
     choice("crash", "the worker went away"),
     choice("write_error", "the job could not be handed over"),
-    choice("rejected", "refused on arrival"),
+    choice("rejected", "refused on arrival, or by an open circuit"),
     choice("reneged", "left the queue"),
-    choice("abandoned", "the client gave up and the pool was not told"),
-    choice("cancelled", "the client gave up and the work was dropped"),
+    choice("abandoned", "a real scheduler has given the job up (replays alone)"),
+    choice("cancelled", "a real scheduler has withdrawn the job (replays alone)"),
 ]);
 
 /// `[client.NAME]`.
@@ -37,8 +37,13 @@ pub(in crate::model) static CLIENT: Table = Table {
             "Gives up the request after this time from its first send. Default: never.",
             "\"95s\"",
         ),
-        key("cancels", Kind::Flag, "Whether giving up withdraws the job from the pool.", "true")
-            .default("false"),
+        key(
+            "cancels",
+            Kind::Flag,
+            "Whether giving up withdraws the job from the pool; what then becomes of its worker says the pool's on_timeout.",
+            "true",
+        )
+        .default("false"),
         key("retry", Kind::Table(&CLIENT_RETRY), "Retries. Default: none.", "{ max = 3, base = \"100ms\" }"),
         key(
             "budget",
@@ -149,7 +154,7 @@ pub(in crate::model) static BUDGET: Tagged = Tagged {
         ),
         variant(
             "envoy",
-            "Envoy: retries in flight at most a share of requests in flight.",
+            "Envoy: retries in flight at most a share of requests in flight, rounded down, with a floor.",
             &[
                 key("share", Kind::Share, "Share of active requests.", "\"20%\"").default("\"20%\""),
                 key("min", COUNT, "Retries in flight always allowed.", "3").default("3"),

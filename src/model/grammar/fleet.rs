@@ -21,8 +21,16 @@ pub(in crate::model) static AUTOSCALER: Table = Table {
     forms: &[],
 };
 
-const SIGNAL_DELAY: Key =
-    key("signal_delay", DURATION_OR_ZERO, "How old the load is that it sees.", "\"1s\"").default("\"0s\"");
+const SIGNAL_DELAY: Key = key(
+    "signal_delay",
+    DURATION_OR_ZERO,
+    "How often the loads that it sees are reported: between two reports they stand still. 0 for the truth.",
+    "\"1s\"",
+)
+.default("\"0s\"");
+const COUNTS_OWN: Key =
+    key("counts_own", Kind::Flag, "Whether it adds to a report what it has sent itself since.", "true")
+        .default("false");
 
 /// `pool.routing` and `route.routing`.
 pub(in crate::model) static ROUTING: Tagged = Tagged {
@@ -54,13 +62,18 @@ pub(in crate::model) static ROUTING: Tagged = Tagged {
             )
             .required()],
         ),
-        variant("least_loaded", "The one with fewest jobs, waiting and running.", &[SIGNAL_DELAY]),
+        variant(
+            "least_loaded",
+            "The one with fewest jobs, waiting and running.",
+            &[SIGNAL_DELAY, COUNTS_OWN],
+        ),
         variant(
             "shortest_of",
             "The least loaded of a few drawn at random.",
             &[
                 key("d", Kind::Whole { min: 1, max: 100_000 }, "How many are drawn.", "2").default("2"),
                 SIGNAL_DELAY,
+                COUNTS_OWN,
             ],
         ),
         variant(

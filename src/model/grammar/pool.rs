@@ -1,7 +1,14 @@
 //! Pools: what serves.
 
-use super::client::OUTCOMES;
 use super::*;
+
+/// Outcomes that a pool tries again after: ends of a service. What never started, or is no longer wanted, has left it.
+static SERVICE_OUTCOMES: Kind = Kind::Word(&[
+    choice("error", "an error answer"),
+    choice("timeout", "the service time-out"),
+    choice("crash", "the worker went away"),
+    choice("write_error", "the job could not be handed over"),
+]);
 
 /// `[pool.NAME]`.
 pub(in crate::model) static POOL: Table = Table {
@@ -96,10 +103,9 @@ pub(in crate::model) static POOL: Table = Table {
                 choice("cancel", "the worker is asked to stop and is free after `cancel_grace`"),
                 choice("abandon", "the work goes on and its result is thrown away"),
             ]),
-            "What the time-out, or a client that cancels, does with the worker; the job has ended in each case.",
+            "What the time-out, or a client that cancels, does with the worker; the job has ended in each case. Default: kill; without a service_timeout, a client that cancels frees the worker at once.",
             "\"cancel\"",
-        )
-        .default("\"kill\""),
+        ),
         key("cancel_grace", DURATION_OR_ZERO, "Time until a cancelled worker has stopped.", "\"1s\"")
             .default("\"0s\""),
         key("retry", Kind::Table(&POOL_RETRY), "Retries by the pool itself. Default: none.", "{ max = 1 }"),
@@ -186,8 +192,8 @@ pub(in crate::model) static POOL_RETRY: Table = Table {
         key("max", COUNT, "How many retries a job may have.", "1").required(),
         key(
             "on",
-            Kind::List { of: &OUTCOMES, least: 1 },
-            "After which outcomes.",
+            Kind::List { of: &SERVICE_OUTCOMES, least: 1 },
+            "After which outcomes of a service; those of waiting are the client's to retry.",
             "[\"crash\", \"timeout\"]",
         )
         .default("[\"crash\"]"),

@@ -140,7 +140,7 @@ pub(in crate::model) static RUN: Table = Table {
         key(
             "drain",
             Kind::Flag,
-            "Whether requests in flight at the horizon still run to their end, with no new ones. Default: true where the trace sets the horizon, else false.",
+            "Whether requests in flight at the horizon still run to their end, with no new ones. Ends, with those alive unfinished, where none has ended for 1000 times the horizon and a million events (200 more for each alive). Default: true where the trace sets the horizon, else false.",
             "true",
         ),
     ],

@@ -58,7 +58,7 @@ pub enum RetryBudget {
         /// Given per success without retry (1).
         refill: f64,
     },
-    /// Envoy: retries in flight at most `percent` of requests in flight, but at least `min`.
+    /// Envoy: retries in flight at most `percent` of requests in flight, rounded down, but at least `min`.
     Envoy {
         /// Share of active requests, in percent.
         percent: f64,

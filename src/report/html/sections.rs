@@ -301,7 +301,7 @@ fn assumptions(record: &Record) -> String {
             let end = figure::plain(Unit::Seconds, end);
             lines.push(match record.settings.drain {
                 true => format!(
-                    "Requests are sent for {end} of simulated time; a replication ends when the last of them has ended."
+                    "Requests are sent for {end} of simulated time; a replication ends when the last of them has ended, or when none seems to end any more."
                 ),
                 false => format!("Each replication ends after {end} of simulated time."),
             });

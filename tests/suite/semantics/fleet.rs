@@ -12,13 +12,52 @@ fn turns_are_taken_among_instances() {
 
 #[test]
 fn a_late_signal_sends_the_herd_to_what_was_free() {
-    let now = "slots = 1\ninstances = 2\nrouting = \"least_loaded\"";
-    let late = "slots = 1\ninstances = 2\nrouting = { policy = \"least_loaded\", signal_delay = \"10s\" }";
-    // At 3 and at 4 one instance is idle in truth; before the first report all that is known is who was sent what.
-    let jobs = "0 a 1; 1 a 9; 3 a 1; 4 a 1";
-    let worst = |pool: &str| play(pool, "", jobs).ends.iter().map(|end| end.end).max().map(|end| end.secs());
-    assert_eq!(worst(now), Some(10.0));
-    assert_eq!(worst(late), Some(11.0), "one of the two goes to the busy one");
+    let last_ends = |signal: &str| {
+        let routing = format!("{{ policy = \"least_loaded\", signal_delay = \"10s\"{signal} }}");
+        let pool = format!("slots = 1\ninstances = 2\nrouting = {routing}");
+        // One is busy from 1 to 21; the report at 10 says so, and stands until 20.
+        let played = play(&pool, "", "1 a 20; 11 a 4; 12 a 4; 13 a 4");
+        let mut ends: Vec<f64> = played.ends.iter().skip(1).map(|end| end.end.secs()).collect();
+        ends.sort_by(f64::total_cmp);
+        ends
+    };
+    // All between two reports see the same and go to the one that was idle, however many they are.
+    assert_eq!(last_ends(""), [15.0, 19.0, 23.0]);
+    // What it has sent itself since makes the two look alike at 12, so the third and the fourth part.
+    assert_eq!(last_ends(", counts_own = true"), [15.0, 19.0, 25.0]);
+}
+
+/// The mean wait in seconds at ten single workers at 80 % load, for a routing.
+fn mean_wait(routing: &str) -> f64 {
+    let text = format!(
+        "[run]\nrequests = 40000\nreplications = 1\n[class.a]\ndemand = {{ dist = \"exponential\", mean = \"100ms\" }}\n\
+        [source.s]\npool = \"main\"\nclass = \"a\"\narrivals = {{ rate = \"80/s\" }}\n\
+        [pool.main]\nslots = 1\ninstances = 10\nrouting = {routing}\n"
+    );
+    let played = play_text(&text, &[]);
+    let sum = played.report.segments.iter().map(|segment| segment.classes[0].wait_served.sum).sum::<u128>();
+    sum as f64 / 1e9 / played.sum(|class| class.wait_served.count) as f64
+}
+
+/// Mitzenmacher, "How useful is old information?", IEEE Transactions on Parallel and Distributed Systems 11(1), 2000:
+/// with loads from a bulletin board that is renewed every T, to go where the least load was is best for a small T and
+/// worse than a random choice for a large one, with which two choices still do well for longer.
+#[test]
+fn the_least_loaded_of_old_loads_is_worse_than_any() {
+    let stale = |policy: &str, delay: &str| {
+        mean_wait(&format!("{{ policy = \"{policy}\", signal_delay = \"{delay}\" }}"))
+    };
+    let random = mean_wait("\"random\"");
+    assert!((0.36..0.44).contains(&random), "M/M/1 at 80 % waits 0.4 s: {random}");
+    let fresh = stale("least_loaded", "1ms");
+    assert!(fresh < random / 4.0, "{fresh}");
+    // With a report as old as ten services, two choices are still better than none, all choices are not.
+    let (two, all) = (stale("shortest_of", "1s"), stale("least_loaded", "1s"));
+    assert!(all > random && two < all, "{two} {all} {random}");
+    let herd = stale("least_loaded", "10s");
+    assert!(herd > 3.0 * random, "{herd}");
+    let own = mean_wait("{ policy = \"least_loaded\", signal_delay = \"1s\", counts_own = true }");
+    assert!(own < random, "one sender that counts what it sends does not herd: {own}");
 }
 
 #[test]

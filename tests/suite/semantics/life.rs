@@ -1,6 +1,7 @@
 //! Starting, beating, leaving, crashing, and how far a crash reaches.
 
-use super::{check, play};
+use super::{check, model_text, play, play_text};
+use poolsim::outcome::Outcome;
 
 #[test]
 fn a_cold_worker_serves_when_it_is_ready() {
@@ -12,6 +13,25 @@ fn a_start_that_takes_too_long_is_given_up_and_tried_again() {
     let pool = "slots = 1\nworker = { warm_start = false, start_up = \"2s\", first_start_up = [\"10s\"], \
         start_timeout = \"3s\", kill_exit = \"0.5s\", restart_delay = \"1s\" }";
     check(pool, "", "0 a 1", "ok 7.5");
+}
+
+#[test]
+fn a_run_ends_where_no_job_can_ever_start_or_end() {
+    let never_ready = "slots = 1\nworker = { warm_start = false, start_up = \"3s\", start_timeout = \"1s\", restart_delay = \"1s\" }";
+    // Its heartbeats say that all is well.
+    let hangs = "slots = 1\nworker = { heartbeat_interval = \"1s\", heartbeat_timeout = \"3s\" }";
+    for (pool, requests) in [(never_ready, "0 a 1; 1 a 1"), (hangs, "0 a 1 hang; 1 a 1")] {
+        let text = model_text(pool, "").replace("horizon = \"1000s\"", "horizon = \"16s\"");
+        let counted = text.replace("horizon = \"16s\"", "requests = 2").replace("drain = true", "");
+        for text in [text, counted] {
+            let played = play_text(&text, &[("s", requests)]);
+            assert_eq!(played.sum(|class| class.outcomes[Outcome::Unfinished as usize]), 2, "{text}");
+            assert!(played.report.events < 3_000_000, "{} events\n{text}", played.report.events);
+        }
+    }
+    // What takes long, but ends, is waited for.
+    let text = model_text("slots = 1", "").replace("horizon = \"1000s\"", "horizon = \"16s\"");
+    assert_eq!(play_text(&text, &[("s", "0 a 1; 1 a 30000000")]).story(), "ok 1, ok 30000001");
 }
 
 #[test]

@@ -130,3 +130,21 @@ fn a_client_that_cancels_does_with_the_worker_what_a_time_out_does() {
     assert_eq!(played.slot_secs(|slots| slots.zombie), 3.0);
     check("slots = 1", more, "0 a 9; 1 a 2; 2 a 1", "timeout 3, timeout 4, ok 5");
 }
+
+#[test]
+fn a_pool_without_a_time_out_has_no_kill_to_offer_unless_it_says_so() {
+    let more = "[client.c]\nattempt_deadline = \"3s\"\ncancels = true";
+    let worker = "slots = 1\nworker = { kill_exit = \"1s\", restart_delay = \"2s\" }";
+    let with = |rest: &str| play(&format!("{worker}\n{rest}"), more, "0 a 9; 4 a 1").story();
+    // Nothing is said: the client takes its job back and the worker is free.
+    assert_eq!(with(""), "timeout 3, ok 5");
+    // A time-out that never fires kills all the same, for that is what it does by default.
+    assert_eq!(with("service_timeout = \"50s\""), "timeout 3, ok 7");
+    // What is written holds for a client that cancels, with and without a time-out.
+    for limit in ["", "service_timeout = \"none\"", "service_timeout = \"50s\""] {
+        assert_eq!(with(&format!("{limit}\non_timeout = \"kill\"")), "timeout 3, ok 7", "{limit}");
+        let grace = "on_timeout = \"cancel\"\ncancel_grace = \"2s\"";
+        assert_eq!(with(&format!("{limit}\n{grace}")), "timeout 3, ok 6", "{limit}");
+        assert_eq!(with(&format!("{limit}\non_timeout = \"abandon\"")), "timeout 3, timeout 7", "{limit}");
+    }
+}
