@@ -287,8 +287,9 @@ fn idle_order(view: View<'_>) -> IdleOrder {
 }
 
 fn retry(view: View<'_>) -> Option<PoolRetry> {
+    let unlimited = view.word("max").is_some();
     Some(PoolRetry {
-        max: view.count("max")?,
+        max: if unlimited { u32::MAX } else { view.count("max")? },
         on: outcomes(view, "on"),
         place: if view.word("place") == Some("tail") { RetryPlace::Tail } else { RetryPlace::Head },
         delay: view.span("delay")?,

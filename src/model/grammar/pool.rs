@@ -179,7 +179,7 @@ pub(in crate::model) static POOL_RETRY: Table = Table {
     title: "a pool's retries",
     doc: "Retries made by the pool itself.",
     keys: &[
-        key("max", COUNT, "How many retries a job may have.", "1").required(),
+        key("max", Kind::Either(&[UNLIMITED, COUNT]), "How many retries a job may have.", "1").required(),
         key(
             "on",
             Kind::List { of: &OUTCOMES, least: 1 },
