@@ -70,7 +70,7 @@ impl<'m> Plan<'m> {
                 && instances.len() == 1
                 && model.pools.len() == 1
                 && model.hosts.is_empty(),
-            slowdown: !model.hosts.is_empty(),
+            slowdown: model.counts_slowdown(),
             horizon: match model.run.length {
                 RunLength::Horizon(horizon) => horizon,
                 RunLength::Requests(_) => Time::HORIZON_MAX,

@@ -3,6 +3,7 @@
 //! A file becomes a model in three steps: text to a document with places (`document`), presets and overrides
 //! merged into it, and the document checked against the grammar (`check`), which reports every fault at once.
 
+mod asked;
 mod certain;
 pub mod check;
 pub mod delays;
@@ -55,6 +56,8 @@ pub struct Model {
     pub faults: Vec<Fault>,
     /// What is asked of the system.
     pub objectives: Vec<Objective>,
+    /// Whether slowdowns are asked for besides; see [`Model::ask`].
+    pub slowdown: bool,
     /// Prices for cost figures; all zero where the file gives none.
     pub prices: Prices,
     /// Real schedulers that the same load can be sent to.

@@ -86,6 +86,7 @@ fn model(regime: Regime, classes: &[&str], phases: &[&str]) -> Model {
         hosts: vec![Host { name: String::from("box"), contention: Contention::Cores(2.0) }],
         faults: Vec::new(),
         objectives: Vec::new(),
+        slowdown: false,
         prices: Prices::default(),
         targets: crate::model::target::Targets::default(),
     }

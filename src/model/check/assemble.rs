@@ -74,6 +74,7 @@ impl Checker<'_> {
             hosts,
             faults,
             objectives,
+            slowdown: false,
             prices: prices(root),
             targets,
         }
