@@ -19,7 +19,7 @@ pub mod stretches;
 pub mod tape;
 pub mod target;
 
-pub use check::{Files, Loaded, NoFiles, check, experiment, load};
+pub use check::{ExactFile, Files, Loaded, NoFiles, check, experiment, load};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use document::{Document, Override};
 pub use grammar::{experiment_schema, schema};

@@ -10,7 +10,7 @@ const SEEDS: [u64; 2] = [1, 1001];
 fn cases() -> Vec<Case> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/exact.toml");
     let text = std::fs::read_to_string(path).expect("the case file is part of the project");
-    exact::cases(&text).expect("the case file is well formed")
+    exact::cases("exact.toml", &text).expect("the case file is well formed")
 }
 
 fn describe(case: &Case, check: &Check) -> String {
@@ -80,7 +80,7 @@ fn a_wrong_value_is_noticed() {
     let text = std::fs::read_to_string(path).expect("the case file is part of the project");
     let text =
         text.replacen("mean_wait = { value = 0.08333333333333", "mean_wait = { value = 0.08500000000000", 1);
-    let cases = exact::cases(&text).expect("the case file is well formed");
+    let cases = exact::cases("exact.toml", &text).expect("the case file is well formed");
     let case = cases.iter().find(|case| case.id == "mmc-2-50").expect("the case is there");
     let checks = exact::check(case, 1.0, SEEDS[0]).unwrap_or_else(|error| panic!("{error}"));
     let wait = checks.iter().find(|check| check.metric == "mean_wait").expect("mean_wait is checked");

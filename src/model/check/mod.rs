@@ -8,6 +8,7 @@ mod admission;
 mod assemble;
 mod client;
 mod distribution;
+mod exact;
 pub mod experiment;
 mod faults;
 mod files;
@@ -27,6 +28,7 @@ mod walk;
 mod words;
 mod worker;
 
+pub use exact::ExactFile;
 pub use unsupported::{UNSUPPORTED, Unsupported};
 
 pub(super) use files::FileCache;
