@@ -223,6 +223,8 @@ pub struct Source {
     pub client: ClientSettings,
     /// Back-off distributions of the client's retries (the last holds on), where the model gives them so.
     pub backoff: Vec<Distribution>,
+    /// How long the client waits for a request in all, where that is no constant; drawn for each request.
+    pub deadline: Option<Distribution>,
     /// How long a job of this source waits in a queue before it leaves; `None` leaves that to the pool.
     pub patience: Option<Distribution>,
 }
@@ -308,6 +310,8 @@ pub struct Pool {
     pub processor_sharing: bool,
     /// How long a job waits in the queue before it leaves, from its arrival.
     pub waiting_limit: Option<Distribution>,
+    /// The time-out on service where it is no constant; drawn for each attempt, or once for all if it counts over all.
+    pub timeout: Option<Distribution>,
     /// Worker life.
     pub life: WorkerLife,
     /// Transport delays.

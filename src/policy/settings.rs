@@ -105,7 +105,7 @@ pub enum OnTimeout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct ServiceTimeout {
-    /// How long; `NEVER` where only clients end a service early.
+    /// How long; `NEVER` where only clients end a service early, or where it is drawn.
     pub span: Span,
     /// From when.
     pub origin: TimeoutOrigin,
@@ -296,6 +296,10 @@ pub struct PoolSettings {
     pub idle_order: IdleOrder,
     /// Time-out on service.
     pub service_timeout: Option<ServiceTimeout>,
+    /// Whether the driver draws how long that is, and its span is `NEVER`; see
+    /// [`Driver::drawn_timeout`](super::Driver::drawn_timeout).
+    #[serde(default)]
+    pub draws_timeout: bool,
     /// Retries by the pool.
     pub retry: Option<PoolRetry>,
     /// Worker life.
@@ -318,6 +322,7 @@ impl PoolSettings {
             when_full: WhenFull::Reject,
             idle_order: IdleOrder::LowestIndex,
             service_timeout: None,
+            draws_timeout: false,
             retry: None,
             worker: WorkerSettings {
                 dying_window: false,

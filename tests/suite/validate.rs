@@ -155,6 +155,29 @@ fn slowdowns_are_counted_where_a_case_expects_them() {
     assert!(!model(&text("")).counts_slowdown());
 }
 
+#[test]
+fn time_outs_of_any_distribution_have_a_model() {
+    let timeout = |scope: &str, dist: &str| {
+        model(&text(&format!("timeout = {{ scope = \"{scope}\", time = {{ dist = {dist} }} }}")))
+    };
+    let drawn = "\"exponential\", mean = 0.5";
+    let service = timeout("service", drawn);
+    let settings = service.pools[0].settings.service_timeout.expect("the pool times out");
+    assert!(settings.span.is_never() && service.pools[0].settings.draws_timeout);
+    assert!(service.pools[0].timeout.is_some());
+    let total = timeout("total", drawn);
+    assert!(total.sources[0].deadline.is_some() && !total.sources[0].client.total_deadline.is_never());
+    // A constant stays one, however it is written.
+    let fixed = "\"deterministic\", value = 0.5";
+    let service = timeout("service", fixed);
+    let settings = service.pools[0].settings.service_timeout.expect("the pool times out");
+    assert_eq!(settings.span, Span::from_millis(500));
+    assert!(!service.pools[0].settings.draws_timeout && service.pools[0].timeout.is_none());
+    let total = timeout("total", fixed);
+    assert_eq!(total.sources[0].client.total_deadline, Span::from_millis(500));
+    assert!(total.sources[0].deadline.is_none());
+}
+
 // ---- the table ------------------------------------------------------------------------------------------------
 
 /// A transient case: quick, and true at its start.

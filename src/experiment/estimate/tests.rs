@@ -42,6 +42,7 @@ fn pool(name: &str) -> Pool {
         hosts: Vec::new(),
         processor_sharing: false,
         waiting_limit: None,
+        timeout: None,
         life,
         transport,
         breakdown: None,

@@ -230,8 +230,7 @@ impl Writer<'_> {
         let mut parts = Vec::new();
         if let Some(timeout) = self.timeout("total") {
             self.no_restart(timeout)?;
-            let time =
-                self.fixed(part(timeout, "time"), "timeout.time", "a total deadline must be deterministic")?;
+            let time = distribution(part(timeout, "time"));
             parts.push(format!("deadline = {time}, cancels = {}", cancels(timeout)));
         }
         if let Some(retry) = self.get("retry").filter(|retry| !at_head(retry)) {
@@ -287,8 +286,7 @@ impl Writer<'_> {
 
     fn service_timeout(&self) -> Result<String, Failure> {
         let Some(timeout) = self.timeout("service") else { return Ok(String::new()) };
-        let time =
-            self.fixed(part(timeout, "time"), "timeout.time", "a time-out on service must be deterministic")?;
+        let time = distribution(part(timeout, "time"));
         let mut text = format!("service_timeout = {time}\n");
         if !cancels(timeout) {
             self.no_restart(timeout)?;

@@ -69,8 +69,8 @@ pub(in crate::model) static POOL: Table = Table {
         .default("\"lowest_index\""),
         key(
             "service_timeout",
-            Kind::Either(&[Kind::Word(&[choice("none", "no time-out")]), DURATION]),
-            "Longest service.",
+            Kind::Either(&[Kind::Word(&[choice("none", "no time-out")]), DURATION, Kind::Tagged(&DIST)]),
+            "Longest service; a distribution is drawn from for each attempt, or once for all if it counts over all.",
             "\"90s\"",
         )
         .default("\"none\""),
