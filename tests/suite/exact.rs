@@ -139,3 +139,10 @@ fn drawn_time_outs_have_their_exact_values() {
         }
     }
 }
+
+#[test]
+fn every_case_has_a_model() {
+    for case in cases() {
+        exact::model_of(&case, 1000, 1).unwrap_or_else(|error| panic!("{}: {error}", case.id));
+    }
+}
