@@ -64,6 +64,10 @@ pub enum Purpose {
     Search = 21,
     /// Delays between dispatch, work and answer; index = request, sub = attempt.
     Transport = 22,
+    /// Deadlines of clients; index = request.
+    Deadline = 23,
+    /// Service time-outs of pools; index = request, sub = execution.
+    ServiceTimeout = 24,
 }
 
 /// Names one stream of one replication.

@@ -302,8 +302,17 @@ Examples:
 Exit codes: 0 a size was found, 1 no candidate is large enough, 2 could not, 3 undecided (the answer says how many
 replications would settle it), 130 interrupted.";
 
+const VALIDATE_HELP: &str = "\
+Files: a file of exact cases is described at the head of tests/data/exact.toml, a folder of recordings in
+tests/data/orchestrator/README.md. Figures named in the folder's exceptions.toml are shown with their reason and do not
+count as OFF.
+
+Exit codes: 0 every figure holds or is excepted, 1 a figure is OFF, 2 could not: a file cannot be read, or a case or
+scenario has no model (the others are in the table).";
+
 /// `poolsim validate`.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = VALIDATE_HELP)]
 pub struct RawValidate {
     /// A file of exact cases (`[[case]]`), or a folder with constants.toml and scenarios/
     #[arg(value_name = "PATH")]

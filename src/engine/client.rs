@@ -20,8 +20,8 @@ use crate::time::{Span, Time};
 pub(super) fn wait_rules(plan: &Plan<'_>, timers: &mut Timers) -> Vec<Vec<Wait>> {
     let rule = |source: usize, pool: usize, timers: &mut Timers| {
         let limits = [&plan.requests_of.sources[source].patience, &plan.pools[pool].waiting_limit];
-        let timeout = plan.model.pools[pool].settings.times_out_waiting(Time::ZERO);
-        let mut least = (timeout != Time::NEVER).then(|| timeout.since(Time::ZERO));
+        let timeout = plan.model.pools[pool].settings.times_out_waiting();
+        let mut least = timeout.filter(|span| !span.is_never());
         for limit in limits.into_iter().flatten() {
             match limit.is_constant() {
                 Some(span) => least = Some(least.map_or(span, |other: Span| other.min(span))),
@@ -29,6 +29,8 @@ pub(super) fn wait_rules(plan: &Plan<'_>, timers: &mut Timers) -> Vec<Vec<Wait>>
             }
         }
         match least {
+            // The pool lowers the limit, which is then no constant.
+            Some(_) if timeout == Some(Span::NEVER) => Wait::Drawn,
             Some(span) => Wait::Constant(span, timers.ring(TimerKind::WaitLimit, span) as u8),
             None => Wait::None,
         }
@@ -166,7 +168,7 @@ impl<C: SlotCalendar> World<'_, C> {
     /// The client waits before it sends; a request whose deadline is nearer ends with that.
     fn hold_back(&mut self, job: JobId, source: usize, wait: Span) {
         let now = self.phys.now;
-        let total = self.clients[source].settings().total_deadline;
+        let total = self.total_deadline_of(job, source);
         let entry = self.phys.jobs.get_mut(job);
         let at = (now + wait).min(entry.first_sent + total);
         entry.ticket.place = Place::Outside;
@@ -178,9 +180,10 @@ impl<C: SlotCalendar> World<'_, C> {
     /// The wait of a request that was held back is over.
     fn let_go(&mut self, job: JobId) {
         let now = self.phys.now;
+        let source = usize::from(self.phys.jobs.get(job).source);
+        let total = self.total_deadline_of(job, source);
         let entry = self.phys.jobs.get_mut(job);
-        let source = usize::from(entry.source);
-        if now >= entry.first_sent + self.clients[source].settings().total_deadline {
+        if now >= entry.first_sent + total {
             return self.end_in_backoff(job, Outcome::Timeout);
         }
         entry.held = false;
@@ -240,8 +243,8 @@ impl<C: SlotCalendar> World<'_, C> {
     fn arm_deadlines(&mut self, job: JobId, source: usize) {
         let now = self.phys.now;
         let settings = self.clients[source].settings();
-        let (attempt, total) = (settings.attempt_deadline, settings.total_deadline);
-        let hedge = settings.hedge;
+        let (attempt, hedge) = (settings.attempt_deadline, settings.hedge);
+        let total = self.total_deadline_of(job, source);
         let entry = self.phys.jobs.get_mut(job);
         entry.ticket.deadline = (now + attempt).min(entry.first_sent + total);
         let (sent, stamp) = (entry.first_sent, entry.stamp);
@@ -249,7 +252,12 @@ impl<C: SlotCalendar> World<'_, C> {
             let ring = self.phys.timers.ring(TimerKind::AttemptDeadline, attempt);
             self.phys.timers.push_ring(ring, now, job, stamp);
         }
-        if !total.is_never() {
+        if self.phys.plan.requests_of.sources[source].deadline.is_some() {
+            // Drawn deadlines come due in any order.
+            let timer =
+                Timer { at: sent + total, kind: TimerKind::TotalDeadline, id: job, generation: stamp };
+            self.phys.timers.push(timer);
+        } else if !total.is_never() {
             // Each attempt has a timer of its own, because a request that is given up goes on under a new number.
             self.arm_total_deadline(job, sent, total, stamp);
         }
@@ -257,6 +265,14 @@ impl<C: SlotCalendar> World<'_, C> {
             let timer = Timer { at: now + hedge.after, kind: TimerKind::Hedge, id: job, generation: stamp };
             self.phys.timers.push(timer);
         }
+    }
+
+    /// How long the client waits for the request in all.
+    #[inline(always)]
+    fn total_deadline_of(&self, job: JobId, source: usize) -> Span {
+        let constant = self.clients[source].settings().total_deadline;
+        let draws = &self.phys.plan.requests_of.sources[source];
+        draws.total_deadline(constant, &self.phys.streams, self.phys.jobs.get(job).key)
     }
 
     /// First attempts are sent in the order in which their deadlines come due; later ones are not.
@@ -334,8 +350,10 @@ impl<C: SlotCalendar> World<'_, C> {
         if client.settings().retry.is_none() {
             return false;
         }
-        let total = client.settings().total_deadline;
+        let constant = client.settings().total_deadline;
         let entry = self.phys.jobs.get_mut(job);
+        let draws = &plan.requests_of.sources[source];
+        let total = draws.total_deadline(constant, &self.phys.streams, entry.key);
         let mut chance = self.phys.streams.keyed(Purpose::Backoff, entry.key, u64::from(entry.attempts));
         let samplers = &plan.requests_of.sources[source].backoff;
         let drawn = samplers

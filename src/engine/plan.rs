@@ -37,6 +37,8 @@ pub(super) struct PoolPlan {
     /// The lateness of timers, if a constant.
     pub(super) timer_delay: Option<Span>,
     pub(super) waiting_limit: Option<Sampler>,
+    /// The time-out on service, where it is drawn.
+    pub(super) timeout: Option<Sampler>,
     pub(super) breakdown: Option<(Sampler, Sampler)>,
 }
 
@@ -70,7 +72,7 @@ impl<'m> Plan<'m> {
                 && instances.len() == 1
                 && model.pools.len() == 1
                 && model.hosts.is_empty(),
-            slowdown: !model.hosts.is_empty(),
+            slowdown: model.counts_slowdown(),
             horizon: match model.run.length {
                 RunLength::Horizon(horizon) => horizon,
                 RunLength::Requests(_) => Time::HORIZON_MAX,
@@ -134,6 +136,7 @@ impl PoolPlan {
             delays: Delays::of(pool),
             timer_delay: pool.transport.timer_late.is_constant(),
             waiting_limit: pool.waiting_limit.as_ref().map(Sampler::new),
+            timeout: pool.timeout.as_ref().map(Sampler::new),
             breakdown: pool.breakdown.as_ref().map(|b| (Sampler::new(&b.up), Sampler::new(&b.down))),
         }
     }

@@ -100,7 +100,8 @@ fn point(
         labels.push(format!("{} {}", short(&axis.name), step.label));
     }
     let document = base.with_values(&experiment.document, &values)?;
-    let Loaded { model, warnings, .. } = model::check(document, files)?;
+    let Loaded { mut model, warnings, .. } = model::check(document, files)?;
+    ask(&mut model, experiment);
     let marks = experiment.marks_at(&indices);
     let few = experiment.points() <= FEW_POINTS;
     let kept = |keep: Keep| match keep {
@@ -112,6 +113,12 @@ fn point(
     let label = if labels.is_empty() { model.name.clone() } else { labels.join(", ") };
     let planned = Planned { index, indices, label, settings, marks, timelines, curves, model };
     Ok((planned, warnings.iter().map(|warning| warning.render(false)).collect()))
+}
+
+/// Asks a model for the figures that the experiment shows or has rules for.
+fn ask(model: &mut Model, experiment: &Experiment) {
+    let ruled = experiment.check.figures.iter().map(|figure| &figure.name);
+    model.ask(experiment.outputs.metrics.iter().chain(ruled).map(String::as_str));
 }
 
 /// What a point's axes set.
@@ -157,7 +164,8 @@ impl Plan {
         extra: &Override,
     ) -> Result<Model, Diagnostics> {
         let document = self.document_at(index)?;
-        let loaded = model::check(document.with(std::slice::from_ref(extra))?, files)?;
+        let mut loaded = model::check(document.with(std::slice::from_ref(extra))?, files)?;
+        ask(&mut loaded.model, &self.experiment);
         Ok(loaded.model)
     }
 

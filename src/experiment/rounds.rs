@@ -280,6 +280,7 @@ mod tests {
             hosts: Vec::new(),
             faults: Vec::new(),
             objectives: Vec::new(),
+            slowdown: false,
             prices: Prices::default(),
             targets: crate::model::target::Targets::default(),
         }

@@ -118,7 +118,7 @@ pub fn calm(model: &mut Model, pool: u16, limit: Span, patience: Span, own: bool
     settings.worker.start_timeout = settings.worker.start_timeout.min(patience);
     settings.retry = None;
     settings.admission.clear();
-    (settings.queue_capacity, pool.waiting_limit) = (None, None);
+    (settings.queue_capacity, pool.waiting_limit, pool.timeout) = (None, None, None);
     let kills = settings.service_timeout.filter(|timeout| timeout.then == OnTimeout::Kill);
     if kills.is_none() && !own {
         return None;

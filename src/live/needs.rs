@@ -62,6 +62,13 @@ fn of_all(model: &Model) -> Vec<Refusal> {
                        them",
             });
         }
+        if pool.timeout.is_some() {
+            refused.push(Refusal {
+                place: place("service_timeout"),
+                what: "a time-out that is drawn for each attempt",
+                hint: "a scheduler is told one time-out: write it as a duration",
+            });
+        }
         if pool.autoscaler.is_some() {
             refused.push(Refusal {
                 place: place("autoscaler"),

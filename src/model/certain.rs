@@ -35,7 +35,8 @@ impl Model {
             (retry.persistence == 0.0 || retry.persistence == 1.0)
                 && (retry.jitter == Jitter::None || retry.drawn)
         });
-        let calm = source.backoff.iter().all(is_fixed) && source.patience.as_ref().is_none_or(is_fixed);
+        let limits = [&source.patience, &source.deadline];
+        let calm = source.backoff.iter().chain(limits.into_iter().flatten()).all(is_fixed);
         even_client && calm && self.load_is_certain(source)
     }
 
@@ -97,7 +98,7 @@ fn pool_is_certain(pool: &Pool) -> bool {
     let chances = [life.spawn_failure, life.never_ready, life.write_error];
     times.into_iter().all(is_fixed)
         && chances.iter().all(|chance| *chance == 0.0 || *chance == 1.0)
-        && pool.waiting_limit.as_ref().is_none_or(is_fixed)
+        && pool.waiting_limit.iter().chain(&pool.timeout).all(is_fixed)
         && pool.breakdown.is_none()
         && pool.settings.discipline != Discipline::Random
         && pool.settings.idle_order != IdleOrder::Random

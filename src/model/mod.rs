@@ -3,6 +3,7 @@
 //! A file becomes a model in three steps: text to a document with places (`document`), presets and overrides
 //! merged into it, and the document checked against the grammar (`check`), which reports every fault at once.
 
+mod asked;
 mod certain;
 pub mod check;
 pub mod delays;
@@ -18,7 +19,7 @@ pub mod stretches;
 pub mod tape;
 pub mod target;
 
-pub use check::{Files, Loaded, NoFiles, check, experiment, load};
+pub use check::{ExactFile, Files, Loaded, NoFiles, check, experiment, load};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use document::{Document, Override};
 pub use grammar::{experiment_schema, schema};
@@ -55,6 +56,8 @@ pub struct Model {
     pub faults: Vec<Fault>,
     /// What is asked of the system.
     pub objectives: Vec<Objective>,
+    /// Whether slowdowns are asked for besides; see [`Model::ask`].
+    pub slowdown: bool,
     /// Prices for cost figures; all zero where the file gives none.
     pub prices: Prices,
     /// Real schedulers that the same load can be sent to.
@@ -220,6 +223,8 @@ pub struct Source {
     pub client: ClientSettings,
     /// Back-off distributions of the client's retries (the last holds on), where the model gives them so.
     pub backoff: Vec<Distribution>,
+    /// How long the client waits for a request in all, where that is no constant; drawn for each request.
+    pub deadline: Option<Distribution>,
     /// How long a job of this source waits in a queue before it leaves; `None` leaves that to the pool.
     pub patience: Option<Distribution>,
 }
@@ -305,6 +310,8 @@ pub struct Pool {
     pub processor_sharing: bool,
     /// How long a job waits in the queue before it leaves, from its arrival.
     pub waiting_limit: Option<Distribution>,
+    /// The time-out on service where it is no constant; drawn for each attempt, or once for all if it counts over all.
+    pub timeout: Option<Distribution>,
     /// Worker life.
     pub life: WorkerLife,
     /// Transport delays.

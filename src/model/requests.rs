@@ -38,6 +38,8 @@ pub struct SourceDraws {
     pub think: Option<Sampler>,
     /// How long a job waits before it leaves.
     pub patience: Option<Sampler>,
+    /// How long a client waits for a request in all, where that is no constant.
+    pub deadline: Option<Sampler>,
     /// Whether any class of the model can go wrong.
     pub fates: bool,
 }
@@ -119,6 +121,16 @@ impl ClassDraws {
 }
 
 impl SourceDraws {
+    /// How long the client waits for a request in all: `constant`, unless it is drawn. It is the same each time that it
+    /// is asked for.
+    #[inline]
+    pub fn total_deadline(&self, constant: Span, streams: &Streams, request: u64) -> Span {
+        match &self.deadline {
+            None => constant,
+            Some(limit) => limit.draw(&mut streams.keyed(Purpose::Deadline, request, 0)),
+        }
+    }
+
     fn new(model: &Model, source: &Source) -> SourceDraws {
         let shares: Vec<f64> = source.mix.iter().map(|&(_, share)| share).collect();
         let can_fail = |class: &Class| {
@@ -133,6 +145,7 @@ impl SourceDraws {
                 _ => None,
             },
             patience: source.patience.as_ref().map(Sampler::new),
+            deadline: source.deadline.as_ref().map(Sampler::new),
             fates: model.classes.iter().any(can_fail),
         }
     }

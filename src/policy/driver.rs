@@ -74,6 +74,11 @@ pub trait Driver: Tickets {
     }
     /// Wants [`Pool::timer`] called at `at`.
     fn arm(&mut self, pool: u32, slot: u32, timer: SlotTimer, at: Time);
+    /// How long the present attempt may be in service, where the pool's time-out is drawn. Drivers that refuse such
+    /// pools need not know.
+    fn drawn_timeout(&mut self, _pool: u32, _job: JobId) -> Span {
+        Span::NEVER
+    }
     /// Kills the worker; [`Pool::exited`] follows.
     fn kill(&mut self, pool: u32, slot: u32);
     /// Asks the worker to leave in peace; [`Pool::exited`] follows.

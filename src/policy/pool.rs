@@ -82,7 +82,7 @@ impl Pool {
             && !reserves
             && worker.recycle_after == 0
             && worker.idle_shutdown.is_never()
-            && settings.times_out_waiting(Time::ZERO) == Time::NEVER
+            && settings.times_out_waiting().is_none()
             && settings.discipline != Discipline::FairShare;
         Pool {
             number,
@@ -187,8 +187,9 @@ impl Pool {
         if self.closed || !self.gate.admits(now, self.in_pool) {
             return driver.ended(self.number, job, Outcome::Rejected);
         }
+        let due = self.times_out_waiting(job, driver);
         let ticket = driver.ticket(job);
-        ticket.leave_by = ticket.leave_by.min(self.settings.times_out_waiting(now));
+        ticket.leave_by = ticket.leave_by.min(due);
         let class = ticket.class;
         if self.is_full(now, class, driver) {
             match self.settings.when_full {

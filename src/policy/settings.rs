@@ -6,7 +6,7 @@ pub use client::*;
 
 use crate::outcome::OutcomeSet;
 use crate::random::Stream;
-use crate::time::{Span, Time};
+use crate::time::Span;
 use serde::{Deserialize, Serialize};
 
 /// How many jobs a pool serves at once.
@@ -105,7 +105,7 @@ pub enum OnTimeout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct ServiceTimeout {
-    /// How long; `NEVER` where only clients end a service early.
+    /// How long; `NEVER` where only clients end a service early, or where it is drawn.
     pub span: Span,
     /// From when.
     pub origin: TimeoutOrigin,
@@ -114,14 +114,13 @@ pub struct ServiceTimeout {
 }
 
 impl PoolSettings {
-    /// When a job that came at `arrived` is timed out even if it waits; `NEVER` where that does not happen.
-    #[inline(always)]
-    pub fn times_out_waiting(&self, arrived: Time) -> Time {
-        match self.service_timeout {
-            Some(ServiceTimeout { then: OnTimeout::Abandon, .. }) | None => Time::NEVER,
-            Some(limit) if limit.origin == TimeoutOrigin::Arrival => arrived + limit.span,
-            Some(_) => Time::NEVER,
-        }
+    /// How long after its arrival a job is timed out even if it waits; `None` where that does not happen. `NEVER` where
+    /// the time-out is drawn.
+    pub fn times_out_waiting(&self) -> Option<Span> {
+        let limit = self
+            .service_timeout
+            .filter(|limit| limit.origin == TimeoutOrigin::Arrival && limit.then != OnTimeout::Abandon)?;
+        (self.draws_timeout || !limit.span.is_never()).then_some(limit.span)
     }
 }
 
@@ -308,6 +307,10 @@ pub struct PoolSettings {
     pub idle_order: IdleOrder,
     /// Time-out on service.
     pub service_timeout: Option<ServiceTimeout>,
+    /// Whether the driver draws how long that is, and its span is `NEVER`; see
+    /// [`Driver::drawn_timeout`](super::Driver::drawn_timeout).
+    #[serde(default)]
+    pub draws_timeout: bool,
     /// Retries by the pool.
     pub retry: Option<PoolRetry>,
     /// Worker life.
@@ -330,6 +333,7 @@ impl PoolSettings {
             when_full: WhenFull::Reject,
             idle_order: IdleOrder::LowestIndex,
             service_timeout: None,
+            draws_timeout: false,
             retry: None,
             worker: WorkerSettings {
                 dying_window: false,

@@ -12,7 +12,7 @@ use super::UserPlan;
 use super::trace::{Fate, Trace, TraceRow};
 use crate::time::{Span, Time};
 use read::{fate, flag, well};
-pub use read::{millis, read_constants, read_noise, read_scenario};
+pub use read::{millis, read_constants, read_exceptions, read_noise, read_scenario};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -422,6 +422,39 @@ pub struct RecordedFigure {
     pub min: f64,
     /// Largest.
     pub max: f64,
+}
+
+/// `exceptions.toml`: figures that a simulation is not expected to reach, each with its reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedExceptions {
+    /// The exceptions.
+    #[serde(default)]
+    pub exception: Vec<RecordedException>,
+}
+
+/// One exception; its words are those of the table that `poolsim validate` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedException {
+    /// The scenario.
+    pub scenario: String,
+    /// The check: how simulation and recording are compared.
+    pub check: String,
+    /// The figure.
+    pub figure: String,
+    /// Why it is not expected to hold.
+    pub reason: String,
+}
+
+impl RecordedExceptions {
+    /// Why a figure is not expected to hold, if it is excepted.
+    pub fn reason(&self, scenario: &str, check: &str, figure: &str) -> Option<&str> {
+        let meant = |one: &&RecordedException| {
+            (one.scenario.as_str(), one.check.as_str(), one.figure.as_str()) == (scenario, check, figure)
+        };
+        self.exception.iter().find(meant).map(|one| one.reason.as_str())
+    }
 }
 
 /// Why a recording cannot be read.

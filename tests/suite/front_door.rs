@@ -4,7 +4,7 @@ use super::records::Folder;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-fn poolsim(folder: &Path, args: &[&str]) -> Output {
+pub(super) fn poolsim(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_poolsim"))
         .args(args)
         .current_dir(folder)
@@ -14,11 +14,11 @@ fn poolsim(folder: &Path, args: &[&str]) -> Output {
         .expect("the binary was built for this test")
 }
 
-fn out(output: &Output) -> String {
+pub(super) fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn err(output: &Output) -> String {
+pub(super) fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 

@@ -44,5 +44,6 @@ mod sweeps;
 mod tables;
 #[cfg(feature = "chart")]
 mod terminal;
+mod validate;
 mod verdicts;
 mod worlds;

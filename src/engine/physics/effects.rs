@@ -40,6 +40,18 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         }
     }
 
+    #[inline(never)]
+    fn drawn_timeout(&mut self, pool: u32, job: JobId) -> Span {
+        let (index, _) = self.plan.instances[pool as usize];
+        let Some(limit) = &self.plan.pools[index].timeout else { return Span::NEVER };
+        let entry = self.jobs.get(job);
+        // A time-out over all attempts is one draw for the job, else each attempt has its own.
+        let settings = self.plan.model.pools[index].settings.service_timeout;
+        let each = settings.is_some_and(|timeout| timeout.origin == crate::policy::TimeoutOrigin::Dispatch);
+        let execution = if each { u64::from(entry.executions) } else { 0 };
+        limit.draw(&mut self.streams.keyed(Purpose::ServiceTimeout, entry.key, execution))
+    }
+
     fn kill(&mut self, instance: u32, local: u32) {
         self.note(instance, |_| Choice::Kill { slot: local });
         let number = self.slot_number(instance, local);

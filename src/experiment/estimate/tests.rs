@@ -42,6 +42,7 @@ fn pool(name: &str) -> Pool {
         hosts: Vec::new(),
         processor_sharing: false,
         waiting_limit: None,
+        timeout: None,
         life,
         transport,
         breakdown: None,
@@ -86,6 +87,7 @@ fn model(regime: Regime, classes: &[&str], phases: &[&str]) -> Model {
         hosts: vec![Host { name: String::from("box"), contention: Contention::Cores(2.0) }],
         faults: Vec::new(),
         objectives: Vec::new(),
+        slowdown: false,
         prices: Prices::default(),
         targets: crate::model::target::Targets::default(),
     }

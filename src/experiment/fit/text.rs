@@ -321,10 +321,10 @@ fn settings(text: &mut String, known: &PoolSettings) {
     if let Some(retry) = &known.retry {
         let on: Vec<String> = retry.on.iter().map(|outcome| format!("{:?}", outcome.name())).collect();
         let place = if retry.place == RetryPlace::Head { "head" } else { "tail" };
+        let max = if retry.max == u32::MAX { String::from("\"unlimited\"") } else { retry.max.to_string() };
         let _ = writeln!(
             text,
-            "retry = {{ max = {}, on = [{}], place = \"{place}\", delay = {}, turn = {} }}",
-            retry.max,
+            "retry = {{ max = {max}, on = [{}], place = \"{place}\", delay = {}, turn = {} }}",
             on.join(", "),
             plain(retry.delay),
             plain(retry.turn)

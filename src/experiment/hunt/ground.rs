@@ -103,6 +103,9 @@ impl Ground {
                 "a case has one instance of a pool, which neither scales nor breaks down by chance",
             ));
         }
+        if pool.timeout.is_some() || source.deadline.is_some() {
+            return Err(String::from("time-outs and deadlines of a case are constants"));
+        }
         let client = &source.client;
         if client.retry.is_some() || client.hedge.is_some() || client.breaker.is_some() {
             return Err(String::from("the client of a case has a deadline at most"));

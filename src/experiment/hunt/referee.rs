@@ -293,7 +293,7 @@ impl<'r> Referee<'r> {
         if !dying {
             self.shares.charge(&self.rules.settings, class, size);
         }
-        let most = 1 + self.rules.settings.retry.map_or(0, |retry| retry.max);
+        let most = self.rules.settings.retry.map_or(0, |retry| retry.max).saturating_add(1);
         if starts > most {
             self.breach(Law::Attempts, now, || {
                 format!("request {} starts for the {starts}. time, of {most}", job + 1)

@@ -96,7 +96,7 @@ pub fn changes(model: &Model) -> Vec<Change> {
             let more = with(&|pool| pool.settings.slots = Slots::Limited(slots + 1));
             put(format!("one more slot in {name}"), more);
         }
-        if let Some(timeout) = pool.settings.service_timeout {
+        if let Some(timeout) = pool.settings.service_timeout.filter(|timeout| !timeout.span.is_never()) {
             for (word, factor) in [("shorter", 0.75), ("longer", 1.5)] {
                 let span = Span::from_secs(timeout.span.secs() * factor);
                 let text = crate::quantity::format_duration(span.secs());

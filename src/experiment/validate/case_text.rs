@@ -1,5 +1,9 @@
 //! The text of the model file that says what an exact case says.
+//!
+//! Keys, words and kinds of the case have been held against its grammar; what is refused here is what its values say
+//! together, or what has no model.
 
+use super::case_words::{batch, constant, distribution, outcomes, part, plain, rate, span};
 use super::exact::{CONFIDENCE, Case, Failure, number, numbers};
 use std::fmt::Write as _;
 use toml::Value;
@@ -17,6 +21,9 @@ struct Writer<'a> {
     text: String,
 }
 
+/// How far sums may be from what they should be: exact cases are stated to eight digits at least.
+const SUM_SLACK: f64 = 1e-6;
+
 impl Writer<'_> {
     fn write(mut self, requests: u64, seed: u64) -> Result<String, Failure> {
         let name = format!(
@@ -24,18 +31,7 @@ impl Writer<'_> {
             self.case.id
         );
         self.line(&name);
-        match self.case.table.get("curve").and_then(|curve| curve.get("times")) {
-            Some(times) => {
-                let times = numbers(Some(times));
-                let last = times.iter().copied().fold(0.0, f64::max);
-                self.line(&format!(
-                    "regime = \"terminating\"\nhorizon = {}\nbin = {}",
-                    span(last),
-                    span(step(&times))
-                ));
-            }
-            None => self.line(&format!("regime = \"steady\"\nrequests = {requests}")),
-        }
+        self.length(requests)?;
         self.classes()?;
         self.sources()?;
         self.pool()?;
@@ -51,85 +47,126 @@ impl Writer<'_> {
         self.case.table.get(key)
     }
 
-    fn fail<T>(&self, what: &str) -> Result<T, Failure> {
-        Err(Failure::Case(format!("{}: {what}", self.case.id)))
+    fn fail<T>(&self, at: &str, what: &str, hint: &str) -> Result<T, Failure> {
+        Err(self.case.refusal(at, what, hint))
+    }
+
+    fn length(&mut self, requests: u64) -> Result<(), Failure> {
+        let Some(times) = self.get("curve").map(|curve| numbers(curve.get("times"))) else {
+            self.line(&format!("regime = \"steady\"\nrequests = {requests}"));
+            return Ok(());
+        };
+        if times.iter().any(|time| ((time * 1e3).round() - time * 1e3).abs() > 1e-6) {
+            return self.fail("curve.times", "the instants are no whole milliseconds", "round them");
+        }
+        let last = times.iter().copied().fold(0.0, f64::max);
+        if last == 0.0 {
+            return self.fail("curve.times", "no instant is after the start", "add one");
+        }
+        let (last, bin) = (span(last), span(step(&times)));
+        self.line(&format!("regime = \"terminating\"\nhorizon = {last}\nbin = {bin}"));
+        Ok(())
+    }
+
+    /// The classes, if the case has any.
+    fn list(&self) -> Vec<Value> {
+        self.get("classes").and_then(Value::as_array).cloned().unwrap_or_default()
     }
 
     fn classes(&mut self) -> Result<(), Failure> {
-        let redrawn = self.get("retry").is_some();
-        let prob = number(self.get("failure").and_then(|failure| failure.get("prob"))).unwrap_or(0.0);
-        let write = |name: &str, table: &Value, priority: i64| -> Result<String, Failure> {
-            let demand = distribution(table).map_err(Failure::Case)?;
-            let mut text = format!("\n[class.{name}]\ndemand = {demand}\npriority = {priority}\n");
-            if redrawn {
-                text += "retry_demand = \"redrawn\"\n";
-            }
-            if prob > 0.0 {
-                let _ = writeln!(text, "fates = {{ error = {prob} }}");
-            }
-            Ok(text)
-        };
-        let text = match (self.get("service"), self.get("classes").and_then(Value::as_array)) {
-            (Some(service), _) => write("all", service, 0)?,
-            (None, Some(classes)) => {
-                let mut text = String::new();
-                for class in classes {
-                    let name = class.get("name").and_then(Value::as_str).unwrap_or("class");
-                    let priority = class.get("priority").and_then(Value::as_integer).unwrap_or(0);
-                    let Some(service) = class.get("service") else {
-                        return self.fail("a class without service");
-                    };
-                    text += &write(name, service, priority)?;
-                }
-                text
-            }
-            (None, None) => return self.fail("no service and no classes"),
+        let text = match self.get("service") {
+            Some(service) => self.class("all", service, 0),
+            None => self.list().iter().map(|class| self.listed(class)).collect(),
         };
         self.line(&text);
         Ok(())
     }
 
-    fn sources(&mut self) -> Result<(), Failure> {
-        let classes = self.get("classes").and_then(Value::as_array).cloned().unwrap_or_default();
-        let rates: Vec<Option<f64>> = classes.iter().map(|class| number(class.get("rate"))).collect();
-        if !rates.is_empty() && rates.iter().all(Option::is_some) {
-            for (class, rate) in classes.iter().zip(rates) {
-                let name = class.get("name").and_then(Value::as_str).unwrap_or("class").to_owned();
-                let arrivals = format!("{{ rate = {} }}", rate_text(rate.unwrap_or(0.0)));
-                self.source(&name, &format!("class = \"{name}\""), "arrivals", &arrivals)?;
-            }
-            return Ok(());
+    fn listed(&self, class: &Value) -> String {
+        let priority = class.get("priority").and_then(Value::as_integer).unwrap_or(0);
+        class.get("service").map_or_else(String::new, |service| self.class(name(class), service, priority))
+    }
+
+    fn class(&self, name: &str, service: &Value, priority: i64) -> String {
+        let demand = distribution(service);
+        let mut text = format!("\n[class.{name:?}]\ndemand = {demand}\npriority = {priority}\n");
+        if self.get("retry").is_some() {
+            text += "retry_demand = \"redrawn\"\n";
         }
-        let mix = if classes.is_empty() {
-            String::from("class = \"all\"")
-        } else {
-            let share = |class: &Value| {
-                let name = class.get("name").and_then(Value::as_str).unwrap_or("class");
-                format!("{name} = {}", number(class.get("share")).unwrap_or(0.0))
-            };
-            format!("mix = {{ {} }}", classes.iter().map(share).collect::<Vec<_>>().join(", "))
-        };
+        let prob = number(self.get("failure").and_then(|failure| failure.get("prob"))).unwrap_or(0.0);
+        if prob > 0.0 {
+            let _ = writeln!(text, "fates = {{ error = {prob} }}");
+        }
+        text
+    }
+
+    fn sources(&mut self) -> Result<(), Failure> {
+        let classes = self.list();
+        if classes.iter().any(|class| class.get("rate").is_some()) {
+            return self.source_of_each(&classes);
+        }
+        let mix = self.mix(&classes)?;
         let (key, load) = self.load()?;
         self.source("all", &mix, key, &load)
     }
 
+    /// Classes with rates of their own are independent Poisson processes.
+    fn source_of_each(&mut self, classes: &[Value]) -> Result<(), Failure> {
+        let rates: Vec<f64> = classes.iter().filter_map(|class| number(class.get("rate"))).collect();
+        if rates.len() < classes.len() {
+            return self.fail("classes", "some classes have a rate and some a share", "give all the same");
+        }
+        let arrival = self.get("arrival").cloned();
+        let arrival = arrival.as_ref();
+        let kind = arrival.and_then(|arrival| arrival.get("kind")).and_then(Value::as_str);
+        if kind != Some("poisson") {
+            return self.fail("classes", "rates of classes are those of Poisson processes", "give shares");
+        }
+        let sum: f64 = rates.iter().sum();
+        let total = number(arrival.and_then(|arrival| arrival.get("rate"))).unwrap_or(f64::NAN);
+        if (sum - total).abs() > SUM_SLACK * total {
+            let what = format!("the rates of the classes sum to {sum}");
+            return self.fail("arrival.rate", &what, "the rate of arrivals is their total");
+        }
+        for (class, per_second) in classes.iter().zip(rates) {
+            let name = name(class);
+            let arrivals = format!("{{ rate = {} }}", rate(per_second));
+            self.source(name, &format!("class = {name:?}"), "arrivals", &arrivals)?;
+        }
+        Ok(())
+    }
+
+    fn mix(&self, classes: &[Value]) -> Result<String, Failure> {
+        if classes.is_empty() {
+            return Ok(String::from("class = \"all\""));
+        }
+        let shares: Vec<f64> =
+            classes.iter().map(|class| number(class.get("share")).unwrap_or(0.0)).collect();
+        let sum: f64 = shares.iter().sum();
+        if (sum - 1.0).abs() > SUM_SLACK {
+            let what = format!("the shares of the classes sum to {sum}");
+            return self.fail("classes", &what, "they are probabilities and sum to 1");
+        }
+        let parts: Vec<String> =
+            classes.iter().zip(shares).map(|(class, share)| format!("{:?} = {share}", name(class))).collect();
+        Ok(format!("mix = {{ {} }}", parts.join(", ")))
+    }
+
     fn load(&self) -> Result<(&'static str, String), Failure> {
-        let Some(arrival) = self.get("arrival") else { return self.fail("no arrival") };
-        let rate = rate_text(number(arrival.get("rate")).unwrap_or(0.0));
+        let Some(arrival) = self.get("arrival") else { return self.fail("", "no arrival", "") };
+        let per_second = rate(number(arrival.get("rate")).unwrap_or(0.0));
         let text = match arrival.get("kind").and_then(Value::as_str).unwrap_or_default() {
-            "poisson" => format!("{{ rate = {rate} }}"),
             "renewal" => {
-                let Some(interval) = arrival.get("interval") else {
-                    return self.fail("renewal without interval");
-                };
-                format!(
-                    "{{ process = \"renewal\", interval = {} }}",
-                    distribution(interval).map_err(Failure::Case)?
-                )
+                let interval = distribution(part(arrival, "interval"));
+                format!("{{ process = \"renewal\", interval = {interval} }}")
             }
-            "batch_poisson" => format!("{{ rate = {rate}, batch = {} }}", batch(arrival.get("batch_size"))),
+            "batch_poisson" => {
+                let batch = batch(part(arrival, "batch_size"))
+                    .or_else(|what| self.fail("arrival.batch_size", &what, "sizes are whole numbers"))?;
+                format!("{{ rate = {per_second}, batch = {batch} }}")
+            }
             "mmpp" => {
-                let rates: Vec<String> = numbers(arrival.get("rates")).into_iter().map(rate_text).collect();
+                let rates: Vec<String> = numbers(arrival.get("rates")).into_iter().map(rate).collect();
                 let stays: Vec<String> = numbers(arrival.get("mean_stay")).into_iter().map(span).collect();
                 format!(
                     "{{ process = \"markov_modulated\", rates = [{}], mean_stay = [{}] }}",
@@ -137,92 +174,82 @@ impl Writer<'_> {
                     stays.join(", ")
                 )
             }
-            "poisson_piecewise_linear" => {
-                let knots = numbers(arrival.get("times")).into_iter().zip(numbers(arrival.get("rates")));
-                let knots: Vec<String> =
-                    knots.map(|(at, rate)| format!("[{}, {}]", span(at), rate_text(rate))).collect();
-                format!("{{ profile = {{ points = [{}] }} }}", knots.join(", "))
-            }
-            "closed" => return self.users(arrival),
-            other => return self.fail(&format!("unknown arrival kind `{other}`")),
+            "poisson_piecewise_linear" => self.profile(arrival)?,
+            "closed" => return Ok(users(arrival)),
+            _ => format!("{{ rate = {per_second} }}"),
         };
         Ok(("arrivals", text))
     }
 
-    fn users(&self, arrival: &Value) -> Result<(&'static str, String), Failure> {
-        let Some(think) = arrival.get("think") else { return self.fail("closed without think") };
-        let first = match arrival.get("first").and_then(Value::as_str) {
-            Some("job") => "request",
-            _ => "think",
-        };
-        let population = number(arrival.get("population")).unwrap_or(0.0);
-        let think = distribution(think).map_err(Failure::Case)?;
-        Ok(("users", format!("{{ count = {population}, think = {think}, first = \"{first}\" }}")))
+    fn profile(&self, arrival: &Value) -> Result<String, Failure> {
+        let (times, rates) = (numbers(arrival.get("times")), numbers(arrival.get("rates")));
+        if times.len() != rates.len() {
+            let what = format!("{} knots and {} rates", times.len(), rates.len());
+            return self.fail("arrival.rates", &what, "give a rate for each knot");
+        }
+        let knots: Vec<String> =
+            times.into_iter().zip(rates).map(|(at, r)| format!("[{}, {}]", span(at), rate(r))).collect();
+        Ok(format!("{{ profile = {{ points = [{}] }} }}", knots.join(", ")))
     }
 
     fn source(&mut self, name: &str, mix: &str, key: &str, load: &str) -> Result<(), Failure> {
-        let client = self.client()?;
-        let patience = match self.get("timeout") {
-            Some(timeout) if scope(timeout) == "queue" => {
-                format!("patience = {}\n", distribution_at(timeout, "time").map_err(Failure::Case)?)
-            }
-            _ => String::new(),
-        };
-        self.line(&format!("[source.{name}]\npool = \"pool\"\n{mix}\n{key} = {load}\n{client}{patience}"));
+        let (client, patience) = (self.client()?, self.patience()?);
+        let text = format!("[source.{name:?}]\npool = \"pool\"\n{mix}\n{key} = {load}\n{client}{patience}");
+        self.line(&text);
         Ok(())
+    }
+
+    /// The time-out of a scope.
+    fn timeout(&self, scope: &str) -> Option<&Value> {
+        self.get("timeout").filter(|timeout| timeout.get("scope").and_then(Value::as_str) == Some(scope))
+    }
+
+    fn patience(&self) -> Result<String, Failure> {
+        let Some(timeout) = self.timeout("queue") else { return Ok(String::new()) };
+        if !cancels(timeout) {
+            return self.fail(
+                "timeout.cancels",
+                "a job cannot leave the queue without telling it",
+                "leave `cancels` out, or write scope = \"total\"",
+            );
+        }
+        self.no_restart(timeout)?;
+        Ok(format!("patience = {}\n", distribution(part(timeout, "time"))))
+    }
+
+    fn no_restart(&self, timeout: &Value) -> Result<(), Failure> {
+        if timeout.get("restart").is_none() {
+            return Ok(());
+        }
+        let hint = "a slot restarts after a kill: scope = \"service\", cancels = true";
+        self.fail("timeout.restart", "`restart` has no meaning where nothing is killed", hint)
     }
 
     /// What the client does: deadlines over all, retries after refusals and failures.
     fn client(&self) -> Result<String, Failure> {
         let mut parts = Vec::new();
-        if let Some(timeout) = self.get("timeout").filter(|timeout| scope(timeout) == "total") {
-            let time = distribution_value(timeout.get("time")).map_err(Failure::Case)?;
-            let cancels = timeout.get("cancels").and_then(Value::as_bool).unwrap_or(true);
-            parts.push(format!("deadline = {time}, cancels = {cancels}"));
+        if let Some(timeout) = self.timeout("total") {
+            self.no_restart(timeout)?;
+            let time = distribution(part(timeout, "time"));
+            parts.push(format!("deadline = {time}, cancels = {}", cancels(timeout)));
         }
-        if let Some(retry) = self.get("retry").filter(|_| !self.pool_retries()) {
-            let on: Vec<&str> = outcomes(retry);
-            let max = match retry.get("max_retries") {
-                Some(Value::Integer(max)) => max.to_string(),
-                _ => String::from("\"unlimited\""),
-            };
-            let persistence = number(retry.get("persistence")).unwrap_or(1.0);
-            let delays = match retry.get("delays").and_then(Value::as_array) {
-                Some(delays) => {
-                    delays.iter().map(distribution).collect::<Result<Vec<_>, _>>().map_err(Failure::Case)?
-                }
-                None => vec![distribution_at(retry, "delay").map_err(Failure::Case)?],
-            };
-            let on: Vec<String> = on.iter().map(|outcome| format!("{outcome:?}")).collect();
-            parts.push(format!(
-                "retry = {{ max = {max}, persistence = {persistence}, on = [{}], delays = [{}] }}",
-                on.join(", "),
-                delays.join(", ")
-            ));
+        if let Some(retry) = self.get("retry").filter(|retry| !at_head(retry)) {
+            parts.push(client_retry(retry));
         }
         Ok(if parts.is_empty() { String::new() } else { format!("client = {{ {} }}\n", parts.join(", ")) })
     }
 
-    /// Whether the retries are the pool's own: at the head of its queue.
-    fn pool_retries(&self) -> bool {
-        let place = self.get("retry").and_then(|retry| retry.get("where")).and_then(Value::as_str);
-        place == Some("head")
+    /// A distribution that must be a constant, as a duration.
+    fn fixed(&self, dist: &Value, at: &str, what: &str) -> Result<String, Failure> {
+        let hint = "write { dist = \"deterministic\", value = … }";
+        constant(dist).map(span).map_or_else(|| self.fail(at, what, hint), Ok)
     }
 
     fn pool(&mut self) -> Result<(), Failure> {
-        let pool = self.get("pool").and_then(Value::as_table).cloned().unwrap_or_default();
-        let slots = match pool.get("servers") {
-            Some(Value::Integer(servers)) => servers.to_string(),
-            _ => String::from("\"unlimited\""),
-        };
-        let mut text = format!("[pool.pool]\nslots = {slots}\n");
-        match pool.get("discipline").and_then(Value::as_str) {
-            Some("ps") => text += "discipline = \"processor_sharing\"\n",
-            Some(discipline) => text += &format!("discipline = {discipline:?}\n"),
-            None => {}
-        }
+        let Some(pool) = self.get("pool") else { return self.fail("", "no pool", "") };
+        let mut text = format!("[pool.pool]\n{}", self.slots(pool)?);
         if let Some(capacity) = pool.get("queue_capacity").and_then(Value::as_integer) {
-            text += &format!("queue_capacity = {capacity}\n");
+            let _ = writeln!(text, "queue_capacity = {capacity}");
         }
         let contention = match (pool.get("cores"), pool.get("speed_by_busy")) {
             (_, Some(table)) => Some(format!("speed_by_busy = {table}")),
@@ -233,158 +260,185 @@ impl Writer<'_> {
             text += "host = \"host\"\n";
         }
         text += &self.service_timeout()?;
-        text += &self.pool_retry_text()?;
-        text += &self.routing();
-        text += &self.breakdown()?;
-        text += &self.setup()?;
+        text += &self.pool_retry()?;
+        text += &self.routing()?;
+        text += &self.breakdown();
+        text += &self.setup();
         if let Some(contention) = contention {
-            text += &format!("\n[host.host]\n{contention}\n");
+            let _ = write!(text, "\n[host.host]\n{contention}\n");
         }
         self.line(&text);
         Ok(())
     }
 
-    fn service_timeout(&self) -> Result<String, Failure> {
-        let Some(timeout) = self.get("timeout").filter(|timeout| scope(timeout) == "service") else {
-            return Ok(String::new());
+    fn slots(&self, pool: &Value) -> Result<String, Failure> {
+        let discipline = pool.get("discipline").and_then(Value::as_str).unwrap_or("fifo");
+        let servers = match pool.get("servers") {
+            Some(Value::Integer(servers)) => servers.to_string(),
+            None if discipline != "ps" => {
+                return self.fail("pool", "`servers` is missing", "for example: servers = 4");
+            }
+            _ => String::from("\"unlimited\""),
         };
-        let time = distribution_value(timeout.get("time")).map_err(Failure::Case)?;
+        let discipline = if discipline == "ps" { "processor_sharing" } else { discipline };
+        Ok(format!("slots = {servers}\ndiscipline = {discipline:?}\n"))
+    }
+
+    fn service_timeout(&self) -> Result<String, Failure> {
+        let Some(timeout) = self.timeout("service") else { return Ok(String::new()) };
+        let time = distribution(part(timeout, "time"));
         let mut text = format!("service_timeout = {time}\n");
-        if timeout.get("cancels").and_then(Value::as_bool) == Some(false) {
+        if !cancels(timeout) {
+            self.no_restart(timeout)?;
             text += "on_timeout = \"abandon\"\n";
         }
-        if timeout.get("restart").is_some() {
-            let restart = distribution_at(timeout, "restart").map_err(Failure::Case)?;
-            text += &format!("worker = {{ restart_delay = {restart} }}\n");
+        if let Some(restart) = timeout.get("restart") {
+            let _ = writeln!(text, "worker = {{ restart_delay = {} }}", distribution(restart));
         }
         Ok(text)
     }
 
-    fn pool_retry_text(&self) -> Result<String, Failure> {
-        let Some(retry) = self.get("retry").filter(|_| self.pool_retries()) else { return Ok(String::new()) };
-        let on: Vec<String> = outcomes(retry).iter().map(|outcome| format!("{outcome:?}")).collect();
-        let Some(max) = retry.get("max_retries").and_then(Value::as_integer) else {
-            return self.fail("retries at the queue head need a whole number of `max_retries`");
-        };
-        let delay = match retry.get("delay") {
-            Some(delay) => distribution_value(Some(delay)).map_err(Failure::Case)?,
-            None => span(0.0),
-        };
+    /// Retries at the queue's head are the pool's own, with a delay that is a constant or grows by a factor.
+    fn pool_retry(&self) -> Result<String, Failure> {
+        let Some(retry) = self.get("retry").filter(|retry| at_head(retry)) else { return Ok(String::new()) };
+        if number(retry.get("persistence")).is_some_and(|share| share < 1.0) {
+            let hint = "leave it out, or write where = \"tail\"";
+            return self.fail("retry.persistence", "retries at the head of the queue always persist", hint);
+        }
+        let on = outcomes(retry);
+        if on.iter().any(|outcome| matches!(*outcome, "rejected" | "reneged")) {
+            let what = "what was refused or left the queue cannot return to its head";
+            return self.fail("retry.on", what, "write where = \"tail\"");
+        }
+        let on: Vec<String> = on.iter().map(|outcome| format!("{outcome:?}")).collect();
+        let delay = self.head_delay(retry)?;
         Ok(format!(
-            "retry = {{ max = {max}, on = [{}], place = \"head\", delay = {delay} }}\n",
+            "retry = {{ max = {}, on = [{}], place = \"head\", {delay} }}\n",
+            max_retries(retry),
             on.join(", ")
         ))
     }
 
-    fn routing(&self) -> String {
-        let Some(routing) = self.get("routing") else { return String::new() };
-        let pools = routing.get("pools").and_then(Value::as_integer).unwrap_or(1);
-        let policy = match routing.get("policy").and_then(Value::as_str).unwrap_or_default() {
-            "random" => {
-                let shares: Vec<String> =
-                    numbers(routing.get("probabilities")).iter().map(f64::to_string).collect();
-                format!("{{ policy = \"random\", probabilities = [{}] }}", shares.join(", "))
-            }
-            "join_shortest" => String::from("\"least_loaded\""),
-            "shortest_of_d" => {
-                let d = routing.get("d").and_then(Value::as_integer).unwrap_or(2);
-                format!("{{ policy = \"shortest_of\", d = {d} }}")
-            }
-            _ => String::from("\"round_robin\""),
+    fn head_delay(&self, retry: &Value) -> Result<String, Failure> {
+        let Some(delays) = retry.get("delays").and_then(Value::as_array) else {
+            let what = "a delay before the head of the queue must be deterministic";
+            let zero = || Ok(span(0.0));
+            let delay =
+                retry.get("delay").map_or_else(zero, |delay| self.fixed(delay, "retry.delay", what))?;
+            return Ok(format!("delay = {delay}"));
         };
-        format!("instances = {pools}\nrouting = {policy}\n")
+        let fixed: Option<Vec<f64>> = delays.iter().map(constant).collect();
+        let needed = retry.get("max_retries").and_then(Value::as_integer);
+        let Some((first, factor)) = fixed.and_then(|fixed| growth(&fixed, needed)) else {
+            return self.fail(
+                "retry.delays",
+                "delays before the head of the queue must be deterministic, and equal or growing by one factor",
+                "write such delays, or where = \"tail\"",
+            );
+        };
+        Ok(format!("delay = {}, factor = {factor}", span(first)))
     }
 
-    fn breakdown(&self) -> Result<String, Failure> {
-        let Some(breakdown) = self.get("breakdown") else { return Ok(String::new()) };
-        let up = distribution_at(breakdown, "up").map_err(Failure::Case)?;
-        let down = distribution_at(breakdown, "down").map_err(Failure::Case)?;
+    fn routing(&self) -> Result<String, Failure> {
+        let Some(routing) = self.get("routing") else { return Ok(String::new()) };
+        let pools = routing.get("pools").and_then(Value::as_integer).unwrap_or(1);
+        let policy = match routing.get("policy").and_then(Value::as_str).unwrap_or_default() {
+            "random" => self.random(routing, pools)?,
+            "join_shortest" => String::from("\"least_loaded\""),
+            "shortest_of_d" => format!("{{ policy = \"shortest_of\", d = {} }}", part(routing, "d")),
+            _ => String::from("\"round_robin\""),
+        };
+        Ok(format!("instances = {pools}\nrouting = {policy}\n"))
+    }
+
+    /// Random routing; with equal probabilities where none are given.
+    fn random(&self, routing: &Value, pools: i64) -> Result<String, Failure> {
+        let given = numbers(routing.get("probabilities"));
+        if given.is_empty() {
+            return Ok(String::from("\"random\""));
+        }
+        if given.len() as i64 != pools {
+            let what = format!("{} probabilities for {pools} pools", given.len());
+            return self.fail("routing.probabilities", &what, "give one for each pool, or none");
+        }
+        Ok(format!("{{ policy = \"random\", probabilities = [{}] }}", plain(routing, "probabilities")))
+    }
+
+    fn breakdown(&self) -> String {
+        let Some(breakdown) = self.get("breakdown") else { return String::new() };
+        let (up, down) = (distribution(part(breakdown, "up")), distribution(part(breakdown, "down")));
         let idle = breakdown.get("while_idle").and_then(Value::as_bool).unwrap_or(true);
         let job = match breakdown.get("job").and_then(Value::as_str) {
             Some("restart_at_head") => "restart",
             Some("lost" | "crash") => "crash",
             _ => "resume",
         };
-        Ok(format!("breakdown = {{ up = {up}, down = {down}, while_idle = {idle}, job = {job:?} }}\n"))
+        format!("breakdown = {{ up = {up}, down = {down}, while_idle = {idle}, job = {job:?} }}\n")
     }
 
     /// A slot that is switched off when idle and must be set up for the next job.
-    fn setup(&self) -> Result<String, Failure> {
-        let Some(setup) = self.get("setup") else { return Ok(String::new()) };
-        let time = distribution_at(setup, "time").map_err(Failure::Case)?;
-        Ok(format!("worker = {{ start_up = {time}, idle_shutdown = \"0s\", warm_start = false }}\n"))
+    fn setup(&self) -> String {
+        let Some(setup) = self.get("setup") else { return String::new() };
+        let time = distribution(part(setup, "time"));
+        format!("worker = {{ start_up = {time}, idle_shutdown = \"0s\", warm_start = false }}\n")
     }
 }
 
-fn scope(timeout: &Value) -> &str {
-    timeout.get("scope").and_then(Value::as_str).unwrap_or_default()
+fn name(class: &Value) -> &str {
+    class.get("name").and_then(Value::as_str).unwrap_or("class")
 }
 
-fn outcomes(retry: &Value) -> Vec<&'static str> {
-    let on = retry.get("on").and_then(Value::as_array).cloned().unwrap_or_default();
-    on.iter()
-        .filter_map(|word| match word.as_str()? {
-            "service_timeout" | "timeout" => Some("timeout"),
-            "failure" => Some("error"),
-            "blocked" => Some("rejected"),
-            "abandon" | "queue_timeout" => Some("reneged"),
-            _ => None,
-        })
-        .collect()
-}
-
-fn batch(size: Option<&Value>) -> String {
-    match size {
-        Some(Value::Integer(size)) => size.to_string(),
-        Some(table) if table.get("values").is_some() => {
-            let sizes: Vec<String> = numbers(table.get("values")).iter().map(f64::to_string).collect();
-            let shares: Vec<String> = numbers(table.get("p")).iter().map(f64::to_string).collect();
-            format!("{{ sizes = [{}], probabilities = [{}] }}", sizes.join(", "), shares.join(", "))
-        }
-        Some(table) => match number(table.get("mean")).or_else(|| number(table.get("value"))) {
-            Some(mean) => format!("{{ mean = {mean} }}"),
-            None => String::from("1"),
-        },
-        None => String::from("1"),
-    }
-}
-
-fn distribution_at(table: &Value, key: &str) -> Result<String, String> {
-    table.get(key).ok_or_else(|| format!("no `{key}`")).and_then(distribution)
-}
-
-/// A deterministic distribution as a duration.
-fn distribution_value(table: Option<&Value>) -> Result<String, String> {
-    let value = table.and_then(|table| number(table.get("value")));
-    value.map(span).ok_or_else(|| String::from("a time-out here must be deterministic"))
-}
-
-/// A distribution of the case file in the words of a model file.
-fn distribution(table: &Value) -> Result<String, String> {
-    let kind = table.get("dist").and_then(Value::as_str).unwrap_or_default();
-    let get = |key: &str| number(table.get(key)).unwrap_or(f64::NAN);
-    let spans = |key: &str| numbers(table.get(key)).into_iter().map(span).collect::<Vec<_>>().join(", ");
-    let plain = |key: &str| numbers(table.get(key)).iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
-    let inner = match kind {
-        "deterministic" => format!("value = {}", span(get("value"))),
-        "exponential" => format!("mean = {}", span(get("mean"))),
-        "erlang" => format!("stages = {}, mean = {}", get("stages"), span(get("mean"))),
-        "gamma" | "weibull" | "pareto" => format!("shape = {}, scale = {}", get("shape"), span(get("scale"))),
-        "lognormal" => format!("mu = {}, sigma = {}", get("mu"), get("sigma")),
-        "uniform" => format!("low = {}, high = {}", span(get("low")), span(get("high"))),
-        "hyperexponential" => format!("probabilities = [{}], means = [{}]", plain("p"), spans("mean")),
-        "discrete" => format!("values = [{}], probabilities = [{}]", spans("values"), plain("p")),
-        other => return Err(format!("unknown distribution `{other}`")),
+fn users(arrival: &Value) -> (&'static str, String) {
+    let first = match arrival.get("first").and_then(Value::as_str) {
+        Some("job") => "request",
+        _ => "think",
     };
-    Ok(format!("{{ dist = {kind:?}, {inner} }}"))
+    let (population, think) = (part(arrival, "population"), distribution(part(arrival, "think")));
+    ("users", format!("{{ count = {population}, think = {think}, first = \"{first}\" }}"))
 }
 
-fn span(secs: f64) -> String {
-    format!("\"{secs}s\"")
+fn cancels(timeout: &Value) -> bool {
+    timeout.get("cancels").and_then(Value::as_bool).unwrap_or(true)
 }
 
-fn rate_text(rate: f64) -> String {
-    format!("\"{rate}/s\"")
+/// Whether the retries are the pool's own: at the head of its queue.
+fn at_head(retry: &Value) -> bool {
+    retry.get("where").and_then(Value::as_str) == Some("head")
+}
+
+fn max_retries(retry: &Value) -> String {
+    match retry.get("max_retries") {
+        Some(Value::Integer(max)) => max.to_string(),
+        _ => String::from("\"unlimited\""),
+    }
+}
+
+fn client_retry(retry: &Value) -> String {
+    let on: Vec<String> = outcomes(retry).iter().map(|outcome| format!("{outcome:?}")).collect();
+    let persistence = number(retry.get("persistence")).unwrap_or(1.0);
+    let delays = match retry.get("delays").and_then(Value::as_array) {
+        Some(delays) => delays.iter().map(distribution).collect(),
+        None => vec![retry.get("delay").map_or_else(|| span(0.0), distribution)],
+    };
+    format!(
+        "retry = {{ max = {}, persistence = {persistence}, on = [{}], delays = [{}] }}",
+        max_retries(retry),
+        on.join(", "),
+        delays.join(", ")
+    )
+}
+
+/// The first delay and the factor by which it grows over as many retries as there may be; none if no factor fits.
+fn growth(delays: &[f64], retries: Option<i64>) -> Option<(f64, f64)> {
+    let first = *delays.first()?;
+    if delays.iter().all(|delay| *delay == first) {
+        return Some((first, 1.0));
+    }
+    // Further retries have the last delay, so a growing one must cover them all.
+    let enough = retries.is_some_and(|retries| retries as usize <= delays.len());
+    let factor = delays[1] / first;
+    let fits = |pair: &[f64]| (pair[1] - pair[0] * factor).abs() <= SUM_SLACK * pair[1].abs();
+    (enough && factor >= 1.0 && factor.is_finite() && delays.windows(2).all(fits)).then_some((first, factor))
 }
 
 /// The largest step that hits every instant: their greatest common divisor in milliseconds.

@@ -7,9 +7,10 @@
 use crate::engine::{self, Breach};
 use crate::experiment::Metric;
 use crate::experiment::estimate::{EstimateSettings, metrics};
-use crate::model::{self, Model};
+use crate::model::{self, Diagnostics, ExactFile, Model};
 use crate::stats::{Estimate, Replication, interval};
 use rayon::prelude::*;
+use std::sync::Arc;
 use toml::{Table, Value};
 
 /// One case of the file.
@@ -20,6 +21,84 @@ pub struct Case {
     /// The kind of queue.
     pub family: String,
     pub(super) table: Table,
+    file: Arc<ExactFile>,
+    number: usize,
+}
+
+impl Case {
+    /// A fault at a key, given as its path; the whole case where the path is empty.
+    pub(super) fn refusal(&self, path: &str, message: &str, hint: &str) -> Failure {
+        Failure::Case(self.file.fault(self.number, path, message, hint))
+    }
+
+    /// What is known to be wrong before anything runs: keys, words, kinds, and names of figures.
+    fn vetted(&self) -> Result<(), Failure> {
+        let faults = self.file.faults(self.number);
+        if faults.has_errors() {
+            return Err(Failure::Case(faults));
+        }
+        if self.table.contains_key("curve") { self.vetted_curve() } else { self.vetted_figures() }
+    }
+
+    fn vetted_figures(&self) -> Result<(), Failure> {
+        let mut count = 0;
+        for (class, figures) in expectations(self) {
+            let path = class.as_ref().map_or_else(|| String::from("expect"), |c| format!("expect_class.{c}"));
+            if let Some(class) = class.filter(|class| !self.has_class(class)) {
+                return Err(self.refusal(
+                    &path,
+                    &format!("there is no class `{class}`"),
+                    "name one of `classes`",
+                ));
+            }
+            for (name, _) in &figures {
+                self.vetted_figure(&path, name)?;
+            }
+            count += figures.len();
+        }
+        if count == 0 {
+            return Err(self.refusal(
+                "",
+                "nothing is expected of it",
+                "give `expect`, `expect_class` or `curve`",
+            ));
+        }
+        Ok(())
+    }
+
+    fn vetted_figure(&self, path: &str, name: &str) -> Result<(), Failure> {
+        if model::metrics::find(&our_name(name, &self.family)).is_some() {
+            return Ok(());
+        }
+        let known: Vec<&str> = model::metrics::all().iter().map(|metric| metric.name.as_str()).collect();
+        let hint = model::suggestion(name, &known);
+        Err(self.refusal(&format!("{path}.{name}"), &format!("there is no metric `{name}`"), &hint))
+    }
+
+    fn has_class(&self, name: &str) -> bool {
+        let classes = self.table.get("classes").and_then(Value::as_array);
+        let named = |class: &Value| class.get("name").and_then(Value::as_str) == Some(name);
+        classes.is_some_and(|classes| classes.iter().any(named))
+    }
+
+    fn vetted_curve(&self) -> Result<(), Failure> {
+        if let Some(other) = ["expect", "expect_class"].into_iter().find(|key| self.table.contains_key(*key))
+        {
+            let hint = "make two cases of it";
+            return Err(self.refusal(other, "a case with a `curve` has no stationary values", hint));
+        }
+        let curve = self.table.get("curve").and_then(Value::as_table).cloned().unwrap_or_default();
+        let instants = numbers(curve.get("times")).len();
+        let values = curve.iter().filter(|(name, _)| !matches!(name.as_str(), "times" | "digits"));
+        for (name, list) in values {
+            let given = numbers(Some(list)).len();
+            if given != instants {
+                let what = format!("{given} values for {instants} instants");
+                return Err(self.refusal(&format!("curve.{name}"), &what, "give one for each instant"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// One exact value beside its estimate.
@@ -68,9 +147,9 @@ fn is_quantile(metric: &str) -> bool {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Failure {
     /// The file is not a list of cases.
-    File(String),
-    /// The case says something that has no model.
-    Case(String),
+    File(Diagnostics),
+    /// The case says something that is not known, or has no model.
+    Case(Diagnostics),
     /// The run broke a law.
     Run(Breach),
 }
@@ -78,7 +157,7 @@ pub enum Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Failure::File(message) | Failure::Case(message) => f.write_str(message),
+            Failure::File(faults) | Failure::Case(faults) => faults.fmt(f),
             Failure::Run(breach) => breach.fmt(f),
         }
     }
@@ -99,19 +178,25 @@ const MOST: u64 = 3;
 /// Confidence of the intervals.
 pub(super) const CONFIDENCE: f64 = 0.999;
 
-/// Reads the cases of a file.
+/// Reads the cases of a file. What is wrong with one of them is told when it is checked.
 ///
 /// # Errors
-/// The text is not TOML, or has no `[[case]]`.
-pub fn cases(text: &str) -> Result<Vec<Case>, Failure> {
-    let file: Table = text.parse().map_err(|error| Failure::File(format!("not a case file: {error}")))?;
-    let list = file.get("case").and_then(Value::as_array);
-    let list = list.ok_or_else(|| Failure::File(String::from("not a case file: it has no [[case]]")))?;
-    let word = |case: &Table, key: &str| case.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let tables = list.iter().filter_map(Value::as_table);
-    Ok(tables
-        .map(|case| Case { id: word(case, "id"), family: word(case, "family"), table: case.clone() })
-        .collect())
+/// The text is not TOML, or no file of cases.
+pub fn cases(name: &str, text: &str) -> Result<Vec<Case>, Failure> {
+    let file = Arc::new(ExactFile::parse(name, text).map_err(Failure::File)?);
+    let whole: Table = text.parse().unwrap_or_default();
+    let list = whole.get("case").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let case = |(number, value): (usize, &Value)| {
+        let word = |key: &str| value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+        Case {
+            id: word("id").map_or_else(|| format!("case {}", number + 1), String::from),
+            family: word("family").unwrap_or_default().to_owned(),
+            table: value.as_table().cloned().unwrap_or_default(),
+            file: file.clone(),
+            number,
+        }
+    };
+    Ok(list.iter().enumerate().map(case).collect())
 }
 
 /// Simulates a case and sets each exact value beside its estimate. `effort` scales the number of requests; 1 is what
@@ -120,6 +205,7 @@ pub fn cases(text: &str) -> Result<Vec<Case>, Failure> {
 /// # Errors
 /// A case without a model, or a broken law.
 pub fn check(case: &Case, effort: f64, seed: u64) -> Result<Vec<Check>, Failure> {
+    case.vetted()?;
     if case.table.contains_key("curve") {
         return check_curve(case, effort, seed);
     }
@@ -169,11 +255,10 @@ fn judge(case: &Case, model: &Model, replications: &[Replication]) -> Result<Vec
             let exact = number(value.get("value")).unwrap_or(f64::NAN);
             let ours = our_name(&name, &case.family);
             let estimate = find(&found, &ours, class.as_deref()).ok_or_else(|| {
-                Failure::Case(format!(
-                    "{}: no metric `{ours}` for `{name}` {}",
-                    case.id,
-                    class.clone().unwrap_or_default()
-                ))
+                let of =
+                    class.as_ref().map_or_else(|| String::from("expect"), |c| format!("expect_class.{c}"));
+                let what = format!("the model of this case has no figure `{ours}`");
+                case.refusal(&format!("{of}.{name}"), &what, "")
             })?;
             let metric = match &class {
                 Some(class) => format!("{name} ({class})"),
@@ -267,14 +352,17 @@ fn check_curve(case: &Case, effort: f64, seed: u64) -> Result<Vec<Check>, Failur
     let memoryless = service.and_then(|s| s.get("dist")).and_then(Value::as_str) == Some("exponential");
     let pace = number(service.and_then(|s| s.get("mean"))).filter(|_| memoryless).map(f64::recip);
     if curve.contains_key("throughput_rate") && pace.is_none() {
-        let why = format!("{}: `throughput_rate` needs exponential service", case.id);
-        return Err(Failure::Case(why));
+        let what = "`throughput_rate` needs exponential service";
+        return Err(case.refusal("curve.throughput_rate", what, "leave it out"));
     }
     let states: Result<Vec<Vec<(f64, f64)>>, Breach> = (0..replications)
         .into_par_iter()
         .map(|index| {
             let run = prepared.run(index)?;
             let state = |time: &f64| {
+                if *time == 0.0 {
+                    return (0.0, 0.0);
+                }
                 let bin = &run.timeline.bins[((time / bin).round() as usize).max(1) - 1];
                 (f64::from(bin.queue_at_end), f64::from(bin.busy_at_end))
             };
@@ -343,11 +431,21 @@ fn variance(values: &[f64]) -> Estimate {
 /// # Errors
 /// The case says something that has no model.
 pub fn model_of(case: &Case, requests: u64, seed: u64) -> Result<Model, Failure> {
+    case.vetted()?;
     let text = super::case_text::model_text(case, requests, seed)?;
     let name = format!("{}.toml", case.id);
     match model::load(&name, &text, &NoFiles, &[]) {
-        Ok(loaded) => Ok(loaded.model),
-        Err(faults) => Err(Failure::Case(format!("{}: {}\n{text}", case.id, faults.render(false)))),
+        Ok(loaded) => {
+            let mut model = loaded.model;
+            let figures = expectations(case).into_iter().flat_map(|(_, figures)| figures);
+            let names: Vec<String> = figures.map(|(name, _)| our_name(&name, &case.family)).collect();
+            model.ask(names.iter().map(String::as_str));
+            Ok(model)
+        }
+        Err(faults) => {
+            let what: Vec<&str> = faults.list.iter().map(|fault| fault.message.as_str()).collect();
+            Err(case.refusal("", &what.join("; "), ""))
+        }
     }
 }
 

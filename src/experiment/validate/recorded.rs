@@ -98,6 +98,9 @@ pub fn compare(
     scenario: &RecordedScenario,
     constants: &RecordedConstants,
 ) -> Result<Vec<Comparison>, String> {
+    if scenario.runs.is_empty() {
+        return Err(String::from("no run is recorded: there is no results_r1.csv"));
+    }
     let real: Vec<Tasks> = scenario.runs.iter().map(|run| real_tasks(scenario, run)).collect();
     let times_out = real.iter().any(|run| run.count(Outcome::Timeout) > 0.0);
     let open = matches!(scenario.workload, RecordedWorkload::Open(_));
@@ -316,7 +319,12 @@ pub fn model_with(
     let classes = scenario.workload.classes();
     let text = model_text(scenario, constants, &classes, (seed, preset));
     let loaded = model::load(&scenario.settings.name, &text, &NoFiles, overrides);
-    let mut model = loaded.map_err(|faults| format!("{}\n{text}", faults.render(false)))?.model;
+    // The text is not the reader's own, so that places in it say nothing.
+    let messages = |faults: model::Diagnostics| {
+        let messages: Vec<&str> = faults.list.iter().map(|fault| fault.message.as_str()).collect();
+        messages.join("; ")
+    };
+    let mut model = loaded.map_err(messages)?.model;
     model.sources[0].load = match &scenario.workload {
         RecordedWorkload::Closed(users) => Load::Script(script(users, &classes)),
         RecordedWorkload::Open(_) => {

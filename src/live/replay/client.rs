@@ -32,7 +32,7 @@ impl Replay<'_> {
             resting: None,
             stamp: 0,
         };
-        let total = self.clients[usize::from(source)].settings().total_deadline;
+        let total = self.total_deadline_of(usize::from(source), drawn.key);
         self.flights.insert(id, flight);
         if !total.is_never() {
             self.arm(at + total, Due::TotalDeadline { flight: id });
@@ -64,7 +64,9 @@ impl Replay<'_> {
         client.sent(at, attempt.kind());
         attempt.sent = true;
         let settings = client.settings();
-        let deadline = (at + settings.attempt_deadline).min(first_sent + settings.total_deadline);
+        let draws = &self.requests.sources[source];
+        let total = draws.total_deadline(settings.total_deadline, &self.streams, attempt.request.key);
+        let deadline = (at + settings.attempt_deadline).min(first_sent + total);
         let hedge = settings.hedge.filter(|_| !attempt.hedge);
         if !settings.attempt_deadline.is_never() {
             self.arm(
@@ -139,6 +141,12 @@ impl Replay<'_> {
         Some(pools[member] as u16)
     }
 
+    /// How long the client waits for a request in all.
+    fn total_deadline_of(&self, source: usize, request: u64) -> Span {
+        let constant = self.clients[source].settings().total_deadline;
+        self.requests.sources[source].total_deadline(constant, &self.streams, request)
+    }
+
     /// How long the attempt may wait: the lesser of the pool's limit and the source's patience.
     fn waiting_limit(&self, source: usize, pool: u16, attempt: &Attempt) -> Span {
         let mut chance =
@@ -186,7 +194,10 @@ impl Replay<'_> {
             return false;
         }
         let mut chance = self.streams.keyed(Purpose::Backoff, attempt.request.key, u64::from(attempt.number));
-        let samplers = &self.requests.sources[source].backoff;
+        let draws = &self.requests.sources[source];
+        let constant = client.settings().total_deadline;
+        let total = draws.total_deadline(constant, &self.streams, attempt.request.key);
+        let samplers = &draws.backoff;
         let drawn = samplers
             .get(attempt.number as usize - 1)
             .or(samplers.last())
@@ -194,7 +205,7 @@ impl Replay<'_> {
         let history = History {
             attempts: attempt.number,
             last_delay: attempt.last_delay,
-            deadline: flight.first_sent + client.settings().total_deadline,
+            deadline: flight.first_sent + total,
         };
         let Some(delay) = client.retry(at, outcome, history, drawn, &mut chance) else { return false };
         attempt.book_in_vain(at);

@@ -128,7 +128,7 @@ impl Watch {
             slots: slots.collect(),
             batches: Batches::default(),
             steady: model.run.regime == Regime::Steady,
-            slowdown: !model.hosts.is_empty(),
+            slowdown: model.counts_slowdown(),
             bin: model.run.bin,
         }
     }

@@ -55,9 +55,9 @@ impl Checker<'_> {
                 None => continue,
             };
             let Some(load) = draft.load else { continue };
-            let (client, backoff) = draft.client;
+            let (client, backoff, deadline) = draft.client;
             let (name, mix, patience) = (draft.name, draft.mix, draft.patience);
-            sources.push(Source { name, route, mix, load, client, backoff, patience });
+            sources.push(Source { name, route, mix, load, client, backoff, deadline, patience });
         }
         let faults = self.scripted(root, &pools);
         let objectives = self.objectives(root, run.confidence);
@@ -74,6 +74,7 @@ impl Checker<'_> {
             hosts,
             faults,
             objectives,
+            slowdown: false,
             prices: prices(root),
             targets,
         }

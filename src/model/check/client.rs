@@ -9,8 +9,11 @@ use crate::policy::{Backoff, CircuitBreaker, ClientRetry, ClientSettings, Hedge,
 use crate::time::Span;
 use crate::workload::Distribution;
 
-/// A client and the distributions of its back-offs.
-pub(super) type Client = (ClientSettings, Vec<Distribution>);
+/// A client, the distributions of its back-offs, and that of its deadline where it is no constant.
+pub(super) type Client = (ClientSettings, Vec<Distribution>, Option<Distribution>);
+
+/// Largest mean of a drawn deadline that is shown, in seconds.
+const DEADLINE_MEAN_MOST: f64 = 1e9;
 
 /// A client that waits for ever and asks once.
 pub(super) fn patient() -> Client {
@@ -22,7 +25,7 @@ pub(super) fn patient() -> Client {
         hedge: None,
         breaker: None,
     };
-    (settings, Vec::new())
+    (settings, Vec::new(), None)
 }
 
 impl Checker<'_> {
@@ -53,9 +56,12 @@ impl Checker<'_> {
             self.faults.add(view.place("budget"), "a retry budget without retries", "nothing to limit", hint);
         }
         let adaptive = view.tagged("budget", &BUDGET).is_some_and(|(kind, _)| kind == "aws_adaptive");
+        let (total_deadline, deadline) = self.time_limit(view, "deadline");
+        // The mean of a drawn one says that there is one; a mean without bound must not say that there is none.
+        let mean = |drawn: &Distribution| Span::from_secs(drawn.mean().min(DEADLINE_MEAN_MOST));
         let settings = ClientSettings {
             attempt_deadline: view.limit("attempt_deadline"),
-            total_deadline: view.limit("deadline"),
+            total_deadline: deadline.as_ref().map_or(total_deadline, mean),
             cancels: view.flag("cancels").unwrap_or(false),
             retry: retry.map(|retry| ClientRetry { adaptive, ..self.client_retry(retry, budget) }),
             hedge: view.table("hedge", &HEDGE).and_then(hedge),
@@ -63,6 +69,7 @@ impl Checker<'_> {
         };
         if view.has("attempt_deadline")
             && view.has("deadline")
+            && deadline.is_none()
             && settings.attempt_deadline > settings.total_deadline
         {
             let hint = "the deadline of an attempt should be shorter than that of the request";
@@ -75,7 +82,7 @@ impl Checker<'_> {
             self.faults.relate(view.place("deadline"), "this one fires first");
         }
         self.hedge_in_time(view, &settings);
-        (settings, backoff)
+        (settings, backoff, deadline)
     }
 
     fn hedge_in_time(&mut self, view: View<'_>, settings: &ClientSettings) {

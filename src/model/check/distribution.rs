@@ -4,7 +4,7 @@ use super::super::document::{Node, Place, Value};
 use super::super::grammar::{DIST, EMPIRICAL_COLUMN};
 use super::Checker;
 use super::view::{self, View};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::workload::Distribution;
 
 impl Checker<'_> {
@@ -13,6 +13,17 @@ impl Checker<'_> {
         match of.node(key) {
             Some(node) => self.distribution_node(node),
             None => of.secs(key).map(|value| Distribution::Deterministic { value }),
+        }
+    }
+
+    /// A limit that may be drawn: the constant (`NEVER` if there is none), or the distribution.
+    pub(super) fn time_limit(&mut self, of: View<'_>, key: &str) -> (Span, Option<Distribution>) {
+        let Some(node) = of.node(key).filter(|node| node.as_table().is_some()) else {
+            return (of.limit(key), None);
+        };
+        match self.distribution_node(node) {
+            Some(Distribution::Deterministic { value }) => (Span::from_secs(value), None),
+            drawn => (Span::NEVER, drawn),
         }
     }
 

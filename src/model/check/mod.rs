@@ -9,6 +9,7 @@ mod assemble;
 mod client;
 mod contradictions;
 mod distribution;
+mod exact;
 pub mod experiment;
 mod faults;
 mod files;
@@ -28,6 +29,7 @@ mod walk;
 mod words;
 mod worker;
 
+pub use exact::ExactFile;
 pub use unsupported::{UNSUPPORTED, Unsupported};
 
 pub(super) use files::FileCache;

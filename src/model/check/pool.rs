@@ -80,13 +80,15 @@ impl Checker<'_> {
         if when_full == WhenFull::DropOldest && queue_capacity.is_none() {
             self.unheeded(view, "when_full", "queue_capacity", "the queue is never full");
         }
+        let (service_timeout, timeout) = self.service_timeout(view);
         let settings = PoolSettings {
             slots,
             discipline,
             queue_capacity,
             when_full,
             idle_order: idle_order(view),
-            service_timeout: self.service_timeout(view),
+            service_timeout,
+            draws_timeout: timeout.is_some(),
             retry: view.table("retry", &POOL_RETRY).and_then(|table| self.pool_retry(table)),
             worker: self.worker_settings(view),
             admission: self.admission(view),
@@ -102,6 +104,7 @@ impl Checker<'_> {
             hosts,
             processor_sharing: sharing,
             waiting_limit,
+            timeout,
             life: self.life(view),
             transport: self.transport(view),
             breakdown: view.table("breakdown", &BREAKDOWN).and_then(|breakdown| self.breakdown(breakdown)),
@@ -144,7 +147,8 @@ impl Checker<'_> {
         (discipline, false)
     }
 
-    fn service_timeout(&mut self, view: View<'_>) -> Option<ServiceTimeout> {
+    /// The time-out, and how long it is where that is no constant.
+    fn service_timeout(&mut self, view: View<'_>) -> (Option<ServiceTimeout>, Option<Distribution>) {
         let cancel = view.word("on_timeout") == Some("cancel");
         if view.has("cancel_grace") && !cancel {
             let hint = "write on_timeout = \"cancel\", or leave it out";
@@ -155,15 +159,14 @@ impl Checker<'_> {
                 hint,
             );
         }
-        if view.span("service_timeout").is_none() {
+        let (span, drawn) = self.time_limit(view, "service_timeout");
+        if span.is_never() && drawn.is_none() {
             self.unheeded(view, "timeout_from", "service_timeout", "nothing is timed");
         }
         // Without a time-out the word still says what becomes of a worker whose client cancels.
-        let span = match view.span("service_timeout") {
-            Some(span) => span,
-            None if view.has("on_timeout") => Span::NEVER,
-            None => return None,
-        };
+        if span.is_never() && drawn.is_none() && !view.has("on_timeout") {
+            return (None, None);
+        }
         let origin = match view.word("timeout_from") {
             Some("arrival") => TimeoutOrigin::Arrival,
             Some("total_service") => TimeoutOrigin::TotalService,
@@ -174,7 +177,7 @@ impl Checker<'_> {
             Some("abandon") => OnTimeout::Abandon,
             _ => OnTimeout::Kill,
         };
-        Some(ServiceTimeout { span, origin, then })
+        (Some(ServiceTimeout { span, origin, then }), drawn)
     }
 
     /// Reserved slots by class index; empty where none are.
@@ -289,7 +292,7 @@ impl Checker<'_> {
             }
         }
         Some(PoolRetry {
-            max: view.count("max")?,
+            max: if view.word("max").is_some() { u32::MAX } else { view.count("max")? },
             on: outcomes(view, "on"),
             place: if view.word("place") == Some("tail") { RetryPlace::Tail } else { RetryPlace::Head },
             delay: view.span("delay")?,
@@ -338,6 +341,7 @@ pub(super) fn implicit_pool(name: &str, host: usize) -> Pool {
         hosts: vec![host],
         processor_sharing: false,
         waiting_limit: None,
+        timeout: None,
         life,
         transport: Transport { dispatch: AT_ONCE, late: AT_ONCE, reply: AT_ONCE, timer_late: AT_ONCE },
         breakdown: None,

@@ -33,8 +33,9 @@ pub(in crate::model) static CLIENT: Table = Table {
         ),
         key(
             "deadline",
-            DURATION,
-            "Gives up the request after this time from its first send. Default: never.",
+            Kind::Either(&[DURATION, Kind::Tagged(&DIST)]),
+            "Gives up the request after this time from its first send; a distribution is drawn from for each request. \
+             Default: never.",
             "\"95s\"",
         ),
         key(

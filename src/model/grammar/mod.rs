@@ -6,6 +6,7 @@
 
 mod client;
 mod distribution;
+mod exact;
 mod experiment;
 mod fleet;
 mod load;
@@ -18,6 +19,7 @@ pub use schema::{experiment_schema, schema};
 
 pub(super) use client::{BREAKER, BUDGET, CLIENT, CLIENT_RETRY, HEDGE};
 pub(super) use distribution::{DIST, DISTRIBUTION, EMPIRICAL_COLUMN};
+pub(super) use exact::{EXACT_CASE, EXACT_FILE};
 pub(super) use experiment::{AXIS, CHECK, CHECK_METRIC, EXPERIMENT, OUTPUTS, SIZE, VARIANT};
 pub(super) use fleet::{AUTOSCALER, HOST, ROUTE, ROUTING};
 pub(super) use load::{
@@ -260,7 +262,9 @@ mod tests {
                 _ => {}
             }
         }
-        table(&ROOT, &mut Vec::new(), visit);
+        let mut seen = Vec::new();
+        table(&ROOT, &mut seen, visit);
+        table(&EXACT_CASE, &mut seen, visit);
     }
 
     #[test]

@@ -76,8 +76,8 @@ pub(in crate::model) static POOL: Table = Table {
         .default("\"lowest_index\""),
         key(
             "service_timeout",
-            Kind::Either(&[Kind::Word(&[choice("none", "no time-out")]), DURATION]),
-            "Longest service.",
+            Kind::Either(&[Kind::Word(&[choice("none", "no time-out")]), DURATION, Kind::Tagged(&DIST)]),
+            "Longest service; a distribution is drawn from for each attempt, or once for all if it counts over all.",
             "\"90s\"",
         )
         .default("\"none\""),
@@ -189,7 +189,7 @@ pub(in crate::model) static POOL_RETRY: Table = Table {
     title: "a pool's retries",
     doc: "Retries made by the pool itself.",
     keys: &[
-        key("max", COUNT, "How many retries a job may have.", "1").required(),
+        key("max", Kind::Either(&[UNLIMITED, COUNT]), "How many retries a job may have.", "1").required(),
         key(
             "on",
             Kind::List { of: &SERVICE_OUTCOMES, least: 1 },

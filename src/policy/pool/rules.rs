@@ -1,6 +1,7 @@
 //! The rules by which a pool decides: who starts, who is refused, who tries again.
 
 use super::*;
+use crate::policy::ServiceTimeout;
 
 impl Pool {
     /// Gives waiting jobs to available workers for as long as there are both.
@@ -28,7 +29,7 @@ impl Pool {
                 None => break,
             };
             self.unqueue(job, driver);
-            if !self.plain && now >= self.settings.times_out_waiting(driver.ticket(job).arrived) {
+            if !self.plain && now >= self.times_out_waiting(job, driver) {
                 self.leave(now, job, Outcome::Timeout, driver);
                 continue;
             }
@@ -150,16 +151,38 @@ impl Pool {
     /// Arms the service time-out of a job that starts now.
     #[inline(always)]
     pub(super) fn set_timeout<D: Driver>(&mut self, now: Time, slot: u32, job: JobId, driver: &mut D) {
-        if let Some(timeout) = self.settings.service_timeout
-            && !timeout.span.is_never()
-        {
-            let at = match timeout.origin {
-                TimeoutOrigin::Dispatch => now + timeout.span,
-                TimeoutOrigin::Arrival => (driver.ticket(job).arrived + timeout.span).max(now),
-                TimeoutOrigin::TotalService => now + (timeout.span - driver.ticket(job).served),
-            };
-            self.arm(at, slot, SlotTimer::Service, driver);
+        if let Some(timeout) = self.settings.service_timeout {
+            if !timeout.span.is_never() {
+                self.arm_timeout(now, slot, job, timeout, driver);
+            } else if self.settings.draws_timeout {
+                let span = driver.drawn_timeout(self.number, job);
+                self.arm_timeout(now, slot, job, ServiceTimeout { span, ..timeout }, driver);
+            }
         }
+    }
+
+    /// When a job is timed out even if it waits.
+    pub(super) fn times_out_waiting<D: Driver>(&self, job: JobId, driver: &mut D) -> Time {
+        let Some(constant) = self.settings.times_out_waiting() else { return Time::NEVER };
+        let span = if constant.is_never() { driver.drawn_timeout(self.number, job) } else { constant };
+        driver.ticket(job).arrived + span
+    }
+
+    #[inline(always)]
+    fn arm_timeout<D: Driver>(
+        &mut self,
+        now: Time,
+        slot: u32,
+        job: JobId,
+        timeout: ServiceTimeout,
+        driver: &mut D,
+    ) {
+        let at = match timeout.origin {
+            TimeoutOrigin::Dispatch => now + timeout.span,
+            TimeoutOrigin::Arrival => (driver.ticket(job).arrived + timeout.span).max(now),
+            TimeoutOrigin::TotalService => now + (timeout.span - driver.ticket(job).served),
+        };
+        self.arm(at, slot, SlotTimer::Service, driver);
     }
 
     /// Takes the job from its worker's record; the worker's state is the caller's business.
@@ -327,7 +350,7 @@ impl Pool {
 
     /// A job leaves that could wait no longer.
     pub(super) fn leave_late<D: Driver>(&mut self, now: Time, job: JobId, driver: &mut D) {
-        let late = now >= self.settings.times_out_waiting(driver.ticket(job).arrived);
+        let late = now >= self.times_out_waiting(job, driver);
         self.leave(now, job, if late { Outcome::Timeout } else { Outcome::Reneged }, driver);
     }
 

@@ -128,7 +128,8 @@ pub struct CircuitBreaker {
 pub struct ClientSettings {
     /// Gives up an attempt after this time from its send.
     pub attempt_deadline: Span,
-    /// Gives up the request after this time from its first send.
+    /// Gives up the request after this time from its first send. Where the driver draws it, this is only its mean, and
+    /// says that there is one.
     pub total_deadline: Span,
     /// Whether giving up withdraws the job from the pool.
     pub cancels: bool,

@@ -38,6 +38,19 @@ pub fn read_constants(bytes: &[u8]) -> Result<RecordedConstants, RecordingError>
     toml_file("constants.toml", bytes)
 }
 
+/// Reads `exceptions.toml`; an exception must say why it is one.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_exceptions(bytes: &[u8]) -> Result<RecordedExceptions, RecordingError> {
+    const FILE: &str = "exceptions.toml";
+    let read: RecordedExceptions = toml_file(FILE, bytes)?;
+    match read.exception.iter().find(|one| one.reason.trim().is_empty()) {
+        Some(one) => Err(fault(FILE, format!("the exception of {} gives no reason", one.scenario))),
+        None => Ok(read),
+    }
+}
+
 /// Reads `noise.csv`.
 ///
 /// # Errors

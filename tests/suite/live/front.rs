@@ -142,7 +142,7 @@ fn what_a_target_cannot_do_is_refused_by_place_before_anything_is_begun() {
     let (kill, rows) = (fault("kill_worker"), "url = \"http://127.0.0.1:9\"");
     let http = format!("{BUSY}[target.http]\n{rows}\n");
     std::fs::write(folder.0.join("http.toml"), http).unwrap();
-    let rows: [Refused<'_>; 7] = [
+    let rows: [Refused<'_>; 8] = [
         ("busy", &["pool.main.instances=2"], &[], &["pool.main.instances: several", "instances = 1"]),
         ("busy", &["pool.main.slots=\"unlimited\""], process, &["pool.main.slots", "slots = N"]),
         (
@@ -162,6 +162,12 @@ fn what_a_target_cannot_do_is_refused_by_place_before_anything_is_begun() {
             &["pool.main.breakdown={ up = \"1s\", down = \"1s\" }"],
             &[],
             &["pool.main.breakdown", "kill_worker"],
+        ),
+        (
+            "busy",
+            &["pool.main.service_timeout={ dist = \"exponential\", mean = \"9s\" }"],
+            &[],
+            &["pool.main.service_timeout: a time-out that is drawn", "write it as a duration"],
         ),
         ("http", &[&kill], &["--target", "http"], &["fault 1: killing a worker", "by hand"]),
         ("http", &["class.job.fates={ error = 0.1 }"], &["--target", "http"], &["class.job.fates", "{fate}"]),

@@ -173,3 +173,23 @@ fn an_open_circuit_rejects_until_a_probe_succeeds() {
         "error 1, error 2, rejected 3, ok 13, rejected 12.5, ok 15",
     );
 }
+
+#[test]
+fn a_drawn_deadline_belongs_to_the_request() {
+    let drawn = "deadline = { dist = \"discrete\", values = [\"2s\", \"9s\"], probabilities = [0.5, 0.5] }";
+    let client = |more: &str| format!("[client.c]\n{drawn}\ncancels = true\n{more}");
+    let requests = vec!["0 a 5"; 60].join("; ");
+    let unlimited = "slots = \"unlimited\"\non_timeout = \"cancel\"";
+    let story = play(unlimited, &client(""), &requests).story();
+    let (late, ok) = (story.matches("timeout 2").count(), story.matches("ok 5").count());
+    assert_eq!(late + ok, 60, "{story}");
+    assert!(late > 0 && ok > 0, "{story}");
+    // The same requests have the same deadlines whatever the pool is like, and all attempts share one.
+    let limited = "slots = 60\non_timeout = \"cancel\"\ndiscipline = \"lifo\"";
+    assert_eq!(play(limited, &client(""), &requests).story(), story);
+    let again =
+        client("attempt_deadline = \"1500ms\"\nretry = { max = 99, base = \"0s\", on = [\"timeout\"] }");
+    let story = play(unlimited, &again, &requests).story();
+    assert_eq!(story.matches("timeout 2").count(), late, "{story}");
+    assert_eq!(story.matches("timeout 9").count(), 60 - late, "{story}");
+}

@@ -148,3 +148,60 @@ fn a_pool_without_a_time_out_has_no_kill_to_offer_unless_it_says_so() {
         assert_eq!(with(&format!("{limit}\non_timeout = \"abandon\"")), "timeout 3, timeout 7", "{limit}");
     }
 }
+
+/// Two lengths, as likely.
+const DRAWN: &str = "{ dist = \"discrete\", values = [\"2s\", \"9s\"], probabilities = [0.5, 0.5] }";
+
+/// So many requests of 5 s at once.
+fn burst(number: usize) -> String {
+    vec!["0 a 5"; number].join("; ")
+}
+
+#[test]
+fn a_constant_is_the_same_however_it_is_written() {
+    let dist = BRIDGE.replace("\"5s\"", "{ dist = \"deterministic\", value = \"5s\" }");
+    let requests = "0 a 9; 1 a 2; 4 a 6; 9 a 1";
+    let (plain, written) = (play(BRIDGE, "", requests), play(&dist, "", requests));
+    assert_eq!(plain.story(), written.story());
+    assert_eq!(plain.report.fingerprint, written.report.fingerprint);
+}
+
+#[test]
+fn a_drawn_time_out_is_drawn_for_each_attempt() {
+    let pool = format!("slots = \"unlimited\"\non_timeout = \"cancel\"\nservice_timeout = {DRAWN}");
+    let story = play(&pool, "", &burst(60)).story();
+    let (timed_out, ok) = (story.matches("timeout 2").count(), story.matches("ok 5").count());
+    assert_eq!(timed_out + ok, 60, "{story}");
+    assert!((15..=45).contains(&timed_out), "{story}");
+    // A second attempt has another draw: of those that try again, about half get through.
+    let again = format!("{pool}\nretry = {{ max = 1, on = [\"timeout\"] }}");
+    let story = play(&again, "", &burst(60)).story();
+    assert_eq!(story.matches("ok 5").count(), ok, "the first draws are the same");
+    let second = story.matches("ok 7").count();
+    assert!(second > 0 && second < timed_out, "{story}");
+    assert_eq!(ok + second + story.matches("timeout 4").count(), 60, "{story}");
+}
+
+#[test]
+fn a_drawn_time_out_from_arrival_ends_those_that_wait() {
+    let pool = format!("slots = 1\non_timeout = \"cancel\"\ntimeout_from = \"arrival\"\nservice_timeout = {DRAWN}");
+    let story = play(&pool, "", &burst(20)).story();
+    let at = |end: &str| story.split(", ").filter(|one| *one == end).count();
+    let (short, long) = (at("timeout 2"), at("timeout 9"));
+    assert!(short >= 3 && long >= 3, "{story}");
+    assert_eq!(short + long + at("ok 5") + at("ok 7"), 20, "{story}");
+}
+
+#[test]
+fn a_drawn_time_out_over_all_attempts_is_one_draw() {
+    let pool = format!(
+        "slots = \"unlimited\"\non_timeout = \"cancel\"\ntimeout_from = \"total_service\"\nservice_timeout = {DRAWN}\n\
+         retry = {{ max = 1, on = [\"crash\"] }}"
+    );
+    // The first attempt leaves at 5; a second draw of 2 s would end the second attempt at once.
+    let requests = vec!["0 a 5 crash1"; 60].join("; ");
+    let story = play(&pool, "", &requests).story();
+    let (short, long) = (story.matches("timeout 2").count(), story.matches("timeout 9").count());
+    assert_eq!(short + long, 60, "{story}");
+    assert!(short > 0 && long > 0, "{story}");
+}

@@ -294,7 +294,7 @@ impl<'g> Witness<'g> {
                 (seat.state, seat.since) = (State::Busy, at);
             }
         }
-        let most = 1 + self.settings.retry.map_or(0, |retry| retry.max);
+        let most = self.settings.retry.map_or(0, |retry| retry.max).saturating_add(1);
         if starts > most {
             self.breach(Law::Attempts, at, || {
                 format!("request {} starts for the {starts}. time, of {most}", job + 1)

@@ -202,7 +202,10 @@ impl Referee<'_> {
     pub(super) fn check_time_out(&mut self, now: Time, job: u32, outcome: Outcome) {
         let book = self.jobs[job as usize];
         let due = match outcome {
-            Outcome::Timeout => book.due.min(self.rules.settings.times_out_waiting(book.arrived)),
+            Outcome::Timeout => {
+                let waiting = self.rules.settings.times_out_waiting();
+                book.due.min(waiting.map_or(Time::NEVER, |span| book.arrived + span))
+            }
             Outcome::Reneged => book.is.leave_by,
             _ => return,
         };
