@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr, reason = "a test that leaves something out says so")]
 
 mod calibrating;
+mod ending;
 mod front;
 mod library;
 mod processes;

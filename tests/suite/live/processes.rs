@@ -20,7 +20,7 @@ pub(super) fn has_python() -> bool {
     found
 }
 
-fn model(text: &str) -> Model {
+pub(super) fn model(text: &str) -> Model {
     model::load("test.toml", text, &NoFiles, &[])
         .unwrap_or_else(|faults| panic!("{}", faults.render(false)))
         .model
@@ -55,7 +55,7 @@ fn descriptors() -> usize {
 }
 
 /// A worker written in one go: `body` is what it does with each request `r`.
-fn worker(folder: &Folder, body: &str) -> String {
+pub(super) fn worker(folder: &Folder, body: &str) -> String {
     let path = folder.0.join("worker.py");
     let text = format!(
         "import json, os, signal, sys, time\n\
