@@ -37,7 +37,7 @@ pub struct RawReplay {
     /// Change a value of the model (repeatable)
     #[arg(long, value_name = "PATH=VALUE", help_heading = "Run")]
     pub set: Vec<String>,
-    /// Give up when nothing has been heard for so long after the last send
+    /// Give up when nothing has been heard of any request for so long after the last send
     #[arg(long, value_name = "TIME", default_value = "300s", help_heading = "Run")]
     pub silence: String,
     /// At the end, let the target finish what it has for so long

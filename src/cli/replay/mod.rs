@@ -54,19 +54,18 @@ pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
     let mut target = raw.to.target(&model, raw.replication, raw.speed, journal)?;
     // What is refused leaves nothing behind, not even a folder.
     admit(&model, target.as_ref())?;
-    if let Some(folder) = &folder {
-        make(folder)?;
-    }
+    let made = folder.as_deref().map_or(Ok(Vec::new()), make)?;
     let begun = Cell::new(out.quiet);
     let stop = || {
-        // The first question comes once the target is ready: before that it may still be refused.
+        // The first question comes once the target is ready: before that it may still be refused, and asks by itself.
         if !begun.replace(true) {
             terminal::say(&announcement(raw, &model));
         }
         interrupt::asked()
     };
-    let replayed = replay(&model, target.as_mut(), &settings, &stop)?;
+    let replayed = replay(&model, target.as_mut(), &settings, &stop);
     drop(target);
+    let replayed = replayed.inspect_err(|_| unmake(&made))?;
     if !out.quiet {
         terminal::say(&lateness(&replayed, raw.speed));
     }
@@ -245,10 +244,21 @@ fn lateness(replayed: &Replayed, speed: f64) -> String {
     format!("sent {} requests; 99 in 100 were at most {:.3} ms late", replayed.requests.len(), late * 1e3)
 }
 
-fn make(folder: &Path) -> Result<(), Failure> {
+/// Makes a folder; those that had to be made, the innermost first.
+fn make(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let missing = folder.ancestors().take_while(|one| !one.as_os_str().is_empty() && !one.exists());
+    let missing: Vec<PathBuf> = missing.map(Path::to_owned).collect();
     fs::create_dir_all(folder).map_err(|error| {
         Failure::new(format!("could not make {}: {error}", folder.display()), "choose another with --output")
-    })
+    })?;
+    Ok(missing)
+}
+
+/// Removes folders that were made for a replay that did not start. One that holds something stays.
+fn unmake(made: &[PathBuf]) {
+    for folder in made {
+        let _ = fs::remove_dir(folder);
+    }
 }
 
 /// Prints the result and writes its files. A disk that is full keeps nobody from seeing the result.
@@ -275,8 +285,9 @@ fn save(
         let _guard = interrupt::hold();
         let path = folder.join(REQUESTS);
         write_whole(&path, requests::table(model, &replayed.requests).as_bytes())?;
-        let drawn = if out.report { super::run::draw(record, folder)? } else { Vec::new() };
+        // A replay cannot be made again like a simulation: the record does not wait for pictures that may fail.
         let mut paths = report::files::write(record, folder)?;
+        let drawn = if out.report { super::run::draw(record, folder)? } else { Vec::new() };
         paths.push(path);
         paths.extend(drawn.into_iter().next_back());
         paths

@@ -1,12 +1,13 @@
 //! The adapter as a process: started in a group of its own, spoken to, heard, and gone at the end with all it started.
 
 use super::now;
+use crate::live::groups;
 use crate::live::target::TargetError;
 use crate::model::target::CommandSettings;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,16 +56,15 @@ impl Adapter {
         heard: impl FnMut(Heard) + Send + 'static,
     ) -> Result<Adapter, TargetError> {
         let program = settings.run.join(" ");
-        let child = Command::new(&settings.run[0])
+        let mut command = Command::new(&settings.run[0]);
+        command
             .args(&settings.run[1..])
             .envs(settings.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // Signals for poolsim's group are not for it, and signals for its group reach all that it starts.
-            .process_group(0)
-            .spawn();
-        let mut child = child.map_err(|error| TargetError {
+            .stderr(Stdio::piped());
+        // Signals for poolsim's group are not for it.
+        let mut child = groups::start(&mut command).map_err(|error| TargetError {
             text: format!("could not start the adapter `{program}`: {error}"),
             hint: String::from("name a program and its arguments: run = [\"python3\", \"adapter.py\"]"),
         })?;
@@ -154,6 +154,7 @@ impl Adapter {
         if self.status.is_none() {
             // While its status has not been taken the number of the group is its own.
             self.signal(Signal::KILL);
+            groups::forget(Pid::from_child(&self.child));
             self.status = self.child.wait().ok();
         }
         let end = now() + NOTICE;

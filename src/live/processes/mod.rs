@@ -13,6 +13,7 @@ mod pipes;
 mod protocol;
 
 use super::desk::{Desk, Hires, Order, Work, Worker};
+use super::groups;
 use super::told::Names;
 use super::wait;
 use crate::model::Model;
@@ -21,7 +22,6 @@ use pipes::{Line, Tail};
 pub(super) use protocol::Strays;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -95,6 +95,7 @@ impl Groups {
         let mut pids = self.pids();
         let _ = kill_process_group(pid, Signal::KILL);
         pids.retain(|&other| other != pid);
+        groups::forget(pid);
     }
 
     /// Signals a group, if it is still there: its number may belong to somebody else once it is reaped.
@@ -161,10 +162,10 @@ impl Processes {
     fn start(&self) -> Result<Child, String> {
         let (program, arguments) = self.brief.command.split_first().ok_or("the worker's command is empty")?;
         let mut command = Command::new(program);
-        command.args(arguments).process_group(0);
+        command.args(arguments);
         command.envs(self.brief.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().map_err(|error| format!("could not start `{program}`: {error}"))
+        groups::start(&mut command).map_err(|error| format!("could not start `{program}`: {error}"))
     }
 }
 
