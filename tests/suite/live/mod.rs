@@ -8,6 +8,7 @@
 mod calibrating;
 mod ending;
 mod front;
+mod journals;
 mod library;
 mod processes;
 mod sending;
