@@ -151,7 +151,12 @@ impl Desk {
             Due::Grace { slot } => timer(slot, SlotTimer::Grace),
             Due::Start { slot } => timer(slot, SlotTimer::Start),
             Due::Idle { slot } => timer(slot, SlotTimer::Idle),
-            Due::Heartbeat { slot } => timer(slot, SlotTimer::Heartbeat),
+            Due::Heartbeat { slot } => {
+                let doomed = state.bench.seats[slot as usize].doomed;
+                state.tell(timer(slot, SlotTimer::Heartbeat));
+                state.bench.beats.1 += u64::from(!doomed && state.bench.seats[slot as usize].doomed);
+                return state;
+            }
             Due::Turn => Input::PoolTimer { timer: PoolTimer::Turn },
             Due::Requeue { job, attempt } if state.bench.is_same(job, attempt) => {
                 Input::PoolTimer { timer: PoolTimer::Requeue(job) }
