@@ -126,7 +126,7 @@ impl Adapter {
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = lines[lines.len().saturating_sub(3)..].join(" | ");
-        (!last.is_empty()).then(|| format!("its last words: {}", super::clipped(&last)))
+        (!last.is_empty()).then(|| format!("its last words: {}", ending(&last)))
     }
 
     /// How it ended, once it has.
@@ -208,6 +208,15 @@ fn pause() {
     std::thread::sleep(Duration::from_millis(2));
 }
 
+/// The end of words as it is shown in messages: what matters comes last, as in a traceback.
+fn ending(words: &str) -> String {
+    const SHOWN: usize = 240;
+    let words: Vec<char> = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let from = words.len().saturating_sub(SHOWN);
+    let end: String = words[from..].iter().collect();
+    if from > 0 { format!("…{end}") } else { end }
+}
+
 /// Writes lines until there are no more or nobody reads.
 fn write(mut stdin: ChildStdin, lines: &Receiver<String>) {
     while let Ok(mut line) = lines.recv() {
@@ -252,5 +261,18 @@ fn keep_last(mut stderr: ChildStderr, kept: &Mutex<VecDeque<u8>>) {
         kept.extend(&chunk[..read]);
         let spare = kept.len().saturating_sub(WORDS_KEPT);
         kept.drain(..spare);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_long_words_the_end_is_shown() {
+        assert_eq!(ending("short"), "short");
+        let shown = ending(&format!("{} | ValueError: the reason", "x".repeat(500)));
+        assert!(shown.starts_with('…') && shown.ends_with("xx | ValueError: the reason"), "{shown}");
+        assert_eq!(shown.chars().count(), 241);
     }
 }
