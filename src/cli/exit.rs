@@ -78,6 +78,11 @@ impl Failure {
         Failure::Said { text: text.into(), hint: hint.into() }
     }
 
+    /// A failure with a hint, unless its text is one of faults in a model: that has its own.
+    pub fn of_model(text: String, hint: &str) -> Failure {
+        if text.starts_with("error") { Failure::Rendered(text) } else { Failure::new(text, hint) }
+    }
+
     /// The exit code.
     pub fn code(&self) -> u8 {
         match self {

@@ -81,7 +81,7 @@ fn against_recordings(args: &RawValidate) -> Result<(String, bool), Failure> {
         let scenario = recording::read_scenario(|name| std::fs::read(path.join(name)).ok())
             .map_err(|error| unreadable(path, &error.to_string()))?;
         let comparisons = recorded::compare(&scenario, &constants)
-            .map_err(|error| Failure::new(error, "the settings of the scenario have no model"))?;
+            .map_err(|error| Failure::of_model(error, "no model was made of the scenario's settings"))?;
         for comparison in comparisons {
             good &= comparison.holds();
             for figure in &comparison.figures {

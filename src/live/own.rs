@@ -269,7 +269,10 @@ impl Target for OwnPools {
         if left.is_empty() {
             return Ok(());
         }
-        Err(TargetError { text: left.join("; "), hint: String::from("they end with this process") })
+        Err(TargetError {
+            text: left.join("; "),
+            hint: String::from("look for what is left, and end it by hand"),
+        })
     }
 }
 

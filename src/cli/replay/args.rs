@@ -91,4 +91,4 @@ Files: output/NAME/record.json, metrics.csv, timeline.csv, requests.csv (one row
 (every input and decision of an own pool), report.html, charts/*.svg.
 
 Exit codes: 0 done or all objectives met, 1 an objective is missed, a decision differs or (with --margin) real and
-simulated differ, 2 could not, 3 undecided, 130 interrupted (what was recorded so far is written).";
+simulated differ, 2 could not, 3 undecided, 130 interrupted (143 by SIGTERM; what was recorded so far is written).";

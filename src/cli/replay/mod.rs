@@ -2,11 +2,12 @@
 
 pub mod args;
 
-use super::args::RawOut;
+use super::args::{Format, RawOut};
 use super::checked::{self, Folder, Out};
 use super::exit::{Answer, Failure};
 use super::files::{self, Beside};
 use super::progress::Bar;
+use super::targets::TargetName;
 use super::{experiments, interrupt, printer, terminal};
 use crate::experiment::Given;
 use crate::experiment::agreement::{Terms, explain};
@@ -37,6 +38,7 @@ const REQUESTS: &str = "requests.csv";
 /// A [`Failure`].
 pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
     if let Some(journal) = &raw.redrive {
+        refuse_beside_redrive(raw)?;
         return tell_again(journal);
     }
     interrupt::listen_gently();
@@ -150,6 +152,10 @@ pub fn load_model(
     let text = files::read_model(path)?;
     if files::is_experiment(&text) {
         return of_experiment(path, set, seed, point, out);
+    }
+    if point != 0 {
+        let hint = "leave it out, or give an experiment with axes";
+        return Err(Failure::new(format!("--point {point}: a model is one point"), hint));
     }
     let name = files::named(path);
     let settings = checked::settings(set)?;
@@ -300,13 +306,37 @@ fn save(
     Ok(())
 }
 
+/// Refuses what says how a replay is made where none is.
+fn refuse_beside_redrive(raw: &RawReplay) -> Result<(), Failure> {
+    let usual = Settings::default();
+    let flags = [
+        ("target", raw.to.target != TargetName::Pool),
+        ("url", raw.to.url.is_some()),
+        ("adapter", raw.to.adapter.is_some()),
+        ("speed", raw.speed != usual.speed),
+        ("replication", raw.replication != usual.replication),
+        ("point", raw.point != 0),
+        ("output", raw.out.output.is_some()),
+        ("out", raw.out.out.is_some()),
+        ("format", raw.out.format != Format::Text),
+        ("no-report", raw.out.no_report),
+    ];
+    match flags.into_iter().find(|&(_, given)| given) {
+        None => Ok(()),
+        Some((flag, _)) => Err(Failure::new(
+            format!("--{flag} is about a replay, and --redrive makes none"),
+            format!("leave --{flag} out: the answer is a text on standard output, and no file is written"),
+        )),
+    }
+}
+
 /// Tells a journal to a fresh policy.
 fn tell_again(path: &str) -> Result<Answer, Failure> {
     let file = fs::File::open(path).map_err(|error| {
         Failure::new(format!("could not read {path}: {error}"), "a replay writes output/NAME/journal.jsonl")
     })?;
     let redriven = redrive(BufReader::new(file), |_, _| {});
-    let redriven = redriven.map_err(|error| Failure::new(format!("{path}, {error}"), "is it a journal?"))?;
+    let redriven = redriven.map_err(|error| Failure::new(format!("{path}, {error}"), error.hint))?;
     let (text, answer) = match redriven {
         Redriven::Same { inputs, effects, cut_off, by } => {
             let end = if cut_off { "; its last line is cut off" } else { "" };

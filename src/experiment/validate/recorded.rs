@@ -316,7 +316,7 @@ pub fn model_with(
     let classes = scenario.workload.classes();
     let text = model_text(scenario, constants, &classes, (seed, preset));
     let loaded = model::load(&scenario.settings.name, &text, &NoFiles, overrides);
-    let mut model = loaded.map_err(|faults| format!("{}\n{text}", faults.render(false)))?.model;
+    let mut model = loaded.map_err(|faults| faults.render(false))?.model;
     model.sources[0].load = match &scenario.workload {
         RecordedWorkload::Closed(users) => Load::Script(script(users, &classes)),
         RecordedWorkload::Open(_) => {

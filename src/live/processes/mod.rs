@@ -35,6 +35,9 @@ const STACK: usize = 256 << 10;
 /// How long a worker that was asked to end (SIGTERM) may take before it is killed.
 const TERM: Duration = Duration::from_secs(1);
 
+/// How long the pipes of workers that have ended are waited for.
+const PIPES: Duration = Duration::from_secs(2);
+
 /// Starts worker processes.
 pub(super) struct Processes {
     brief: Arc<Brief>,
@@ -193,9 +196,14 @@ impl Hires for Processes {
 
     fn leave(&self, patience: Duration) -> Result<(), String> {
         let start = Instant::now();
-        let mut killed = false;
+        let (mut killed, mut ended) = (false, None);
         while !self.groups.is_empty() {
             let passed = start.elapsed();
+            if self.groups.pids().is_empty() && passed >= PIPES + *ended.get_or_insert(passed) {
+                return Err(String::from(
+                    "something that workers started has left their process groups and still holds their pipes",
+                ));
+            }
             if passed >= TERM && !std::mem::replace(&mut killed, true) {
                 self.groups.signal_all(Signal::KILL);
             }

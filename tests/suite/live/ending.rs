@@ -25,7 +25,7 @@ fn play(model: &Model, mut pools: OwnPools) -> Replayed {
     let (model, settings) =
         (model.clone(), Settings { silence: Span::from_millis(400), ..Settings::default() });
     let (ended, end) = channel();
-    std::thread::spawn(move || ended.send(replay(&model, &mut pools, &settings, &|| false)));
+    std::thread::spawn(move || ended.send(Box::new(replay(&model, &mut pools, &settings, &|| false))));
     let replayed = end.recv_timeout(Duration::from_secs(30)).expect("the replay ends by itself");
     replayed.expect("the pool was started")
 }

@@ -1,5 +1,7 @@
 //! `poolsim replay` as a user meets it: interrupted, on a full disk, refused, against a service, with faults.
 
+#![allow(clippy::disallowed_methods, reason = "another process is waited for")]
+
 use super::processes::has_python;
 use crate::records::Folder;
 use crate::service::{Service, until};
@@ -240,6 +242,27 @@ fn what_a_target_cannot_do_is_refused_by_place_before_anything_is_begun() {
         assert_eq!(output.status.code(), Some(2), "{sets:?}: {said}");
         assert!(words.iter().all(|word| said.contains(word)), "{sets:?}: {said}");
         assert!(!said.contains("replaying") && !folder.0.join("output").exists(), "{said}");
+    }
+}
+
+#[test]
+fn flags_that_would_do_nothing_are_refused_with_a_hint() {
+    let folder = Folder::new("idle-flags");
+    std::fs::write(folder.0.join("busy.toml"), BUSY).unwrap();
+    let redrive = ["--redrive", "journal.jsonl"];
+    let rows: [(&[&str], &[&str], &str); 5] = [
+        (&redrive, &["--output", "x"], "--output is about a replay"),
+        (&redrive, &["--format", "json"], "--format is about a replay"),
+        (&redrive, &["--target", "process"], "--target is about a replay"),
+        (&redrive, &["-o", "x"], "--out is about a replay"),
+        (&["busy.toml"], &["--point", "3"], "--point 3: a model is one point"),
+    ];
+    for (what, flags, words) in rows {
+        let output = replay(&folder.0, &[what, flags].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(words) && said.contains("help: leave"), "{said}");
+        assert!(!folder.0.join("output").exists());
     }
 }
 

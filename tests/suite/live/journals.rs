@@ -1,5 +1,7 @@
 //! Journals that were damaged: told as what they are, by line, cause and hint.
 
+#![allow(clippy::disallowed_methods, reason = "tasks of a real pool take real time")]
+
 use crate::records::Folder;
 use poolsim::live::journal::redrive::{JournalError, Redriven, redrive};
 use poolsim::live::pool::{Pool, Request};
