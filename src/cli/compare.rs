@@ -288,7 +288,10 @@ impl Asked {
     /// Recordings against what simulates them.
     fn recordings(&self, args: &RawCompare, all: &[Recording]) -> Result<Record, Failure> {
         let failed = |error: String| {
-            Failure::new(error, "the settings of the scenario, or what is believed of it, have no model")
+            Failure::of_model(
+                error,
+                "no model was made of the scenario's settings, or of what is believed of it",
+            )
         };
         if let [one] = all {
             let believed = self.believed(one);

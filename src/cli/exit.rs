@@ -1,5 +1,6 @@
 //! Exit codes: a contract with scripts, shown in `--help`.
 
+use super::interrupt;
 use crate::experiment::check::Verdict;
 use crate::experiment::record::RecordError;
 use crate::experiment::{Judgement, RunError};
@@ -12,7 +13,7 @@ pub const MISSED: u8 = 1;
 pub const COULD_NOT: u8 = 2;
 /// Undecided: no objective is missed, but the data do not show that all are met.
 pub const UNDECIDED: u8 = 3;
-/// Interrupted: 128 + SIGINT, as shells have it.
+/// Interrupted by Ctrl-C: 128 + SIGINT, as shells have it. SIGTERM and SIGHUP have their own: 143 and 129.
 pub const INTERRUPTED: u8 = 130;
 
 /// The table that `--help` shows.
@@ -22,11 +23,11 @@ Exit codes:
   1    an objective is missed, or something is worse than its baseline
   2    could not: usage, file, input or output
   3    undecided: not enough data to say whether an objective is met
-  130  interrupted";
+  130  interrupted (143 by SIGTERM, 129 by SIGHUP)";
 
 /// The same in a line, for the short help.
 pub const HELP_SHORT: &str =
-    "Exit codes: 0 done, 1 the answer is no, 2 could not, 3 undecided, 130 interrupted.";
+    "Exit codes: 0 done, 1 the answer is no, 2 could not, 3 undecided, 130 interrupted (SIGTERM 143).";
 
 /// What a command that could do its work answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,11 +78,16 @@ impl Failure {
         Failure::Said { text: text.into(), hint: hint.into() }
     }
 
+    /// A failure with a hint, unless its text is one of faults in a model: that has its own.
+    pub fn of_model(text: String, hint: &str) -> Failure {
+        if text.starts_with("error") { Failure::Rendered(text) } else { Failure::new(text, hint) }
+    }
+
     /// The exit code.
-    pub const fn code(&self) -> u8 {
+    pub fn code(&self) -> u8 {
         match self {
             Failure::Said { .. } | Failure::Rendered(_) => COULD_NOT,
-            Failure::Interrupted => INTERRUPTED,
+            Failure::Interrupted => interrupt::code(),
             Failure::BrokenPipe => DONE,
         }
     }

@@ -42,6 +42,7 @@ use std::process::ExitCode;
 /// Runs the command line and answers with an exit code; never panics.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     panic::set_hook(Box::new(say_defect));
+    interrupt::outlive_full_files();
     let args: Vec<OsString> = args.into_iter().collect();
     let answer = panic::catch_unwind(AssertUnwindSafe(|| answer(args)));
     // The hook has said what happened.

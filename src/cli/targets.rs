@@ -1,6 +1,7 @@
 //! The targets of live commands: the flags that name one, and the target that they name.
 
 use super::exit::Failure;
+use super::interrupt;
 use crate::live::command::CommandTarget;
 use crate::live::http::HttpTarget;
 use crate::live::own::OwnPools;
@@ -8,6 +9,7 @@ use crate::live::target::{Target, TargetError};
 use crate::model::Model;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The flags that name a target.
 #[derive(Clone, Debug, Args)]
@@ -60,6 +62,9 @@ impl TargetName {
 
 impl From<TargetError> for Failure {
     fn from(error: TargetError) -> Failure {
+        if error.is_interrupted() {
+            return Failure::Interrupted;
+        }
         Failure::new(error.text, error.hint)
     }
 }
@@ -101,7 +106,7 @@ impl RawTarget {
         Ok(settings)
     }
 
-    /// The target. A journal is kept of own pools alone.
+    /// The target, which is not waited for once someone asks to stop. A journal is kept of own pools alone.
     ///
     /// # Errors
     /// What is missing to reach it.
@@ -116,17 +121,24 @@ impl RawTarget {
             let hint = format!("write [target.{table}] into the model or the experiment, or give {flag}");
             Failure::new(format!("the model does not say how target {table} is reached"), hint)
         };
-        let own = match self.target {
+        let mut own = match self.target {
             TargetName::Http => {
                 let settings = model.targets.http.as_ref();
                 let settings = settings.ok_or_else(|| missing("http", "--url http://127.0.0.1:8080"))?;
-                return Ok(Box::new(HttpTarget::new(model, settings)));
+                let mut service = HttpTarget::new(model, settings);
+                service.heed(Arc::new(interrupt::asked));
+                return Ok(Box::new(service));
             }
             TargetName::Command => {
                 let settings = model.targets.command.as_ref();
                 let settings =
                     settings.ok_or_else(|| missing("command", "--adapter \"python3 adapter.py\""))?;
-                return Ok(Box::new(CommandTarget::start(model, settings, speed)?));
+                return Ok(Box::new(CommandTarget::start_unless(
+                    model,
+                    settings,
+                    speed,
+                    Arc::new(interrupt::asked),
+                )?));
             }
             TargetName::Pool => OwnPools::threads(model, replication),
             TargetName::Process => {
@@ -141,6 +153,7 @@ impl RawTarget {
                 OwnPools::processes(model, replication, command)
             }
         };
+        own.heed(Arc::new(interrupt::asked));
         Ok(Box::new(match journal {
             Some(path) => own.with_journal(path),
             None => own,

@@ -17,6 +17,7 @@ pub mod clock;
 pub mod command;
 mod desk;
 pub mod direct;
+mod groups;
 pub mod http;
 pub mod journal;
 mod needs;
@@ -29,4 +30,5 @@ mod threads;
 mod told;
 mod wait;
 
+pub use groups::end_processes;
 pub use pool::Pool;

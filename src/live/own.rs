@@ -5,14 +5,14 @@ use super::desk::{Desk, Hires, Life, Setup, Work};
 use super::journal::{Head, Journal, JournalFile, PoolHead, SCHEMA};
 use super::processes::{Brief, Processes, Strays};
 use super::replay::Note;
-use super::target::{AttemptId, Capabilities, Disturbance, Job, Report, Target, TargetError};
+use super::target::{self, AttemptId, Capabilities, Disturbance, Job, Report, Stop, Target, TargetError};
 use super::threads::Threads;
 use crate::model::Model;
 use crate::model::requests::Requests;
 use crate::model::target::Field;
 use crate::random::Streams;
 use crate::time::Span;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -30,6 +30,7 @@ pub struct OwnPools {
     desks: Vec<Desk>,
     file: Option<JournalFile>,
     clock: Option<Clock>,
+    stop: Stop,
 }
 
 impl OwnPools {
@@ -46,6 +47,7 @@ impl OwnPools {
             desks: Vec::new(),
             file: None,
             clock: None,
+            stop: target::never(),
         }
     }
 
@@ -81,12 +83,15 @@ impl OwnPools {
             pools: self.model.pools.iter().map(pool).collect(),
             classes: self.model.classes.iter().map(|class| class.name.clone()).collect(),
         };
-        let (journal, file) = JournalFile::create(path, &head).map_err(|error| TargetError {
-            text: format!("could not write {}: {error}", path.display()),
-            hint: String::from("choose another folder with --output"),
-        })?;
+        let (journal, file) = JournalFile::create(path, &head).map_err(|error| unwritten(path, &error))?;
         self.file = Some(file);
         Ok(Some(journal))
+    }
+
+    /// Whatever could fail has not: the journal takes its place.
+    fn stand_journal(&mut self) -> Result<(), TargetError> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.stand().map_err(|error| unwritten(file.path(), &error))
     }
 
     fn open_desks(&mut self, clock: Clock, reports: &Sender<Report>) -> Result<(), TargetError> {
@@ -115,9 +120,12 @@ impl OwnPools {
             self.desks.push(desk);
         }
         for (desk, pool) in self.desks.iter().zip(&self.model.pools) {
-            desk.open(pool.life.warm_start).map_err(|why| TargetError {
-                text: format!("pool `{}` could not be started: {why}", pool.name),
-                hint: String::from("start the worker by hand and look at what it says"),
+            desk.open(pool.life.warm_start, &self.stop).map_err(|why| match (self.stop)() {
+                true => TargetError::interrupted(),
+                false => TargetError {
+                    text: format!("pool `{}` could not be started: {why}", pool.name),
+                    hint: String::from("start the worker by hand and look at what it says"),
+                },
             })?;
         }
         Ok(())
@@ -161,6 +169,31 @@ impl OwnPools {
     }
 }
 
+/// What to know where worker processes were killed because they gave no sign of life in time.
+fn silenced(pool: &crate::model::Pool, (heard, killed): (u64, u64)) -> Option<Note> {
+    if killed == 0 {
+        return None;
+    }
+    let (name, limit) = (&pool.name, pool.settings.worker.heartbeat_timeout.secs());
+    Some(Note {
+        code: "workers_silent",
+        text: format!(
+            "pool `{name}`: {killed} workers were killed because they gave no sign of life for {limit} s; {heard} heartbeats were heard in all"
+        ),
+        advice: format!(
+            "a worker does not know the model's heartbeat_interval: set pool.{name}.worker.heartbeat_interval to its own, and \
+             heartbeat_timeout well above it, or leave both out"
+        ),
+    })
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> TargetError {
+    TargetError {
+        text: format!("could not write {}: {error}", path.display()),
+        hint: String::from("choose another folder with --output"),
+    }
+}
+
 impl Target for OwnPools {
     fn name(&self) -> &'static str {
         if self.command.is_some() { "process" } else { "pool" }
@@ -183,9 +216,13 @@ impl Target for OwnPools {
         std::mem::take(&mut self.remarks)
     }
 
+    fn heed(&mut self, stop: Stop) {
+        self.stop = stop;
+    }
+
     fn open(&mut self, clock: Clock, reports: Sender<Report>) -> Result<(), TargetError> {
         self.clock = Some(clock);
-        let opened = self.open_desks(clock, &reports);
+        let opened = self.open_desks(clock, &reports).and_then(|()| self.stand_journal());
         if opened.is_err() {
             // What was started goes again; the first error is the one to tell.
             let _ = self.close(Span::ZERO);
@@ -220,6 +257,9 @@ impl Target for OwnPools {
         let (mut left, mut faults) = (Vec::new(), Vec::new());
         for (desk, pool) in self.desks.drain(..).zip(&self.model.pools) {
             faults.extend(desk.hire_faults());
+            if let Some(note) = self.command.as_ref().and_then(|_| silenced(pool, desk.beats())) {
+                self.remarks.push(note);
+            }
             if let Err(what) = desk.close(grace) {
                 left.push(format!("pool `{}`: {what}", pool.name));
             }
@@ -229,7 +269,10 @@ impl Target for OwnPools {
         if left.is_empty() {
             return Ok(());
         }
-        Err(TargetError { text: left.join("; "), hint: String::from("they end with this process") })
+        Err(TargetError {
+            text: left.join("; "),
+            hint: String::from("look for what is left, and end it by hand"),
+        })
     }
 }
 

@@ -35,7 +35,7 @@
 use super::clock::Clock;
 use super::desk::{Desk, Life, Setup, Work};
 use super::journal::{Head, JournalFile, PoolHead, SCHEMA};
-use super::target::{AttemptId, Job, Report, TargetError, What};
+use super::target::{self, AttemptId, Job, Report, TargetError, What};
 use super::threads::Threads;
 use crate::outcome::Outcome;
 use crate::policy::{CrashRadius, OnTimeout, PoolSettings, Slots, WorkerState};
@@ -186,12 +186,9 @@ impl Pool {
         let (journal, file) = match journal {
             None => (None, None),
             Some(path) => {
-                let head = head(&settings);
-                let created = JournalFile::create(path, &head).map_err(|error| TargetError {
-                    text: format!("could not write {}: {error}", path.display()),
-                    hint: String::from("choose another file"),
-                })?;
-                (Some(created.0), Some(created.1))
+                let created = JournalFile::create(path, &head(&settings));
+                let (journal, file) = created.map_err(|error| unwritten(path, &error))?;
+                (Some(journal), Some(file))
             }
         };
         let (reports, heard) = channel();
@@ -214,11 +211,14 @@ impl Pool {
             requests: None,
         });
         let next = AtomicU64::new(0);
-        let pool = Pool { desk, clock, next, books, listener: Some(listener), file };
-        pool.desk.open(true).map_err(|why| TargetError {
+        let mut pool = Pool { desk, clock, next, books, listener: Some(listener), file };
+        pool.desk.open(true, &target::never()).map_err(|why| TargetError {
             text: format!("the pool could not be started: {why}"),
             hint: String::from("ask for fewer threads"),
         })?;
+        if let Some(file) = &mut pool.file {
+            file.stand().map_err(|error| unwritten(file.path(), &error))?;
+        }
         Ok(pool)
     }
 
@@ -314,6 +314,13 @@ impl Drop for Pool {
 
 fn length(span: Duration) -> Span {
     Span::from_nanos(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> TargetError {
+    TargetError {
+        text: format!("could not write {}: {error}", path.display()),
+        hint: String::from("choose another file"),
+    }
 }
 
 fn head(settings: &PoolSettings) -> Head {

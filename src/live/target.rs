@@ -6,6 +6,7 @@ use crate::outcome::Outcome;
 use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 /// Names an attempt within a run.
@@ -151,6 +152,14 @@ pub enum Disturbance {
     },
 }
 
+/// Says whether someone has asked to stop.
+pub type Stop = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Nobody asks to stop.
+pub(super) fn never() -> Stop {
+    Arc::new(|| false)
+}
+
 /// Why a target cannot be used, or no longer.
 #[derive(Debug)]
 pub struct TargetError {
@@ -158,6 +167,21 @@ pub struct TargetError {
     pub text: String,
     /// What may help.
     pub hint: String,
+}
+
+impl TargetError {
+    /// What such an error says.
+    const INTERRUPTED: &str = "interrupted";
+
+    /// Someone asked to stop.
+    pub fn interrupted() -> TargetError {
+        TargetError { text: String::from(TargetError::INTERRUPTED), hint: String::new() }
+    }
+
+    /// Whether nothing is wrong, but someone asked to stop.
+    pub fn is_interrupted(&self) -> bool {
+        self.text == TargetError::INTERRUPTED
+    }
 }
 
 impl fmt::Display for TargetError {
@@ -178,10 +202,13 @@ pub trait Target: Send {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// Whom to ask, while it gets ready, whether that is still wanted. Targets that are ready at once ignore it.
+    fn heed(&mut self, _stop: Stop) {}
+
     /// Gets ready: with a warm start until every worker is. Reports go to `reports`, their instants by `clock`.
     ///
     /// # Errors
-    /// A [`TargetError`] when it cannot be reached or started.
+    /// A [`TargetError`] when it cannot be reached or started, or when it need not any more.
     fn open(&mut self, clock: Clock, reports: Sender<Report>) -> Result<(), TargetError>;
 
     /// Takes a job.

@@ -178,6 +178,7 @@ impl Pool {
 pub struct Rerun {
     pool: Pool,
     recorder: Recorder,
+    opened: bool,
 }
 
 /// Keeps tickets and effects, and carries nothing out.
@@ -191,12 +192,79 @@ struct Recorder {
 impl Rerun {
     /// A fresh pool; `chance` is the stream that the recorded one had.
     pub fn new(number: u32, settings: PoolSettings, chance: Stream) -> Rerun {
-        Rerun { pool: Pool::new(number, settings, chance), recorder: Recorder::default() }
+        Rerun { pool: Pool::new(number, settings, chance), recorder: Recorder::default(), opened: false }
+    }
+
+    /// Whether a pool could have been told this at this instant. A record of inputs may be damaged, and a pool trusts its
+    /// driver.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(&self, now: Time, input: &Input) -> Result<(), String> {
+        let last = self.recorder.now;
+        if now < last {
+            return Err(format!("time goes back, from {} to {} ns", last.nanos(), now.nanos()));
+        }
+        if now > Time::HORIZON_MAX {
+            return Err(format!("no run lasts {} ns", now.nanos()));
+        }
+        match *input {
+            Input::Open { .. } if self.opened => Err(String::from("the pool is opened a second time")),
+            Input::Arrive { job, class, .. } => self.check_arrival(job, class),
+            Input::Cancel { job }
+            | Input::WaitExpired { job }
+            | Input::PoolTimer { timer: PoolTimer::Requeue(job) } => self.check_job(job),
+            Input::Spawned { slot } | Input::SpawnFailed { slot } => {
+                self.check_slot(slot)?;
+                match self.pool.state(slot) {
+                    WorkerState::Gone | WorkerState::Cold => Ok(()),
+                    _ => Err(format!("a worker is started in slot {slot}, which has one")),
+                }
+            }
+            Input::Answer { slot, .. }
+            | Input::Exited { slot, .. }
+            | Input::WriteFailed { slot }
+            | Input::Ready { slot }
+            | Input::Beat { slot }
+            | Input::Timer { slot, .. } => self.check_slot(slot),
+            Input::Open { .. }
+            | Input::PoolTimer { timer: PoolTimer::Turn }
+            | Input::Pause { .. }
+            | Input::Close { .. }
+            | Input::Flush { .. } => Ok(()),
+        }
+    }
+
+    fn check_slot(&self, slot: u32) -> Result<(), String> {
+        let slots = self.pool.slots();
+        if slot < slots { Ok(()) } else { Err(format!("there is no slot {slot}, the pool has {slots}")) }
+    }
+
+    fn check_job(&self, job: JobId) -> Result<(), String> {
+        let known = (job as usize) < self.recorder.tickets.len();
+        if known { Ok(()) } else { Err(format!("job {job} has not arrived")) }
+    }
+
+    /// Numbers of jobs are given again once they are free, and no number is left out.
+    fn check_arrival(&self, job: JobId, class: u16) -> Result<(), String> {
+        let next = self.recorder.tickets.len();
+        if job as usize > next {
+            return Err(format!("job {job} arrives, but the highest number that is free is {next}"));
+        }
+        if self.recorder.tickets.get(job as usize).is_some_and(|ticket| ticket.place != Place::Outside) {
+            return Err(format!("job {job} arrives, but it is in the pool already"));
+        }
+        let classes = self.pool.reserved().len();
+        if classes > 0 && usize::from(class) >= classes {
+            return Err(format!("there is no class {class}, the pool knows {classes}"));
+        }
+        Ok(())
     }
 
     /// What the pool does when it is told this.
     pub fn take(&mut self, now: Time, input: &Input) -> Vec<Effect> {
         self.recorder.now = now;
+        self.opened |= matches!(input, Input::Open { .. });
         self.pool.take(now, input, &mut self.recorder);
         std::mem::take(&mut self.recorder.effects)
     }

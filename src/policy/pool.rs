@@ -135,6 +135,11 @@ impl Pool {
         self.workers.len() as u32
     }
 
+    /// Slots that are kept for each class, where there are any.
+    pub(super) fn reserved(&self) -> &[u32] {
+        &self.settings.reserved
+    }
+
     /// State of the worker in a slot.
     pub fn state(&self, slot: u32) -> WorkerState {
         self.workers[slot as usize].state

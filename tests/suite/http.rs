@@ -170,22 +170,27 @@ fn lines_are_kept_where_the_model_says_so() {
     }
 }
 
-/// The test's own authority.
-struct Authority;
+/// The test's own certificates.
+struct Certificates;
 
-impl Files for Authority {
-    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
-        std::fs::read(crate::service::data("tls/ca.pem")).map_err(|error| error.to_string())
+impl Files for Certificates {
+    fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+        std::fs::read(crate::service::data(&format!("tls/{name}"))).map_err(|error| error.to_string())
     }
+}
+
+/// A service that shows a certificate.
+fn secure(cert: &str, key: &str) -> Option<(Service, String)> {
+    let (cert, key) = (crate::service::data(cert), crate::service::data(key));
+    let service = Service::start(&["--cert", cert.to_str().unwrap(), "--key", key.to_str().unwrap()])?;
+    let url = service.url().replace("http://", "https://");
+    Some((service, url))
 }
 
 #[test]
 fn tls_is_spoken_with_services_that_a_named_authority_vouches_for() {
-    let (cert, key) = (crate::service::data("tls/cert.pem"), crate::service::data("tls/key.pem"));
-    let options = ["--cert", cert.to_str().unwrap(), "--key", key.to_str().unwrap()];
-    let Some(service) = Service::start(&options) else { return };
-    let url = service.url().replace("http://", "https://");
-    let trusting = model(&["none"], &format!("url = \"{url}\"\nca = \"ca.pem\"\n{BODY}"), &Authority);
+    let Some((_service, url)) = secure("tls/cert.pem", "tls/key.pem") else { return };
+    let trusting = model(&["none"], &format!("url = \"{url}\"\nca = \"ca.pem\"\n{BODY}"), &Certificates);
     let mut one = target(&trusting);
     let (sender, reports) = channel();
     one.open(Clock::start(1.0), sender).unwrap();
@@ -197,6 +202,28 @@ fn tls_is_spoken_with_services_that_a_named_authority_vouches_for() {
     let error = target(&strange).open(Clock::start(1.0), channel().0).unwrap_err();
     let untrusting = error.text.contains("TLS") || error.text.contains("trusts no certificate authority");
     assert!(untrusting, "{}", error.text);
+}
+
+#[test]
+fn a_certificate_that_is_named_itself_is_trusted_for_its_names_and_no_other_is() {
+    // As openssl makes them by itself: signed by itself, and said to be an authority.
+    let Some((_service, url)) = secure("tls/self.pem", "tls/self-key.pem") else { return };
+    let open = |url: &str, ca: &str| {
+        let model = model(&["none"], &format!("url = \"{url}\"\nca = \"{ca}\"\n{BODY}"), &Certificates);
+        target(&model).open(Clock::start(1.0), channel().0)
+    };
+    open(&url, "self.pem").expect("the certificate is the named one");
+    let other = open(&url, "ca.pem").unwrap_err();
+    assert!(
+        other.text.ends_with("TLS: its certificate is that of an authority, not of a service"),
+        "{other}"
+    );
+    assert!(other.hint.contains("the certificate itself") && other.hint.contains("ca ="), "{}", other.hint);
+    // The same service by a name that it does not have.
+    assert!(url.contains("127.0.0.1") || url.contains("localhost"), "{url}");
+    let stranger = url.replace("127.0.0.1", "127.0.0.2").replace("localhost", "127.0.0.2");
+    let error = open(&stranger, "self.pem").unwrap_err();
+    assert!(error.text.contains("not valid for") || error.text.contains("refused"), "{error}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::experiment::plan::Plan;
 use crate::live::own::OwnPools;
 use crate::live::target::{Target, TargetError};
 use crate::model::Model;
+use std::sync::Arc;
 
 /// Blocks of the pilot, from whose spread the number of all is found.
 const PILOT: u64 = 4;
@@ -37,10 +38,12 @@ type Made = Result<Box<dyn Target>, TargetError>;
 fn maker(model: &Model, worker: Option<&String>) -> Result<impl Fn(u64) -> Made + use<>, Failure> {
     let (model, command) = (model.clone(), worker.map(|text| words("--worker", text)).transpose()?);
     Ok(move |run: u64| -> Made {
-        Ok(Box::new(match &command {
+        let mut pools = match &command {
             None => OwnPools::threads(&model, run),
             Some(command) => OwnPools::processes(&model, run, command.clone()),
-        }))
+        };
+        pools.heed(Arc::new(interrupt::asked));
+        Ok(Box::new(pools))
     })
 }
 
@@ -78,6 +81,7 @@ impl Live {
         let make = |run: u64| -> Made {
             named.target(model, run, self.speed, None).map_err(|failure| match failure {
                 Failure::Said { text, hint } => TargetError { text, hint },
+                Failure::Interrupted => TargetError::interrupted(),
                 _ => TargetError { text: String::from("the target could not be made"), hint: String::new() },
             })
         };

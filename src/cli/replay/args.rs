@@ -37,7 +37,7 @@ pub struct RawReplay {
     /// Change a value of the model (repeatable)
     #[arg(long, value_name = "PATH=VALUE", help_heading = "Run")]
     pub set: Vec<String>,
-    /// Give up when nothing has been heard for so long after the last send
+    /// Give up when nothing has been heard of any request for so long after the last send
     #[arg(long, value_name = "TIME", default_value = "300s", help_heading = "Run")]
     pub silence: String,
     /// At the end, let the target finish what it has for so long
@@ -91,4 +91,4 @@ Files: output/NAME/record.json, metrics.csv, timeline.csv, requests.csv (one row
 (every input and decision of an own pool), report.html, charts/*.svg.
 
 Exit codes: 0 done or all objectives met, 1 an objective is missed, a decision differs or (with --margin) real and
-simulated differ, 2 could not, 3 undecided, 130 interrupted (what was recorded so far is written).";
+simulated differ, 2 could not, 3 undecided, 130 interrupted (143 by SIGTERM; what was recorded so far is written).";

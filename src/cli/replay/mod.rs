@@ -2,11 +2,12 @@
 
 pub mod args;
 
-use super::args::RawOut;
+use super::args::{Format, RawOut};
 use super::checked::{self, Folder, Out};
 use super::exit::{Answer, Failure};
 use super::files::{self, Beside};
 use super::progress::Bar;
+use super::targets::TargetName;
 use super::{experiments, interrupt, printer, terminal};
 use crate::experiment::Given;
 use crate::experiment::agreement::{Terms, explain};
@@ -37,6 +38,7 @@ const REQUESTS: &str = "requests.csv";
 /// A [`Failure`].
 pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
     if let Some(journal) = &raw.redrive {
+        refuse_beside_redrive(raw)?;
         return tell_again(journal);
     }
     interrupt::listen_gently();
@@ -54,19 +56,18 @@ pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
     let mut target = raw.to.target(&model, raw.replication, raw.speed, journal)?;
     // What is refused leaves nothing behind, not even a folder.
     admit(&model, target.as_ref())?;
-    if let Some(folder) = &folder {
-        make(folder)?;
-    }
+    let made = folder.as_deref().map_or(Ok(Vec::new()), make)?;
     let begun = Cell::new(out.quiet);
     let stop = || {
-        // The first question comes once the target is ready: before that it may still be refused.
+        // The first question comes once the target is ready: before that it may still be refused, and asks by itself.
         if !begun.replace(true) {
             terminal::say(&announcement(raw, &model));
         }
         interrupt::asked()
     };
-    let replayed = replay(&model, target.as_mut(), &settings, &stop)?;
+    let replayed = replay(&model, target.as_mut(), &settings, &stop);
     drop(target);
+    let replayed = replayed.inspect_err(|_| unmake(&made))?;
     if !out.quiet {
         terminal::say(&lateness(&replayed, raw.speed));
     }
@@ -151,6 +152,10 @@ pub fn load_model(
     let text = files::read_model(path)?;
     if files::is_experiment(&text) {
         return of_experiment(path, set, seed, point, out);
+    }
+    if point != 0 {
+        let hint = "leave it out, or give an experiment with axes";
+        return Err(Failure::new(format!("--point {point}: a model is one point"), hint));
     }
     let name = files::named(path);
     let settings = checked::settings(set)?;
@@ -245,10 +250,21 @@ fn lateness(replayed: &Replayed, speed: f64) -> String {
     format!("sent {} requests; 99 in 100 were at most {:.3} ms late", replayed.requests.len(), late * 1e3)
 }
 
-fn make(folder: &Path) -> Result<(), Failure> {
+/// Makes a folder; those that had to be made, the innermost first.
+fn make(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let missing = folder.ancestors().take_while(|one| !one.as_os_str().is_empty() && !one.exists());
+    let missing: Vec<PathBuf> = missing.map(Path::to_owned).collect();
     fs::create_dir_all(folder).map_err(|error| {
         Failure::new(format!("could not make {}: {error}", folder.display()), "choose another with --output")
-    })
+    })?;
+    Ok(missing)
+}
+
+/// Removes folders that were made for a replay that did not start. One that holds something stays.
+fn unmake(made: &[PathBuf]) {
+    for folder in made {
+        let _ = fs::remove_dir(folder);
+    }
 }
 
 /// Prints the result and writes its files. A disk that is full keeps nobody from seeing the result.
@@ -275,8 +291,9 @@ fn save(
         let _guard = interrupt::hold();
         let path = folder.join(REQUESTS);
         write_whole(&path, requests::table(model, &replayed.requests).as_bytes())?;
-        let drawn = if out.report { super::run::draw(record, folder)? } else { Vec::new() };
+        // A replay cannot be made again like a simulation: the record does not wait for pictures that may fail.
         let mut paths = report::files::write(record, folder)?;
+        let drawn = if out.report { super::run::draw(record, folder)? } else { Vec::new() };
         paths.push(path);
         paths.extend(drawn.into_iter().next_back());
         paths
@@ -289,13 +306,37 @@ fn save(
     Ok(())
 }
 
+/// Refuses what says how a replay is made where none is.
+fn refuse_beside_redrive(raw: &RawReplay) -> Result<(), Failure> {
+    let usual = Settings::default();
+    let flags = [
+        ("target", raw.to.target != TargetName::Pool),
+        ("url", raw.to.url.is_some()),
+        ("adapter", raw.to.adapter.is_some()),
+        ("speed", raw.speed != usual.speed),
+        ("replication", raw.replication != usual.replication),
+        ("point", raw.point != 0),
+        ("output", raw.out.output.is_some()),
+        ("out", raw.out.out.is_some()),
+        ("format", raw.out.format != Format::Text),
+        ("no-report", raw.out.no_report),
+    ];
+    match flags.into_iter().find(|&(_, given)| given) {
+        None => Ok(()),
+        Some((flag, _)) => Err(Failure::new(
+            format!("--{flag} is about a replay, and --redrive makes none"),
+            format!("leave --{flag} out: the answer is a text on standard output, and no file is written"),
+        )),
+    }
+}
+
 /// Tells a journal to a fresh policy.
 fn tell_again(path: &str) -> Result<Answer, Failure> {
     let file = fs::File::open(path).map_err(|error| {
         Failure::new(format!("could not read {path}: {error}"), "a replay writes output/NAME/journal.jsonl")
     })?;
     let redriven = redrive(BufReader::new(file), |_, _| {});
-    let redriven = redriven.map_err(|error| Failure::new(format!("{path}, {error}"), "is it a journal?"))?;
+    let redriven = redriven.map_err(|error| Failure::new(format!("{path}, {error}"), error.hint))?;
     let (text, answer) = match redriven {
         Redriven::Same { inputs, effects, cut_off, by } => {
             let end = if cut_off { "; its last line is cut off" } else { "" };

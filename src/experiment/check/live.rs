@@ -69,7 +69,7 @@ pub fn run(
     let settings = Settings { speed, replication: index, ..Settings::default() };
     let replayed = replay(model, &mut tap, &settings, stop)?;
     if replayed.interrupted {
-        return Err(TargetError { text: String::from("interrupted"), hint: String::new() });
+        return Err(TargetError::interrupted());
     }
     drop(tap);
     let mut log = Log::new(DECISIONS_MOST);

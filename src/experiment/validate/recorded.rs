@@ -319,12 +319,7 @@ pub fn model_with(
     let classes = scenario.workload.classes();
     let text = model_text(scenario, constants, &classes, (seed, preset));
     let loaded = model::load(&scenario.settings.name, &text, &NoFiles, overrides);
-    // The text is not the reader's own, so that places in it say nothing.
-    let messages = |faults: model::Diagnostics| {
-        let messages: Vec<&str> = faults.list.iter().map(|fault| fault.message.as_str()).collect();
-        messages.join("; ")
-    };
-    let mut model = loaded.map_err(messages)?.model;
+    let mut model = loaded.map_err(|faults| faults.render(false))?.model;
     model.sources[0].load = match &scenario.workload {
         RecordedWorkload::Closed(users) => Load::Script(script(users, &classes)),
         RecordedWorkload::Open(_) => {

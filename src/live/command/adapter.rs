@@ -1,12 +1,13 @@
 //! The adapter as a process: started in a group of its own, spoken to, heard, and gone at the end with all it started.
 
 use super::now;
+use crate::live::groups;
 use crate::live::target::TargetError;
 use crate::model::target::CommandSettings;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,16 +56,15 @@ impl Adapter {
         heard: impl FnMut(Heard) + Send + 'static,
     ) -> Result<Adapter, TargetError> {
         let program = settings.run.join(" ");
-        let child = Command::new(&settings.run[0])
+        let mut command = Command::new(&settings.run[0]);
+        command
             .args(&settings.run[1..])
             .envs(settings.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // Signals for poolsim's group are not for it, and signals for its group reach all that it starts.
-            .process_group(0)
-            .spawn();
-        let mut child = child.map_err(|error| TargetError {
+            .stderr(Stdio::piped());
+        // Signals for poolsim's group are not for it.
+        let mut child = groups::start(&mut command).map_err(|error| TargetError {
             text: format!("could not start the adapter `{program}`: {error}"),
             hint: String::from("name a program and its arguments: run = [\"python3\", \"adapter.py\"]"),
         })?;
@@ -126,7 +126,7 @@ impl Adapter {
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = lines[lines.len().saturating_sub(3)..].join(" | ");
-        (!last.is_empty()).then(|| format!("its last words: {}", super::clipped(&last)))
+        (!last.is_empty()).then(|| format!("its last words: {}", ending(&last)))
     }
 
     /// How it ended, once it has.
@@ -154,6 +154,7 @@ impl Adapter {
         if self.status.is_none() {
             // While its status has not been taken the number of the group is its own.
             self.signal(Signal::KILL);
+            groups::forget(Pid::from_child(&self.child));
             self.status = self.child.wait().ok();
         }
         let end = now() + NOTICE;
@@ -207,6 +208,15 @@ fn pause() {
     std::thread::sleep(Duration::from_millis(2));
 }
 
+/// The end of words as it is shown in messages: what matters comes last, as in a traceback.
+fn ending(words: &str) -> String {
+    const SHOWN: usize = 240;
+    let words: Vec<char> = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let from = words.len().saturating_sub(SHOWN);
+    let end: String = words[from..].iter().collect();
+    if from > 0 { format!("…{end}") } else { end }
+}
+
 /// Writes lines until there are no more or nobody reads.
 fn write(mut stdin: ChildStdin, lines: &Receiver<String>) {
     while let Ok(mut line) = lines.recv() {
@@ -251,5 +261,18 @@ fn keep_last(mut stderr: ChildStderr, kept: &Mutex<VecDeque<u8>>) {
         kept.extend(&chunk[..read]);
         let spare = kept.len().saturating_sub(WORDS_KEPT);
         kept.drain(..spare);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_long_words_the_end_is_shown() {
+        assert_eq!(ending("short"), "short");
+        let shown = ending(&format!("{} | ValueError: the reason", "x".repeat(500)));
+        assert!(shown.starts_with('…') && shown.ends_with("xx | ValueError: the reason"), "{shown}");
+        assert_eq!(shown.chars().count(), 241);
     }
 }

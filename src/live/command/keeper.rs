@@ -6,7 +6,7 @@ use super::protocol::{self, JobEvent, Message};
 use super::sync::Sync;
 use super::{LOOK, Names, Note, clipped, next, now};
 use crate::live::clock::Clock;
-use crate::live::target::{Job, Report, TargetError, What};
+use crate::live::target::{Job, Report, Stop, TargetError, What};
 use crate::outcome::Outcome;
 use crate::time::Time;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -63,7 +63,11 @@ impl Keeper {
     }
 
     /// Waits until the scheduler is ready.
-    pub(super) fn await_ready(&mut self, inbox: &Receiver<Note>, end: Instant) -> Result<(), TargetError> {
+    pub(super) fn await_ready(
+        &mut self,
+        inbox: &Receiver<Note>,
+        end: (Instant, &Stop),
+    ) -> Result<(), TargetError> {
         while !self.ready {
             let (at, message) = next(&mut self.adapter, inbox, end, "ready")?;
             self.message(at, message);

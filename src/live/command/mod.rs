@@ -17,7 +17,7 @@ mod sync;
 
 use super::clock::Clock;
 use super::replay;
-use super::target::{AttemptId, Capabilities, Job, Report, Target, TargetError};
+use super::target::{self, AttemptId, Capabilities, Job, Report, Stop, Target, TargetError};
 use crate::model::Model;
 use crate::model::target::CommandSettings;
 use crate::time::Span;
@@ -39,6 +39,7 @@ pub struct CommandTarget {
     names: Names,
     speed: f64,
     state: State,
+    stop: Stop,
     remarks: Vec<String>,
 }
 
@@ -83,6 +84,19 @@ impl CommandTarget {
         settings: &CommandSettings,
         speed: f64,
     ) -> Result<CommandTarget, TargetError> {
+        CommandTarget::start_unless(model, settings, speed, target::never())
+    }
+
+    /// The same, given up when someone asks to stop.
+    ///
+    /// # Errors
+    /// As [`CommandTarget::start`], and when that happens.
+    pub fn start_unless(
+        model: &Model,
+        settings: &CommandSettings,
+        speed: f64,
+        stop: Stop,
+    ) -> Result<CommandTarget, TargetError> {
         let (notes, inbox) = channel();
         let heard = notes.clone();
         let mut adapter = Adapter::start(settings, move |one| {
@@ -92,7 +106,7 @@ impl CommandTarget {
         let end = now() + clamped(settings.start_timeout);
         let mut early = Vec::new();
         let hello = loop {
-            match next(&mut adapter, &inbox, end, "hello")? {
+            match next(&mut adapter, &inbox, (end, &stop), "hello")? {
                 (_, Message::Hello(hello)) => break hello,
                 // It may have had to start its workers to know what it can do.
                 (at, other @ (Message::Worker { .. } | Message::Ready)) => early.push((at, other)),
@@ -104,7 +118,8 @@ impl CommandTarget {
             pools: model.pools.iter().map(|pool| pool.name.clone()).collect(),
         };
         let state = State::Started { adapter, inbox, notes, early };
-        Ok(CommandTarget { settings: settings.clone(), hello, names, speed, state, remarks: Vec::new() })
+        let settings = settings.clone();
+        Ok(CommandTarget { settings, hello, names, speed, state, stop, remarks: Vec::new() })
     }
 
     /// What the adapter calls its scheduler.
@@ -136,6 +151,10 @@ impl Target for CommandTarget {
         self.remarks.iter().map(note).collect()
     }
 
+    fn heed(&mut self, stop: Stop) {
+        self.stop = stop;
+    }
+
     fn open(&mut self, clock: Clock, reports: Sender<Report>) -> Result<(), TargetError> {
         let State::Started { mut adapter, inbox, notes, early } =
             std::mem::replace(&mut self.state, State::Closed)
@@ -147,11 +166,11 @@ impl Target for CommandTarget {
         };
         debug_assert!((clock.speed() - self.speed).abs() < 1e-9, "the adapter was told another speed");
         let end = now() + clamped(self.settings.start_timeout);
-        let sync = synchronise(&mut adapter, &inbox, clock, end, early)?;
+        let sync = synchronise(&mut adapter, &inbox, clock, (end, &self.stop), early)?;
         let names = std::mem::replace(&mut self.names, Names { classes: Vec::new(), pools: Vec::new() });
         let silence = clamped(self.settings.silence_timeout);
         let mut keeper = Keeper::new(adapter, names, sync, clock, reports, silence);
-        keeper.await_ready(&inbox, end)?;
+        keeper.await_ready(&inbox, (end, &self.stop))?;
         let keeper = std::thread::Builder::new()
             .name(String::from("poolsim-keeper"))
             .spawn(move || keeper.run(&inbox));
@@ -207,7 +226,7 @@ fn synchronise(
     adapter: &mut Adapter,
     inbox: &Receiver<Note>,
     clock: Clock,
-    end: Instant,
+    end: (Instant, &Stop),
     early: Vec<(Instant, Message)>,
 ) -> Result<Sync, TargetError> {
     let mut sync = Sync::new(clock);
@@ -229,14 +248,20 @@ fn synchronise(
     Ok(sync)
 }
 
-/// The adapter's next message before the run; a line that is none is an error here.
+/// The adapter's next message before the run, waited for until `end` or until someone asks to stop; a line that is none
+/// is an error here.
 fn next(
     adapter: &mut Adapter,
     inbox: &Receiver<Note>,
-    end: Instant,
+    (end, stop): (Instant, &Stop),
     wanted: &str,
 ) -> Result<(Instant, Message), TargetError> {
     loop {
+        if stop() {
+            // What is wrong with its end is of no interest any more.
+            let _ = adapter.kill();
+            return Err(TargetError::interrupted());
+        }
         let left = end.saturating_duration_since(now());
         match inbox.recv_timeout(left.min(LOOK)) {
             Ok(Note::Heard(Heard::Line { at, line })) => {

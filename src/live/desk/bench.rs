@@ -91,6 +91,8 @@ pub(in crate::live) struct Bench {
     pub(super) requests: Option<Arc<Requests<'static>>>,
     pub(super) faults: VecDeque<String>,
     pub(super) start_timeout: Span,
+    /// Signs of life that were heard, and workers that were killed because none was.
+    pub(super) beats: (u64, u64),
     /// Why exits came about, for the jobs that they end.
     last_words: String,
 }
@@ -128,6 +130,7 @@ impl Bench {
             requests: None,
             faults: VecDeque::new(),
             start_timeout: Span::NEVER,
+            beats: (0, 0),
             last_words: String::new(),
         }
     }

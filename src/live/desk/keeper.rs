@@ -2,6 +2,7 @@
 
 use super::bench::{Due, note_fault};
 use super::{Desk, Early, Life, State};
+use crate::live::target::Stop;
 use crate::live::wait;
 use crate::outcome::Outcome;
 use crate::policy::{Input, PoolTimer, SlotTimer};
@@ -16,12 +17,12 @@ impl Desk {
     /// Starts the workers. With a warm start all are ready when this returns.
     ///
     /// # Errors
-    /// Why no worker could be started.
-    pub(in crate::live) fn open(&self, warm: bool) -> Result<(), String> {
+    /// Why no worker could be started, or that someone asked to stop.
+    pub(in crate::live) fn open(&self, warm: bool, stop: &Stop) -> Result<(), String> {
         if warm {
-            self.hire_all()?;
+            self.hire_all(stop)?;
             if !self.0.hires.plays() {
-                self.await_all()?;
+                self.await_all(stop)?;
             }
         }
         let state = self.lock();
@@ -33,11 +34,12 @@ impl Desk {
         Ok(())
     }
 
-    fn hire_all(&self) -> Result<(), String> {
+    fn hire_all(&self, stop: &Stop) -> Result<(), String> {
         let slots = self.lock().pool.slots();
         for slot in 0..slots {
             let generation = self.lock().bench.renew(slot);
-            match self.0.hires.hire(self, slot, generation) {
+            let hired = if stop() { Err(asked()) } else { self.0.hires.hire(self, slot, generation) };
+            match hired {
                 Ok(worker) => self.lock().bench.seats[slot as usize].worker = Some(worker),
                 Err(why) => {
                     self.dismiss();
@@ -49,7 +51,7 @@ impl Desk {
     }
 
     /// Waits until every worker has said that it is ready.
-    fn await_all(&self) -> Result<(), String> {
+    fn await_all(&self, stop: &Stop) -> Result<(), String> {
         /// Between two looks.
         const LOOK: Duration = Duration::from_millis(2);
         let limit = self.lock().bench.start_limit();
@@ -66,6 +68,7 @@ impl Desk {
             let why = match gone {
                 Some(why) => format!("a worker ended before it was ready ({why})"),
                 None if waits == 0 => break,
+                None if stop() => asked(),
                 None if Instant::now() >= until => {
                     format!("{waits} workers were not ready within {:.0} s", limit.as_secs_f64())
                 }
@@ -148,7 +151,12 @@ impl Desk {
             Due::Grace { slot } => timer(slot, SlotTimer::Grace),
             Due::Start { slot } => timer(slot, SlotTimer::Start),
             Due::Idle { slot } => timer(slot, SlotTimer::Idle),
-            Due::Heartbeat { slot } => timer(slot, SlotTimer::Heartbeat),
+            Due::Heartbeat { slot } => {
+                let doomed = state.bench.seats[slot as usize].doomed;
+                state.tell(timer(slot, SlotTimer::Heartbeat));
+                state.bench.beats.1 += u64::from(!doomed && state.bench.seats[slot as usize].doomed);
+                return state;
+            }
             Due::Turn => Input::PoolTimer { timer: PoolTimer::Turn },
             Due::Requeue { job, attempt } if state.bench.is_same(job, attempt) => {
                 Input::PoolTimer { timer: PoolTimer::Requeue(job) }
@@ -252,6 +260,11 @@ impl Desk {
         }
         left
     }
+}
+
+/// Why a pool that is being started is not wanted any more.
+fn asked() -> String {
+    String::from("someone asked to stop")
 }
 
 impl super::Bench {

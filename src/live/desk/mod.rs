@@ -254,8 +254,9 @@ impl Desk {
 
     /// The worker gave a sign of life.
     pub(super) fn beat(&self, slot: u32, generation: u64) {
-        let state = self.lock();
+        let mut state = self.lock();
         if state.bench.knows(slot, generation) && !state.is_hiring(slot) {
+            state.bench.beats.0 += 1;
             self.tell(state, Input::Beat { slot });
         }
     }
@@ -302,6 +303,11 @@ impl Desk {
         let state = self.lock();
         let states = (0..state.pool.slots()).map(|slot| state.pool.state(slot)).collect();
         (state.pool.queue_len(), state.pool.load(), states)
+    }
+
+    /// How many signs of life were heard, and how many workers were killed because none was.
+    pub(super) fn beats(&self) -> (u64, u64) {
+        self.lock().bench.beats
     }
 
     /// Why workers could not be started, once for each kind of reason.

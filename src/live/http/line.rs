@@ -73,7 +73,10 @@ impl Lines {
     pub(super) async fn probe(&self) -> Result<(), TargetError> {
         match self.connect().await {
             Ok(line) => self.put_back(line),
-            Err(error) => return Err(failed(format!("could not reach {}: {error}", self.name), HINT)),
+            Err(error) => {
+                let hint = if error.starts_with("TLS") { tls::HINT } else { HINT };
+                return Err(failed(format!("could not reach {}: {error}", self.name), hint));
+            }
         }
         Ok(())
     }
@@ -103,7 +106,7 @@ impl Lines {
                 None => drive(tcp).await,
                 Some((connector, host)) => {
                     let secure = connector.connect(host.clone(), tcp).await;
-                    drive(secure.map_err(|error| format!("TLS: {}", plain(&error)))?).await
+                    drive(secure.map_err(|error| tls::why(&error))?).await
                 }
             }
         });

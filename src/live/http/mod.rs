@@ -17,7 +17,7 @@ mod tls;
 
 use super::clock::Clock;
 use super::replay::Note;
-use super::target::{AttemptId, Capabilities, Job, Report, Target, TargetError, What};
+use super::target::{self, AttemptId, Capabilities, Job, Report, Stop, Target, TargetError, What};
 use super::told::Names;
 use crate::model::Model;
 use crate::model::target::{Field, HttpSettings};
@@ -40,6 +40,7 @@ pub struct HttpTarget {
     settings: Arc<HttpSettings>,
     names: Arc<Names>,
     open: Option<Open>,
+    stop: Stop,
     remarks: Vec<String>,
 }
 
@@ -86,6 +87,7 @@ impl HttpTarget {
             settings: Arc::new(settings.clone()),
             names: Arc::new(Names::of(model)),
             open: None,
+            stop: target::never(),
             remarks: Vec::new(),
         }
     }
@@ -120,6 +122,10 @@ impl Target for HttpTarget {
         self.remarks.iter().map(note).collect()
     }
 
+    fn heed(&mut self, stop: Stop) {
+        self.stop = stop;
+    }
+
     fn open(&mut self, clock: Clock, reports: Sender<Report>) -> Result<(), TargetError> {
         if self.open.is_some() {
             return Err(failed("the target is open already", "close it first"));
@@ -129,7 +135,7 @@ impl Target for HttpTarget {
             failed(format!("could not start a runtime: {error}"), "are there too many open files?")
         })?;
         let lines = Lines::new(&self.settings)?;
-        runtime.block_on(lines.probe())?;
+        runtime.block_on(unless(&self.stop, lines.probe()))?;
         let shared = Arc::new(Shared {
             settings: self.settings.clone(),
             names: self.names.clone(),
@@ -208,6 +214,23 @@ fn failed(text: impl Into<String>, hint: impl Into<String>) -> TargetError {
 #[allow(clippy::disallowed_methods, reason = "instants of real sends and answers")]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// Waits for a target to get ready, unless someone asks to stop.
+async fn unless(
+    stop: &Stop,
+    ready: impl Future<Output = Result<(), TargetError>>,
+) -> Result<(), TargetError> {
+    /// Between two questions.
+    const LOOK: Duration = Duration::from_millis(50);
+    let mut ready = std::pin::pin!(ready);
+    loop {
+        match tokio::time::timeout(LOOK, ready.as_mut()).await {
+            Ok(ready) => return ready,
+            Err(_) if stop() => return Err(TargetError::interrupted()),
+            Err(_) => {}
+        }
+    }
 }
 
 /// Takes orders until the target is closed.

@@ -10,7 +10,7 @@ pub mod redrive;
 use crate::policy::{Effect, Input, PoolSettings};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -94,10 +94,13 @@ impl Journal {
     }
 }
 
-/// The file behind journals.
+/// The file behind journals. Until [`JournalFile::stand`] it lies beside its name, so that a start that fails leaves an
+/// older journal as it was.
 #[derive(Debug)]
 pub struct JournalFile {
     path: PathBuf,
+    /// Where it lies as long as it does not stand at its path.
+    beside: Option<PathBuf>,
     writer: JoinHandle<io::Result<u64>>,
 }
 
@@ -107,22 +110,44 @@ impl JournalFile {
     /// # Errors
     /// The file system's.
     pub fn create(path: &Path, head: &Head) -> io::Result<(Journal, JournalFile)> {
-        let mut file = BufWriter::new(File::create(path)?);
+        let beside = neighbour(path);
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(&beside)?;
+        let begun = JournalFile::begin(file, head);
+        let (journal, writer) = begun.inspect_err(|_| {
+            let _ = fs::remove_file(&beside);
+        })?;
+        Ok((journal, JournalFile { path: path.to_owned(), beside: Some(beside), writer }))
+    }
+
+    /// Writes the first line, and starts the thread that writes the others.
+    fn begin(file: File, head: &Head) -> io::Result<(Journal, JoinHandle<io::Result<u64>>)> {
+        let own = file.try_clone()?;
+        let mut file = BufWriter::new(file);
         serde_json::to_writer(&mut file, head)?;
         file.write_all(b"\n")?;
         file.flush()?;
         let (sender, entries) = channel();
         let builder = std::thread::Builder::new().name(String::from("journal"));
-        let own = path.to_owned();
         let writer = builder.spawn(move || {
             let written = write(file, &entries);
             if written.is_err() {
                 // Where even that fails, the last line stays cut off, which a reader takes.
-                let _ = cut(&own);
+                let _ = cut(own);
             }
             written
         })?;
-        Ok((Journal(sender), JournalFile { path: path.to_owned(), writer }))
+        Ok((Journal(sender), writer))
+    }
+
+    /// Puts it at its path, in place of an older one.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn stand(&mut self) -> io::Result<()> {
+        let Some(beside) = &self.beside else { return Ok(()) };
+        fs::rename(beside, &self.path)?;
+        self.beside = None;
+        Ok(())
     }
 
     /// Where it is.
@@ -130,20 +155,31 @@ impl JournalFile {
         &self.path
     }
 
-    /// Waits until everything is written, once every [`Journal`] is gone: the number of entries.
+    /// Waits until everything is written, once every [`Journal`] is gone: the number of entries. One that never stood is
+    /// removed.
     ///
     /// # Errors
     /// The first error of the file system; entries after it are missing.
     pub fn finish(self) -> io::Result<u64> {
-        self.writer.join().unwrap_or_else(|_| Err(io::Error::other("the journal's writer broke off")))
+        let written = self.writer.join();
+        if let Some(beside) = &self.beside {
+            let _ = fs::remove_file(beside);
+        }
+        written.unwrap_or_else(|_| Err(io::Error::other("the journal's writer broke off")))
     }
 }
 
+/// Where a journal lies before it stands: a name of this process alone.
+fn neighbour(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    path.with_file_name(name)
+}
+
 /// Takes off a last line that is not whole.
-fn cut(path: &Path) -> io::Result<()> {
+fn cut(mut file: File) -> io::Result<()> {
     /// Longer than any line.
     const TAIL: u64 = 1 << 20;
-    let mut file = File::options().read(true).write(true).open(path)?;
     let length = file.metadata()?.len();
     let from = length.saturating_sub(TAIL);
     file.seek(SeekFrom::Start(from))?;

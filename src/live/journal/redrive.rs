@@ -1,9 +1,10 @@
 //! A journal told to a fresh policy: are its decisions the same, bit for bit?
 
 use super::{Entry, Head, Schema, check_schema};
-use crate::policy::{Effect, Input, PoolSettings, Rerun, WorkerState};
+use crate::policy::{Effect, Input, PoolSettings, Rerun, Slots, WorkerState};
 use crate::random::{Purpose, Streams};
 use crate::time::Time;
+use serde::de::DeserializeOwned;
 use std::fmt;
 use std::io::{self, BufRead};
 
@@ -74,7 +75,16 @@ pub struct JournalError {
     pub line: u64,
     /// What is wrong.
     pub text: String,
+    /// What may help.
+    pub hint: &'static str,
 }
+
+/// What helps where the file is something else.
+const NO_JOURNAL: &str = "is it a journal? A replay writes output/NAME/journal.jsonl";
+/// What helps where a line cannot be what was written.
+const DAMAGED: &str = "the file was damaged or changed: take a whole copy, or cut it off before this line";
+/// Most slots that a model may ask for.
+const SLOTS_MAX: u32 = 1_000_000;
 
 impl fmt::Display for JournalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,14 +102,9 @@ pub fn redrive(
     journal: impl BufRead,
     change: impl Fn(usize, &mut PoolSettings),
 ) -> Result<Redriven, JournalError> {
-    let failed = |line: u64, text: String| JournalError { line, text };
-    let mut lines = journal.split(b'\n');
-    let first = lines.next().ok_or_else(|| failed(1, String::from("the file is empty")))?;
-    let first = first.map_err(|error| failed(1, error.to_string()))?;
-    // Another major may have another head, so its name comes first.
-    let Schema { schema } = parse(Ok(first.clone()), 1)?;
-    check_schema(&schema).map_err(|why| failed(1, why))?;
-    let head: Head = parse(Ok(first), 1)?;
+    let mut lines = Lines { journal, number: 0 };
+    let first = lines.next()?.ok_or_else(|| failed(1, "the file is empty", NO_JOURNAL))?;
+    let head = head(&first)?;
     let streams = Streams::new(head.seed, head.replication);
     let mut pools: Vec<Rerun> = Vec::new();
     for (number, pool) in head.pools.iter().enumerate() {
@@ -108,18 +113,22 @@ pub fn redrive(
         pools.push(Rerun::new(number as u32, settings, streams.stream(Purpose::Policy, number as u64)));
     }
     let (mut inputs, mut effects) = (0, 0);
-    let mut lines = lines.zip(2u64..).peekable();
-    while let Some((text, line)) = lines.next() {
-        let entry: Entry = match parse(text, line) {
+    while let Some(Line { number: line, text, whole }) = lines.next()? {
+        if text.trim_ascii().is_empty() && lines.ends()? {
+            break;
+        }
+        let entry: Entry = match parse(&text, line, DAMAGED) {
             Ok(entry) => entry,
             // The last line of a journal whose writer was killed.
-            Err(_) if lines.peek().is_none() && line > 2 => {
+            Err(_) if !whole && line > 2 => {
                 return Ok(Redriven::Same { inputs, effects, cut_off: true, by: head.poolsim });
             }
             Err(error) => return Err(error),
         };
         let pool = usize::from(entry.pool);
-        let rerun = pools.get_mut(pool).ok_or_else(|| failed(line, format!("there is no pool {pool}")))?;
+        let none = || failed(line, format!("there is no pool {pool}"), DAMAGED);
+        let rerun = pools.get_mut(pool).ok_or_else(none)?;
+        rerun.check(entry.t, &entry.input).map_err(|why| failed(line, why, DAMAGED))?;
         if let Some(divergence) = retell(rerun, &entry, line, &head.pools[pool].name) {
             return Ok(Redriven::Differs(Box::new(divergence)));
         }
@@ -129,10 +138,70 @@ pub fn redrive(
     Ok(Redriven::Same { inputs, effects, cut_off: false, by: head.poolsim })
 }
 
-fn parse<T: serde::de::DeserializeOwned>(text: io::Result<Vec<u8>>, line: u64) -> Result<T, JournalError> {
-    let failed = |text: String| JournalError { line, text };
-    let text = text.map_err(|error| failed(error.to_string()))?;
-    serde_json::from_slice(&text).map_err(|error| failed(format!("not a line of a journal: {error}")))
+fn failed(line: u64, text: impl Into<String>, hint: &'static str) -> JournalError {
+    JournalError { line, text: text.into(), hint }
+}
+
+/// A line of a journal.
+struct Line {
+    /// Counted from 1.
+    number: u64,
+    text: Vec<u8>,
+    /// It ends, as every line that was written whole.
+    whole: bool,
+}
+
+/// The lines of a journal.
+struct Lines<R> {
+    journal: R,
+    number: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    fn next(&mut self) -> Result<Option<Line>, JournalError> {
+        let mut text = Vec::new();
+        self.number += 1;
+        let read = self.journal.read_until(b'\n', &mut text);
+        let read = read.map_err(|error| self.unread(&error))?;
+        let whole = text.pop_if(|last| *last == b'\n').is_some();
+        Ok((read > 0).then_some(Line { number: self.number, text, whole }))
+    }
+
+    /// Whether there is nothing more than blanks.
+    fn ends(&mut self) -> Result<bool, JournalError> {
+        while let Some(line) = self.next()? {
+            if !line.text.trim_ascii().is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn unread(&self, error: &io::Error) -> JournalError {
+        failed(self.number, error.to_string(), "can the file be read?")
+    }
+}
+
+/// The first line, with pools that can be made.
+fn head(first: &Line) -> Result<Head, JournalError> {
+    // Another major may have another head, so its name comes first.
+    let Schema { schema } = parse(&first.text, 1, NO_JOURNAL)?;
+    check_schema(&schema).map_err(|why| failed(1, why, "read it with the version that wrote it"))?;
+    let head: Head = parse(&first.text, 1, DAMAGED)?;
+    for pool in &head.pools {
+        if let Slots::Limited(slots) = pool.settings.slots
+            && slots > SLOTS_MAX
+        {
+            let text = format!("pool `{}` has {slots} slots, and {SLOTS_MAX} are the most", pool.name);
+            return Err(failed(1, text, DAMAGED));
+        }
+    }
+    Ok(head)
+}
+
+fn parse<T: DeserializeOwned>(text: &[u8], line: u64, hint: &'static str) -> Result<T, JournalError> {
+    serde_json::from_slice(text)
+        .map_err(|error| failed(line, format!("not a line of a journal: {error}"), hint))
 }
 
 fn retell(rerun: &mut Rerun, entry: &Entry, line: u64, pool: &str) -> Option<Divergence> {

@@ -13,17 +13,18 @@ mod pipes;
 mod protocol;
 
 use super::desk::{Desk, Hires, Order, Work, Worker};
+use super::groups;
 use super::told::Names;
 use super::wait;
 use crate::model::Model;
 use crate::model::target::WorkerRequest;
-use pipes::{Line, Tail};
+use pipes::{Inlet, Line, Tail};
 pub(super) use protocol::Strays;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io;
-use std::os::unix::process::CommandExt;
+use std::os::fd::OwnedFd;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -33,6 +34,9 @@ use std::time::{Duration, Instant};
 const STACK: usize = 256 << 10;
 /// How long a worker that was asked to end (SIGTERM) may take before it is killed.
 const TERM: Duration = Duration::from_secs(1);
+
+/// How long the pipes of workers that have ended are waited for.
+const PIPES: Duration = Duration::from_secs(2);
 
 /// Starts worker processes.
 pub(super) struct Processes {
@@ -95,6 +99,7 @@ impl Groups {
         let mut pids = self.pids();
         let _ = kill_process_group(pid, Signal::KILL);
         pids.retain(|&other| other != pid);
+        groups::forget(pid);
     }
 
     /// Signals a group, if it is still there: its number may belong to somebody else once it is reaped.
@@ -161,10 +166,10 @@ impl Processes {
     fn start(&self) -> Result<Child, String> {
         let (program, arguments) = self.brief.command.split_first().ok_or("the worker's command is empty")?;
         let mut command = Command::new(program);
-        command.args(arguments).process_group(0);
+        command.args(arguments);
         command.envs(self.brief.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().map_err(|error| format!("could not start `{program}`: {error}"))
+        groups::start(&mut command).map_err(|error| format!("could not start `{program}`: {error}"))
     }
 }
 
@@ -191,9 +196,14 @@ impl Hires for Processes {
 
     fn leave(&self, patience: Duration) -> Result<(), String> {
         let start = Instant::now();
-        let mut killed = false;
+        let (mut killed, mut ended) = (false, None);
         while !self.groups.is_empty() {
             let passed = start.elapsed();
+            if self.groups.pids().is_empty() && passed >= PIPES + *ended.get_or_insert(passed) {
+                return Err(String::from(
+                    "something that workers started has left their process groups and still holds their pipes",
+                ));
+            }
             if passed >= TERM && !std::mem::replace(&mut killed, true) {
                 self.groups.signal_all(Signal::KILL);
             }
@@ -227,42 +237,45 @@ impl Processes {
         stderr: Option<std::process::ChildStderr>,
     ) -> io::Result<()> {
         let slot = who.slot;
-        let drained = Arc::new(AtomicBool::new(stdout.is_none()));
-        let said = Arc::new(AtomicBool::new(stderr.is_none()));
+        let (stdout, stderr) = (stdout.map(inlet), stderr.map(inlet));
         let tail = Arc::new(Tail::default());
         // The waiter comes first: whatever else fails, the process is reaped.
-        let (own, groups, done, words) = (who.clone(), self.groups.clone(), drained.clone(), tail.clone());
-        let complained = said.clone();
+        let (own, groups, words) = (who.clone(), self.groups.clone(), tail.clone());
+        let (answers, complaints) = (stdout.clone(), stderr.clone());
         self.thread(format!("wait-{slot}"), move || {
             // Its number stays its own until it is reaped, so nobody else can be hit by a signal.
             let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
             // What it started goes with it, and so does every other end of its pipes.
             groups.remove(pid);
             let status = child.wait();
-            await_reader(&done, READ);
+            let settle =
+                |pipe: Option<Arc<Inlet>>, patience| pipe.iter().for_each(|pipe| pipe.settle(patience));
+            settle(answers, READ);
             if status.as_ref().is_ok_and(|status| status.code().is_some_and(|code| code != 0)) {
-                await_reader(&complained, COMPLAINT);
+                settle(complaints, COMPLAINT);
             }
             own.desk.exited(own.slot, own.generation, &pipes::last_words(status, &words));
         })?;
         if let (Some(stdin), lines) = input {
-            let own = who.clone();
+            let (own, groups) = (who.clone(), self.groups.clone());
             self.thread(format!("write-{slot}"), move || {
-                pipes::write(stdin, &lines, |serial| own.desk.write_failed(own.slot, own.generation, serial));
+                pipes::write(stdin, &lines, |serial| {
+                    own.desk.write_failed(own.slot, own.generation, serial);
+                    // A worker that can no longer be told anything is of no use; one that has ended is not hurt.
+                    groups.signal(pid, Signal::KILL);
+                });
             })?;
         }
         if let Some(stderr) = stderr {
             self.thread(format!("err-{slot}"), move || {
-                pipes::drain(stderr, &tail);
-                said.store(true, Ordering::Release);
+                pipes::drain(&stderr, &tail);
             })?;
         }
         if let Some(stdout) = stdout {
             let (strays, groups) = (self.strays.clone(), self.groups.clone());
             self.thread(format!("read-{slot}"), move || {
                 let me = who.clone();
-                pipes::read(stdout, |line| protocol::hear(line, &me.desk, me.slot, me.generation, &strays));
-                drained.store(true, Ordering::Release);
+                pipes::read(&stdout, |line| protocol::hear(line, &me.desk, me.slot, me.generation, &strays));
                 // A worker that can no longer answer is of no use; one that has ended is not hurt.
                 groups.signal(pid, Signal::KILL);
             })?;
@@ -271,17 +284,13 @@ impl Processes {
     }
 }
 
-/// How long the rest of what a process answered is waited for after its end: another may hold its output open.
+/// The longest that a reader may take for the rest of what a process answered before its end.
 const READ: Duration = Duration::from_millis(100);
 /// The same of its last complaint, where it ended by itself and in error.
 const COMPLAINT: Duration = Duration::from_millis(400);
 
-/// Lets a reader finish what the process had written before it ended, for a while.
-fn await_reader(drained: &AtomicBool, patience: Duration) {
-    let until = Instant::now() + patience;
-    while !drained.load(Ordering::Acquire) && Instant::now() < until {
-        wait::sleep_until(Instant::now() + Duration::from_micros(200));
-    }
+fn inlet(pipe: impl Into<OwnedFd>) -> Arc<Inlet> {
+    Arc::new(Inlet::new(pipe))
 }
 
 /// The pool's end of a process.

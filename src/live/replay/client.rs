@@ -87,6 +87,7 @@ impl Replay<'_> {
         let wait = self.waiting_limit(source, pool, &attempt);
         let job = self.job(id, &attempt, executions, deadline, at + wait);
         self.attempts.insert(id, attempt);
+        self.heard = self.heard.max(at);
         self.target.submit(job);
     }
 

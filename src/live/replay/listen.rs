@@ -13,7 +13,10 @@ impl Replay<'_> {
     /// Takes a report in.
     pub(super) fn hear(&mut self, report: Report) {
         let at = Time::from_nanos(report.at.nanos().saturating_sub(self.zero.nanos()));
-        self.heard = self.heard.max(at);
+        // Workers that come and go for ever bring no request nearer to its end.
+        if !matches!(report.what, Told::Worker { .. }) {
+            self.heard = self.heard.max(at);
+        }
         match report.what {
             Told::Queued { id } => self.queued(id, at),
             Told::Started { id, worker, dying } => self.started(id, worker, dying, at),

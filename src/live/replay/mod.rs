@@ -41,7 +41,7 @@ pub struct Settings {
     pub speed: f64,
     /// Which replication's requests are sent.
     pub replication: u64,
-    /// Once nothing more is sent, the replay ends when nothing has been heard for so long (model time).
+    /// Once nothing more is sent, the replay ends when nothing has been heard of a request for so long (model time).
     pub silence: Span,
     /// At the end, how long the target may take for the jobs that it still has (model time).
     pub grace: Span,
@@ -154,7 +154,7 @@ struct Replay<'a> {
     most: u64,
     horizon: Time,
     sending: bool,
-    /// When a report last came.
+    /// When something of a request was last heard.
     heard: Time,
     strays: u64,
 }
@@ -351,12 +351,14 @@ impl<'a> Replay<'a> {
     }
 
     fn is_over(&self, now: Time) -> bool {
+        let nothing_comes = self.flights.is_empty() || now.since(self.heard) > self.settings.silence;
         if self.sending {
-            // Scripts, traces and rates that fall to zero end by themselves where only requests count.
-            return self.most != u64::MAX && self.flights.is_empty() && self.nobody_comes();
+            // Scripts, traces and rates that fall to zero end by themselves where only requests count, and so do
+            // users who wait for ever.
+            return self.most != u64::MAX && nothing_comes && self.nobody_comes();
         }
         let waits = self.model.run.drain || self.most != u64::MAX;
-        !waits || self.flights.is_empty() || now.since(self.heard) > self.settings.silence
+        !waits || nothing_comes
     }
 
     /// Whether nothing is due any more but faults.
@@ -374,7 +376,7 @@ impl<'a> Replay<'a> {
             notes.push(Note {
                 code: "silence",
                 text: format!(
-                    "{} requests had no end when nothing had been heard for {:.0} s",
+                    "{} requests had no end when nothing had been heard of any for {:.0} s",
                     unfinished.len(),
                     self.settings.silence.secs()
                 ),

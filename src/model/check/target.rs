@@ -305,9 +305,10 @@ impl Checker<'_> {
 /// Reads `http://host:port/path`.
 fn base_url(text: &str) -> Result<BaseUrl, (&'static str, &'static str)> {
     const EXAMPLE: &str = "write it as http://127.0.0.1:8080 or https://example.org/base";
-    let (tls, rest) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
-        (Some(rest), _) => (false, rest),
-        (_, Some(rest)) => (true, rest),
+    // The scheme's letters may be of either case, as a URL's.
+    let (tls, rest) = match text.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
         _ => return Err(("it begins with neither http:// nor https://", EXAMPLE)),
     };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -362,6 +363,8 @@ mod tests {
         let is = |tls, authority: &str, path: &str| Ok((tls, authority.into(), path.into()));
         assert_eq!(url("http://127.0.0.1:8080"), is(false, "127.0.0.1:8080", ""));
         assert_eq!(url("https://example.org/a/b/"), is(true, "example.org", "/a/b"));
+        assert_eq!(url("HTTP://Example.org"), is(false, "Example.org", ""));
+        assert_eq!(url("Https://a:443"), is(true, "a:443", ""));
         assert_eq!(url("http://[::1]:80/"), is(false, "[::1]:80", ""));
         for wrong in [
             "example.org",

@@ -79,7 +79,8 @@ pub(in crate::model) static HTTP: Table = Table {
         key(
             "ca",
             Kind::Text,
-            "File (PEM) of the authorities to trust, from the model's folder. Default: the machine's own.",
+            "File (PEM) of the authorities to trust, or of the service's own certificate, from the model's folder. Default: \
+             the machine's own authorities.",
             "\"ca.pem\"",
         ),
         key("keep_alive", Kind::Flag, "Whether connections serve more than one request.", "false")

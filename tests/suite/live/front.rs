@@ -1,5 +1,7 @@
 //! `poolsim replay` as a user meets it: interrupted, on a full disk, refused, against a service, with faults.
 
+#![allow(clippy::disallowed_methods, reason = "another process is waited for")]
+
 use super::processes::has_python;
 use crate::records::Folder;
 use crate::service::{Service, until};
@@ -56,8 +58,8 @@ fn processes(word: &str) -> Vec<String> {
     lines.filter(|line| !line.contains("poolsim")).collect()
 }
 
-/// Lets a replay run until requests have ended, interrupts it as Ctrl-C does, and looks at what it leaves.
-fn interrupted(args: &[&str]) {
+/// Lets a replay run until requests have ended, interrupts it by a signal, and looks at what it leaves.
+fn interrupted(args: &[&str], signal: Signal, code: i32) {
     let folder = Folder::new("interrupted");
     std::fs::write(folder.0.join("busy.toml"), BUSY).unwrap();
     let mut child = command(&folder.0, &[&["busy.toml"], args].concat())
@@ -72,11 +74,11 @@ fn interrupted(args: &[&str]) {
     let journal = folder.0.join("output/busy/journal.jsonl");
     until(|| std::fs::read_to_string(&journal).is_ok_and(|text| text.matches("\"ended\"").count() >= 5));
     let pid = Pid::from_child(&child);
-    kill_process(pid, Signal::INT).unwrap();
+    kill_process(pid, signal).unwrap();
     let status = child.wait().unwrap();
     let mut rest = String::new();
     said.read_to_string(&mut rest).unwrap();
-    assert_eq!(status.code(), Some(130), "{rest}");
+    assert_eq!(status.code(), Some(code), "{rest}");
     let output = folder.0.join("output/busy");
     let counts = outcomes(&output);
     assert!(counts["ok"] >= 5 && counts["unfinished"] >= 1 && counts.len() == 2, "{counts:?}");
@@ -88,16 +90,83 @@ fn interrupted(args: &[&str]) {
 }
 
 #[test]
-fn ctrl_c_leaves_a_whole_record_and_one_outcome_for_each_request() {
-    interrupted(&[]);
+fn signals_that_end_leave_a_whole_record_and_one_outcome_for_each_request() {
+    interrupted(&[], Signal::INT, 130);
     // A name that no other process has.
     let word = format!("worker-of-{}-interrupted", std::process::id());
     let worker = format!(
         "sh -c 'echo {{\\\"type\\\":\\\"ready\\\"}}; while IFS= read -r l; do sleep 0.1; i=${{l#*task-}}; \
          echo {{\\\"type\\\":\\\"response\\\",\\\"id\\\":\\\"task-${{i%%\\\"*}}\\\",\\\"status\\\":\\\"ok\\\"}}; done' {word}"
     );
-    interrupted(&["--target", "process", "--worker", &worker]);
-    assert_eq!(processes(&word), Vec::<String>::new());
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        interrupted(&["--target", "process", "--worker", &worker], signal, code);
+        assert_eq!(processes(&word), Vec::<String>::new(), "after {signal:?}");
+    }
+}
+
+#[test]
+fn what_is_interrupted_while_it_starts_ends_at_once_and_leaves_nothing() {
+    let folder = Folder::new("starting");
+    std::fs::write(folder.0.join("busy.toml"), BUSY).unwrap();
+    // Neither a worker nor an adapter that lives and says nothing is waited for: it may take a minute.
+    let word = format!("mute-of-{}", std::process::id());
+    let mute = format!("sh -c 'while :; do sleep 0.1; done' {word}");
+    for target in [["--target", "process", "--worker", &mute], ["--target", "command", "--adapter", &mute]] {
+        let mut child = command(&folder.0, &[&["busy.toml"], &target[..]].concat())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        until(|| !processes(&word).is_empty());
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        let asked = std::time::Instant::now();
+        let status = child.wait().unwrap();
+        assert!(asked.elapsed() < std::time::Duration::from_secs(8), "{:?}", asked.elapsed());
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!((status.code(), said.as_str()), (Some(130), "interrupted\n"));
+        assert_eq!(processes(&word), Vec::<String>::new());
+        assert!(!folder.0.join("output").exists());
+    }
+}
+
+#[test]
+fn a_second_ctrl_c_ends_workers_too() {
+    let folder = Folder::new("twice");
+    std::fs::write(folder.0.join("busy.toml"), BUSY).unwrap();
+    let word = format!("stubborn-of-{}", std::process::id());
+    // It does not go when it is asked to, so that poolsim still waits for it at the second.
+    let worker = format!(
+        "sh -c 'trap \"\" TERM; echo {{\\\"type\\\":\\\"ready\\\"}}; while :; do sleep 0.1; done' {word}"
+    );
+    let mut child = command(&folder.0, &["busy.toml", "--target", "process", "--worker", &worker])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("replaying"), "{line}");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!folder.0.join("output/busy/record.json").exists(), "it was over before the second");
+    until(|| processes(&word).is_empty());
+}
+
+#[test]
+fn a_start_that_fails_leaves_files_as_they_were() {
+    let folder = Folder::new("failing");
+    std::fs::write(folder.0.join("busy.toml"), BUSY).unwrap();
+    let fails = ["busy.toml", "--target", "process", "--worker", "false"];
+    assert_eq!(replay(&folder.0, &fails).status.code(), Some(2));
+    assert!(!folder.0.join("output").exists(), "nothing was there, and nothing is");
+    let output = folder.0.join("output/busy");
+    std::fs::create_dir_all(&output).unwrap();
+    std::fs::write(output.join("journal.jsonl"), "older").unwrap();
+    assert_eq!(replay(&folder.0, &fails).status.code(), Some(2));
+    let left: Vec<_> = std::fs::read_dir(&output).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["journal.jsonl"]);
+    assert_eq!(std::fs::read_to_string(output.join("journal.jsonl")).unwrap(), "older");
 }
 
 #[test]
@@ -106,8 +175,7 @@ fn a_full_disk_costs_files_and_no_figures() {
     std::fs::write(folder.0.join("busy.toml"), BUSY).unwrap();
     // A file that may not grow past 40 blocks fails as on a full disk, and what is not written whole is not there.
     let poolsim = env!("CARGO_BIN_EXE_poolsim");
-    let script =
-        format!("trap '' XFSZ; ulimit -f 40; exec '{poolsim}' replay busy.toml --horizon 4s --speed 2");
+    let script = format!("ulimit -f 40; exec '{poolsim}' replay busy.toml --horizon 4s --speed 2");
     let output = Command::new("sh").args(["-c", &script]).current_dir(&folder.0).output().unwrap();
     let (out, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(2), "{said}");
@@ -120,7 +188,7 @@ fn a_full_disk_costs_files_and_no_figures() {
     for entry in std::fs::read_dir(folder.0.join("output/busy")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(
-            ["journal.jsonl", "requests.csv", "charts"].contains(&name.as_str()),
+            ["journal.jsonl", "requests.csv", "metrics.csv", "timeline.csv"].contains(&name.as_str()),
             "{name} is half written"
         );
     }
@@ -180,6 +248,27 @@ fn what_a_target_cannot_do_is_refused_by_place_before_anything_is_begun() {
         assert_eq!(output.status.code(), Some(2), "{sets:?}: {said}");
         assert!(words.iter().all(|word| said.contains(word)), "{sets:?}: {said}");
         assert!(!said.contains("replaying") && !folder.0.join("output").exists(), "{said}");
+    }
+}
+
+#[test]
+fn flags_that_would_do_nothing_are_refused_with_a_hint() {
+    let folder = Folder::new("idle-flags");
+    std::fs::write(folder.0.join("busy.toml"), BUSY).unwrap();
+    let redrive = ["--redrive", "journal.jsonl"];
+    let rows: [(&[&str], &[&str], &str); 5] = [
+        (&redrive, &["--output", "x"], "--output is about a replay"),
+        (&redrive, &["--format", "json"], "--format is about a replay"),
+        (&redrive, &["--target", "process"], "--target is about a replay"),
+        (&redrive, &["-o", "x"], "--out is about a replay"),
+        (&["busy.toml"], &["--point", "3"], "--point 3: a model is one point"),
+    ];
+    for (what, flags, words) in rows {
+        let output = replay(&folder.0, &[what, flags].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(words) && said.contains("help: leave"), "{said}");
+        assert!(!folder.0.join("output").exists());
     }
 }
 

@@ -6,7 +6,9 @@
 #![allow(clippy::print_stderr, reason = "a test that leaves something out says so")]
 
 mod calibrating;
+mod ending;
 mod front;
+mod journals;
 mod library;
 mod processes;
 mod sending;

@@ -20,7 +20,7 @@ pub(super) fn has_python() -> bool {
     found
 }
 
-fn model(text: &str) -> Model {
+pub(super) fn model(text: &str) -> Model {
     model::load("test.toml", text, &NoFiles, &[])
         .unwrap_or_else(|faults| panic!("{}", faults.render(false)))
         .model
@@ -55,7 +55,7 @@ fn descriptors() -> usize {
 }
 
 /// A worker written in one go: `body` is what it does with each request `r`.
-fn worker(folder: &Folder, body: &str) -> String {
+pub(super) fn worker(folder: &Folder, body: &str) -> String {
     let path = folder.0.join("worker.py");
     let text = format!(
         "import json, os, signal, sys, time\n\
@@ -114,7 +114,9 @@ fn workers_that_do_everything_wrong_cost_no_request_its_outcome() {
     let retries =
         "slots = 2\nservice_timeout = \"1s\"\nretry = { max = 3 }\nworker = { restart_delay = \"5ms\" }";
     // (what it does, pool, how many of twenty end well at least, a note that is left)
-    let rows: [(&str, &str, &str, usize, &str); 8] = [
+    let one = "slots = 1\nworker = { restart_delay = \"5ms\" }";
+    let rows: [(&str, &str, &str, usize, &str); 9] = [
+        ("deaf", "ok(r)\nif n == 5: os.close(0); time.sleep(60)", one, 14, ""),
         ("garbage", "print('{{]', flush=True); print('\"x\"'); ok(r)", plain, 20, "garbage"),
         ("twice", "ok(r); ok(r)", plain, 20, "stray_answers"),
         (
@@ -201,6 +203,54 @@ fn count_of(replayed: &Replayed) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     replayed.requests.iter().for_each(|one| *counts.entry(one.seen.outcome.name()).or_default() += 1);
     counts
+}
+
+#[test]
+fn an_exit_is_noticed_although_something_else_holds_the_pipes() {
+    if !has_python() {
+        return;
+    }
+    let folder = Folder::new("held");
+    // What it starts leaves its group, and keeps its pipes for a second.
+    let body = "import subprocess\n\
+                if n == 8: subprocess.Popen(['sleep', '1'], start_new_session=True); os._exit(3)\nok(r)";
+    let script = worker(&folder, body);
+    let pool = "slots = 2\nservice_timeout = \"90ms\"\nworker = { restart_delay = \"5ms\" }";
+    let mut last = None;
+    // On a busy machine an honest answer may come after the time-out.
+    for _ in 0..3 {
+        let replayed = play(&twenty(pool), &["python3", &script], None);
+        let crashed: Vec<_> =
+            replayed.requests.iter().filter(|one| one.seen.outcome == Outcome::Crash).cloned().collect();
+        assert!(crashed.iter().all(|one| one.detail == "exit code 3"), "{crashed:?}");
+        let good = crashed.len() >= 2 && count(&replayed, Outcome::Timeout) == 0;
+        last = Some(count_of(&replayed));
+        if good {
+            return;
+        }
+    }
+    panic!("{last:?}");
+}
+
+#[test]
+fn workers_that_are_killed_for_their_silence_are_told_of() {
+    if !has_python() {
+        return;
+    }
+    let folder = Folder::new("silent");
+    let script = worker(&folder, "ok(r)");
+    let note = |worker: &str| {
+        let pool = format!("slots = 1\nworker = {{ restart_delay = \"5ms\", {worker} }}");
+        let replayed = play(&twenty(&pool), &["python3", &script], None);
+        replayed.notes.into_iter().find(|note| note.code == "workers_silent")
+    };
+    let silent = note("heartbeat_interval = \"50ms\", heartbeat_timeout = \"150ms\"").expect("it is told");
+    assert!(
+        silent.text.starts_with("pool `main`: ") && silent.text.contains("for 0.15 s; 0 heartbeats"),
+        "{silent:?}"
+    );
+    assert!(silent.advice.contains("pool.main.worker.heartbeat_interval"), "{silent:?}");
+    assert_eq!(note(""), None);
 }
 
 #[test]

@@ -184,7 +184,8 @@ fn a_drawn_time_out_is_drawn_for_each_attempt() {
 
 #[test]
 fn a_drawn_time_out_from_arrival_ends_those_that_wait() {
-    let pool = format!("slots = 1\non_timeout = \"cancel\"\ntimeout_from = \"arrival\"\nservice_timeout = {DRAWN}");
+    let pool =
+        format!("slots = 1\non_timeout = \"cancel\"\ntimeout_from = \"arrival\"\nservice_timeout = {DRAWN}");
     let story = play(&pool, "", &burst(20)).story();
     let at = |end: &str| story.split(", ").filter(|one| *one == end).count();
     let (short, long) = (at("timeout 2"), at("timeout 9"));
