@@ -303,3 +303,50 @@ fn waiting_is_taken_out_of_what_clients_saw_where_the_slots_are_known() {
         other.notes
     );
 }
+
+/// The requests of a replay whose pool tries crashes again: a tenth of executions fails, and none of the retries.
+fn retried() -> String {
+    let mut text = replayed(false);
+    for number in (0..60).step_by(10) {
+        let old = text.lines().find(|line| line.starts_with(&format!("{number},"))).unwrap().to_owned();
+        text = text.replace(&old, &old.replace(",ok,", ",crash,").replace(",crash,1,1,", ",ok,1,2,"));
+    }
+    text
+}
+
+#[test]
+fn a_pool_that_tries_again_is_fitted_with_its_retries_and_with_failures_by_execution() {
+    let recording = read(retried().as_bytes(), &Columns::default()).unwrap();
+    let about = About { name: String::from("retried"), ..About::default() };
+    let text = text::model(&fit(&recording).unwrap(), &about, None);
+    // Six of 66 executions: none of the sixty requests ended badly, and none failed twice.
+    assert!(text.contains("# 6 of 66 executions went wrong by crash"), "{text}");
+    assert!(text.contains("fates = { crash = 0.090909 }"), "{text}");
+    assert!(text.contains("retry = { max = 1, on = [\"crash\"], place = \"head\" }"), "{text}");
+    let loaded = model::load("fit", &text, &NoFiles, &[]).map_err(|faults| faults.render(false)).unwrap();
+    assert!(loaded.warnings.is_empty(), "{text}");
+    // In a journal every execution has an end of its own.
+    let head = r#"{"schema":"poolsim.journal/1","poolsim":"0","seed":1,"replication":0,"classes":["a"],"pools":[{"name":"main","settings":{"slots":{"limited":1},"discipline":"fifo","queue_capacity":null,"when_full":"reject","idle_order":"lowest_index","service_timeout":null,"retry":{"max":2,"on":8,"place":"head","delay":0,"growth":{"factor":1.0,"step":0,"exponent":1.0,"spread":0,"cap":18446744073709551615},"turn":0},"worker":{"dying_window":false,"start_timeout":18446744073709551615,"heartbeat_timeout":900000000,"recycle_after":0,"crash_radius":"worker","idle_shutdown":18446744073709551615},"admission":[],"reserved":[],"class_weights":[]}}]}"#;
+    let mut journal = format!("{head}\n");
+    for number in 0..20u64 {
+        let mut at = number * 1_000_000_000;
+        let mut line = |after: u64, input: &str, does: &str| {
+            at += after;
+            journal.push_str(&format!("{{\"t\":{at},\"in\":{input},\"do\":[{does}]}}\n"));
+        };
+        let start = "{\"start\":{\"slot\":0,\"job\":0,\"dying\":false}}";
+        let arrive = "{\"arrive\":{\"job\":0,\"class\":0,\"priority\":0,\"deadline\":1,\"leave_by\":1,\"size\":30}}";
+        line(0, arrive, start);
+        if number % 5 == 0 {
+            let retried = format!("{{\"retried\":{{\"job\":0,\"outcome\":\"crash\"}}}},{start}");
+            line(30_000_000, "{\"exited\":{\"slot\":0,\"crashed\":true}}", &retried);
+        }
+        let ended = "{\"ended\":{\"job\":0,\"outcome\":\"ok\"}}";
+        line(30_000_000, "{\"answer\":{\"slot\":0,\"outcome\":\"ok\"}}", ended);
+    }
+    let recording = read(journal.as_bytes(), &Columns::default()).unwrap();
+    let about = About { settings: recording.pool.settings.clone(), ..About::default() };
+    let text = text::model(&fit(&recording).unwrap(), &about, None);
+    assert!(text.contains("# 4 of 24 executions went wrong by crash"), "{text}");
+    assert!(text.contains("retry = { max = 2, on = [\"crash\"]") && !text.contains("sticky"), "{text}");
+}

@@ -1,7 +1,7 @@
 //! A model from a recording: what arrives, how much work it brings, how often it fails, how workers behave.
 //!
 //! `read` takes the bytes of a recording (`k6` and `journal` those that need more), `demand` and `arrivals` choose laws by
-//! AIC and say how well they fit, `workers` measures the constants of a recorded pool, `text` writes the model with every
+//! AIC and say how well they fit, `failures` counts what goes wrong by execution and sees retries, `workers` measures the constants of a recorded pool, `text` writes the model with every
 //! number's evidence as a comment, and `predict` carries the uncertainty of the fit into a prediction.
 //!
 //! Where users wait for their answers there is no arrival process to fit: their number over time and how long they think
@@ -12,6 +12,7 @@
 
 pub mod arrivals;
 pub mod demand;
+pub mod failures;
 #[cfg(feature = "live")]
 pub mod journal;
 mod k6;
@@ -23,8 +24,9 @@ pub mod workers;
 use crate::outcome::Outcome;
 use crate::policy::PoolSettings;
 use crate::workload::trace::Fate;
+use failures::{Failures, RetrySeen, Tries};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use workers::Constant;
 
 /// A request as a recording has it.
@@ -53,6 +55,12 @@ impl Row {
             _ => None,
         }
     }
+
+    /// It went through to an end of its own, or failed by itself: refusals, time-outs and the like say nothing of that.
+    fn tells_its_end(&self) -> bool {
+        let ended = self.outcome.is_none_or(|one| matches!(one, Outcome::Ok | Outcome::Error | Outcome::Crash));
+        ended || self.failure().is_some()
+    }
 }
 
 /// Virtual users who wait for their answers.
@@ -71,6 +79,8 @@ pub struct PoolSeen {
     pub settings: Option<PoolSettings>,
     /// Measured delays of its workers.
     pub constants: Vec<Constant>,
+    /// Its retries, where they were seen but nothing says what it was told.
+    pub retry: Option<RetrySeen>,
 }
 
 /// What was read.
@@ -78,6 +88,8 @@ pub struct PoolSeen {
 pub struct Recording {
     /// Requests in order of arrival.
     pub rows: Vec<Row>,
+    /// How their executions ended one by one, in any order, where the recording tells them apart.
+    pub tries: Vec<Tries>,
     /// Names of classes.
     pub classes: Vec<String>,
     /// What a reader of the model should know of the recording.
@@ -142,6 +154,8 @@ pub struct Fitted {
     pub classes: Vec<ClassFit>,
     /// What sends them.
     pub load: LoadFit,
+    /// Retries by the pool, where nothing but they themselves tells of them.
+    pub retry: Option<RetrySeen>,
     /// What to know.
     pub notes: Vec<String>,
 }
@@ -175,10 +189,8 @@ pub struct ClassFit {
     pub n: usize,
     /// Its demand.
     pub demand: demand::DemandFit,
-    /// Requests by the way they failed; only what requests do by themselves, so no time-outs.
-    pub failures: BTreeMap<&'static str, u64>,
-    /// A failing request fails at every try.
-    pub sticky: bool,
+    /// Its failures; only what requests do by themselves, so no time-outs.
+    pub failures: Failures,
 }
 
 /// Fewest requests that anything can be fitted to.
@@ -211,19 +223,16 @@ pub fn fit(recording: &Recording) -> Result<Fitted, String> {
     };
     let classes = recording.classes.iter().enumerate();
     let classes = classes.filter_map(|(index, name)| class(recording, index, name)).collect();
-    Ok(Fitted { n, span: times[n - 1] - times[0], classes, load, notes })
+    let retry = recording.pool.retry.clone();
+    Ok(Fitted { n, span: times[n - 1] - times[0], classes, load, retry, notes })
 }
 
 fn class(recording: &Recording, index: usize, name: &str) -> Option<ClassFit> {
     let own: Vec<&Row> = recording.rows.iter().filter(|row| row.class == index).collect();
     let demands: Vec<f64> = own.iter().map(|row| row.demand).collect();
-    let mut failures = BTreeMap::new();
-    for word in own.iter().filter_map(|row| row.failure()) {
-        *failures.entry(word).or_insert(0) += 1;
-    }
-    let has = |fate| own.iter().any(|row| row.fate == Some(fate));
-    let sticky = has(Fate::Crash) && !has(Fate::CrashOnce);
-    Some(ClassFit { name: name.to_owned(), n: own.len(), demand: demand::fit(&demands)?, failures, sticky })
+    let tries: Vec<&Tries> = recording.tries.iter().filter(|one| one.class == index).collect();
+    let failures = failures::count(&own, &tries);
+    Some(ClassFit { name: name.to_owned(), n: own.len(), demand: demand::fit(&demands)?, failures })
 }
 
 /// Instants at which users are counted.

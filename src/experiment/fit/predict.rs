@@ -73,10 +73,11 @@ pub fn draw(recording: &Recording, fitted: &Fitted, index: u64) -> Draw {
         let n = own.len().min(RESAMPLED_MAX);
         let again: Vec<f64> = (0..n).map(|_| own[stream.below(own.len() as u64) as usize]).collect();
         demands.push(demand::refit(&class.demand, &again).unwrap_or_else(|| class.demand.law.clone()));
-        let drawn = class.failures.iter().map(|(word, count)| {
+        let of = class.failures.of.max(1) as f64;
+        let drawn = class.failures.counts.iter().map(|(word, count)| {
             // A Dirichlet draw of count + 1/2 hits: Jeffreys' prior.
-            let share = *count as f64 / class.n as f64;
-            let error = ((share * (1.0 - share) + 0.25 / class.n as f64) / class.n as f64).sqrt();
+            let share = *count as f64 / of;
+            let error = ((share * (1.0 - share) + 0.25 / of) / of).sqrt();
             (*word, (share + error * stream.normal()).clamp(0.0, 1.0))
         });
         failures.push(drawn.collect());

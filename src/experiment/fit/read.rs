@@ -1,5 +1,6 @@
 //! Recordings as requests: traces (CSV, JSON lines), the requests of a replay, scenarios of a recorded pool.
 
+use super::failures::{self, Replayed};
 use super::{PoolSeen, Recording, Row, Users, k6};
 use crate::outcome::Outcome;
 use crate::quantity;
@@ -279,6 +280,7 @@ fn replayed((_, table): &Table) -> Result<Recording, (String, String)> {
     let mut recording = Recording::default();
     // Of virtual users: (user, sent, end).
     let mut turns: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
+    let mut requests: Vec<Replayed> = Vec::new();
     for (number, row) in table.iter().enumerate() {
         let text = |column: &str| row.get(column).map_or("", String::as_str);
         let secs = |column: &str| {
@@ -289,10 +291,11 @@ fn replayed((_, table): &Table) -> Result<Recording, (String, String)> {
         let fate = Fate::from_name(text("fate"));
         let outcome = Outcome::from_name(text("outcome"));
         let once = text("hand_overs") == "1" && matches!(outcome, Some(Outcome::Ok | Outcome::Error));
-        let demand = match (once, text("started").parse::<f64>()) {
+        let (planned, started) = (secs("demand")?, text("started").parse::<f64>().ok());
+        let demand = match (once, started) {
             // What a service really took; where it was cut short or began again, what was sent.
-            (true, Ok(started)) if fate != Some(Fate::Hang) => (end - started).max(0.0),
-            _ => secs("demand")?,
+            (true, Some(started)) if fate != Some(Fate::Hang) => (end - started).max(0.0),
+            _ => planned,
         };
         let name = text("class").to_owned();
         let class = recording.classes.iter().position(|one| *one == name).unwrap_or_else(|| {
@@ -303,7 +306,20 @@ fn replayed((_, table): &Table) -> Result<Recording, (String, String)> {
         if let Some((user, _)) = text("request").rsplit_once('.').filter(|(user, _)| user.contains('.')) {
             turns.entry(user.to_owned()).or_default().push((sent, end));
         }
+        let count = |column: &str| text(column).parse::<u32>().unwrap_or(1);
+        let (attempts, hand_overs) = (count("attempts"), count("hand_overs"));
+        let told = Replayed { class, fate, outcome, attempts, hand_overs, sent, started, end, demand: planned };
+        requests.push(told);
         recording.rows.push(Row { at: sent, demand, class, outcome, fate });
+    }
+    recording.tries = failures::tries(&requests);
+    recording.pool.retry = failures::retries(&requests);
+    let again = requests.iter().filter(|one| one.attempts > 1).count();
+    if again > 0 {
+        recording.notes.push(format!(
+            "{again} requests were sent again by their clients, which is not in the model: give its source a client with \
+             retries"
+        ));
     }
     let of_users: usize = turns.values().map(Vec::len).sum();
     shift(&mut recording.rows);
@@ -336,7 +352,7 @@ fn users(turns: impl Iterator<Item = Vec<(f64, f64)>>) -> Users {
 pub fn scenario(scenario: &RecordedScenario) -> Recording {
     let classes = scenario.workload.classes();
     let place = |name: &str| classes.iter().position(|class| class == name).unwrap_or(0);
-    let pool = PoolSeen { settings: None, constants: super::workers::measure(scenario) };
+    let pool = PoolSeen { constants: super::workers::measure(scenario), ..PoolSeen::default() };
     let mut recording = Recording { pool, ..Recording::default() };
     match &scenario.workload {
         RecordedWorkload::Open(arrivals) => {

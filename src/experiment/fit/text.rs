@@ -2,10 +2,11 @@
 
 use super::arrivals::{ArrivalFit, P_MIN, Process};
 use super::demand::DemandFit;
+use super::failures::RetrySeen;
 use super::predict::Draw;
 use super::workers::Constant;
 use super::{Fitted, LoadFit, UsersFit};
-use crate::policy::{Discipline, OnTimeout, PoolSettings, RetryPlace, Slots, TimeoutOrigin};
+use crate::policy::{DelayGrowth, Discipline, OnTimeout, PoolSettings, RetryPlace, Slots, TimeoutOrigin};
 use crate::stats::{Level, interval};
 use crate::time::Span;
 use crate::workload::Distribution;
@@ -87,15 +88,16 @@ fn evidence(fit: &DemandFit, what: &str) -> String {
 }
 
 fn fates(class: &super::ClassFit, draw: Option<&Vec<(&'static str, f64)>>) -> String {
-    let level = Level::new(0.95);
+    let (level, failures) = (Level::new(0.95), &class.failures);
+    let what = if failures.by_execution && !failures.sticky { "executions" } else { "requests" };
     let mut parts = Vec::new();
     let mut text = String::new();
-    for (word, count) in &class.failures {
-        let Some(share) = interval::wilson(*count, class.n as u64, &level) else { continue };
+    for (word, count) in &failures.counts {
+        let Some(share) = interval::wilson(*count, failures.of, &level) else { continue };
         let _ = writeln!(
             text,
-            "# {count} of {} went wrong by {word}: {:.3} %, 95 % interval {:.3} % to {:.3} %.",
-            class.n,
+            "# {count} of {} {what} went wrong by {word}: {:.3} %, 95 % interval {:.3} % to {:.3} %.",
+            failures.of,
             share.value * 100.0,
             share.low * 100.0,
             share.high * 100.0
@@ -103,12 +105,22 @@ fn fates(class: &super::ClassFit, draw: Option<&Vec<(&'static str, f64)>>) -> St
         let drawn = draw.and_then(|draw| draw.iter().find(|one| one.0 == *word)).map(|one| one.1);
         parts.push(format!("{word} = {:.6}", drawn.unwrap_or(share.value)));
     }
-    if class.sticky && !parts.is_empty() {
+    if parts.is_empty() {
+        return text;
+    }
+    if failures.again.0 > 0 {
+        let _ = writeln!(
+            text,
+            "# Of {} that failed and were tried again {} failed again: {}.",
+            failures.again.0,
+            failures.again.1,
+            if failures.sticky { "what fails once fails always" } else { "every try is a chance of its own" }
+        );
+    }
+    if failures.sticky {
         parts.push(String::from("sticky = true"));
     }
-    if !parts.is_empty() {
-        let _ = writeln!(text, "fates = {{ {} }}", parts.join(", "));
-    }
+    let _ = writeln!(text, "fates = {{ {} }}", parts.join(", "));
     text
 }
 
@@ -262,9 +274,32 @@ fn pool(text: &mut String, fitted: &Fitted, about: &About) {
         );
     } else {
         let _ = writeln!(text, "slots = {slots}");
-        about.settings.iter().for_each(|known| settings(text, known));
+        match (&about.settings, &fitted.retry) {
+            (Some(known), _) => settings(text, known),
+            (None, Some(seen)) => text.push_str(&retries_seen(seen)),
+            (None, None) => {}
+        }
     }
     constants(text, "pool", &about.constants, about.settings.as_ref());
+}
+
+/// Retries that were seen, as the rule that makes them.
+fn retries_seen(seen: &RetrySeen) -> String {
+    let on: Vec<String> = seen.on.iter().map(|outcome| format!("{:?}", outcome.name())).collect();
+    let most = if seen.given_up { "and no request had more" } else { "none was given up, so there may be more" };
+    let (place, why) = match seen.place {
+        Some(RetryPlace::Head) => ("head", "before those that waited"),
+        Some(RetryPlace::Tail) => ("tail", "behind those that waited"),
+        None => ("head", "nothing tells where in the queue, so at its head"),
+    };
+    format!(
+        "# The pool tried again: {} times, at most {} of one request ({most}), {why}.\n\
+         retry = {{ max = {}, on = [{}], place = \"{place}\" }}\n",
+        seen.n,
+        seen.max,
+        seen.max,
+        on.join(", ")
+    )
 }
 
 /// Measured delays of a pool's workers, as tables of a model, with what is known of their settings.
@@ -277,8 +312,10 @@ pub(in crate::experiment) fn constants(
     let bare = !pool.is_empty() && pool.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
     let name = if bare { pool.to_owned() } else { format!("{pool:?}") };
     for table in ["worker", "transport"] {
-        let own: Vec<&Constant> = measured.iter().filter(|one| one.path.starts_with(table)).collect();
-        let known = known.filter(|_| table == "worker").map(worker).unwrap_or_default();
+        let known = known.filter(|_| table == "worker");
+        let own: Vec<&Constant> =
+            measured.iter().filter(|one| one.path.starts_with(table) && is_possible(one, known)).collect();
+        let known = known.map(|known| worker(known, &own)).unwrap_or_default();
         if own.is_empty() && known.is_empty() {
             continue;
         }
@@ -323,11 +360,12 @@ fn settings(text: &mut String, known: &PoolSettings) {
         let place = if retry.place == RetryPlace::Head { "head" } else { "tail" };
         let _ = writeln!(
             text,
-            "retry = {{ max = {}, on = [{}], place = \"{place}\", delay = {}, turn = {} }}",
+            "retry = {{ max = {}, on = [{}], place = \"{place}\", delay = {}, turn = {}{} }}",
             retry.max,
             on.join(", "),
             plain(retry.delay),
-            plain(retry.turn)
+            plain(retry.turn),
+            growth(&retry.growth)
         );
     }
     if let Some(capacity) = known.queue_capacity {
@@ -345,9 +383,39 @@ fn settings(text: &mut String, known: &PoolSettings) {
     }
 }
 
-/// Of a live pool's settings those of its workers.
-fn worker(known: &PoolSettings) -> String {
+/// How the delay before a retry grows, where it does.
+fn growth(growth: &DelayGrowth) -> String {
+    if *growth == DelayGrowth::NONE {
+        return String::new();
+    }
+    let plain = |span: Span| format!("\"{}s\"", span.secs());
+    let cap = if growth.cap.is_never() { String::new() } else { format!(", cap = {}", plain(growth.cap)) };
+    format!(
+        ", factor = {}, step = {}, exponent = {}, spread = {}{cap}",
+        growth.factor,
+        plain(growth.step),
+        growth.exponent,
+        plain(growth.spread)
+    )
+}
+
+/// A constant by this name.
+const BEATS: &str = "worker.heartbeat_interval";
+
+/// Beats that were seen farther apart than may be are no model's: workers were too busy to send them.
+fn is_possible(one: &Constant, known: Option<&PoolSettings>) -> bool {
+    let limit = known.map_or(Span::NEVER, |known| known.worker.heartbeat_timeout);
+    one.path != BEATS || (one.median > 0.0 && (limit.is_never() || one.median < limit.secs() * 1e3))
+}
+
+/// Of a live pool's settings those of its workers. What waits for beats needs beats in time, measured or not.
+fn worker(known: &PoolSettings, measured: &[&Constant]) -> String {
     let mut text = String::new();
+    let limit = known.worker.heartbeat_timeout;
+    if !limit.is_never() && measured.iter().all(|one| one.path != BEATS) {
+        let third = span(limit.secs() / 3.0);
+        let _ = writeln!(text, "heartbeat_interval = \"{third}\" # not measured: a third of the time-out");
+    }
     for (key, span) in [
         ("start_timeout", known.worker.start_timeout),
         ("heartbeat_timeout", known.worker.heartbeat_timeout),
