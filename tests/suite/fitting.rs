@@ -335,7 +335,8 @@ fn a_pool_that_tries_again_is_fitted_with_its_retries_and_with_failures_by_execu
             journal.push_str(&format!("{{\"t\":{at},\"in\":{input},\"do\":[{does}]}}\n"));
         };
         let start = "{\"start\":{\"slot\":0,\"job\":0,\"dying\":false}}";
-        let arrive = "{\"arrive\":{\"job\":0,\"class\":0,\"priority\":0,\"deadline\":1,\"leave_by\":1,\"size\":30}}";
+        let arrive =
+            "{\"arrive\":{\"job\":0,\"class\":0,\"priority\":0,\"deadline\":1,\"leave_by\":1,\"size\":30}}";
         line(0, arrive, start);
         if number % 5 == 0 {
             let retried = format!("{{\"retried\":{{\"job\":0,\"outcome\":\"crash\"}}}},{start}");
@@ -349,4 +350,49 @@ fn a_pool_that_tries_again_is_fitted_with_its_retries_and_with_failures_by_execu
     let text = text::model(&fit(&recording).unwrap(), &about, None);
     assert!(text.contains("# 4 of 24 executions went wrong by crash"), "{text}");
     assert!(text.contains("retry = { max = 2, on = [\"crash\"]") && !text.contains("sticky"), "{text}");
+}
+
+#[test]
+fn instants_are_read_in_every_unit_and_it_is_said_which_was_taken() {
+    let at = [0.0, 0.25, 1.5];
+    let unix = |unit: f64| at.map(|at| format!("{}", ((1_700_158_623.0 + at) * unit) as u64));
+    let plain = |unit: f64| at.map(|at| format!("{}", (at * unit) as u64));
+    let iso = ["20231116T181703Z", "20231116T181703.25Z", "20231116T181704.5Z"].map(String::from);
+    let secs = ["1700158623", "1700158623.25", "1700158624.5"].map(String::from);
+    for (header, times, note) in [
+        ("timestamp,duration", &secs, "seconds since 1970"),
+        ("timestamp,duration", &unix(1e3), "milliseconds since 1970"),
+        ("ts,duration", &unix(1e6), "microseconds since 1970"),
+        ("ts;duration", &unix(1e9), "nanoseconds since 1970"),
+        ("timestamp_ms\tduration", &unix(1e3), ""),
+        ("arrival_us,duration", &plain(1e6), ""),
+        ("arrival_ns;duration", &plain(1e9), ""),
+        ("timestamp;duration", &iso, ""),
+    ] {
+        let mark = header.chars().find(|c| ",;\t".contains(*c)).unwrap();
+        let lines: Vec<String> = times.iter().map(|time| format!("{time}{mark}0.5")).collect();
+        let got = read(format!("{header}\n{}\n", lines.join("\n")).as_bytes(), &Columns::default()).unwrap();
+        for (row, at) in got.rows.iter().zip(at) {
+            assert!((row.at - at).abs() < 1e-5 && row.demand == 0.5, "{header}: {got:?}");
+        }
+        assert!(
+            got.notes.iter().any(|one| one.contains(note)) || note.is_empty(),
+            "{header}: {:?}",
+            got.notes
+        );
+    }
+    // Whole numbers say nothing of their unit: seconds are assumed, and a unit can be written.
+    let whole = b"time,duration\n1000,20\n3000,50\n";
+    let got = read(whole, &Columns::default()).unwrap();
+    assert!(got.rows[1].at == 2000.0 && got.notes.len() == 2 && got.notes[0].contains("1ms*time"), "{got:?}");
+    let written = Columns {
+        time: Some(String::from("1ms*time")),
+        demand: Some(String::from("1ms*duration")),
+        ..Columns::default()
+    };
+    let got = read(whole, &written).unwrap();
+    assert!(got.rows[1].at == 2.0 && got.rows[1].demand == 0.05 && got.notes.is_empty(), "{got:?}");
+    let jmeter = "timeStamp,elapsed,label\n1700158623062,93,a\n1700158623077,402,a\n";
+    let got = read(jmeter.as_bytes(), &Columns::default()).unwrap();
+    assert!((got.rows[1].at - 0.015).abs() < 1e-5 && got.rows[1].demand == 0.402, "{got:?}");
 }

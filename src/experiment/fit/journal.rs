@@ -19,30 +19,9 @@ type Fault = (String, String);
 
 /// Reads a journal: of several pools the one with the most arrivals.
 pub(super) fn read(bytes: &[u8]) -> Result<Recording, Fault> {
-    let mut lines = bytes.split(|b| *b == b'\n').zip(1u64..).filter(|(line, _)| !line.is_empty()).peekable();
-    let failed = |line: u64, why: &str| {
-        (format!("line {line}: {why}"), String::from("is it a whole journal.jsonl of a replay?"))
-    };
-    let (first, _) = lines.next().ok_or_else(|| failed(1, "the file is empty"))?;
-    let Schema { schema } = serde_json::from_slice(first).map_err(|error| failed(1, &error.to_string()))?;
-    check_schema(&schema).map_err(|why| failed(1, &why))?;
-    let head: Head = serde_json::from_slice(first).map_err(|error| failed(1, &error.to_string()))?;
-    let mut pools: Vec<Watched> = head.pools.iter().map(|_| Watched::default()).collect();
-    let mut notes = Vec::new();
-    while let Some((line, number)) = lines.next() {
-        let entry: Entry = match serde_json::from_slice(line) {
-            Ok(entry) => entry,
-            Err(_) if lines.peek().is_none() => {
-                notes.push(String::from("the journal's last line is cut off"));
-                break;
-            }
-            Err(error) => return Err(failed(number, &error.to_string())),
-        };
-        let pool = pools.get_mut(usize::from(entry.pool));
-        pool.ok_or_else(|| failed(number, "there is no such pool"))?.take(&entry);
-    }
+    let Watching { head, mut pools, mut notes } = watch(bytes)?;
     let busiest = (0..pools.len()).max_by_key(|&place| (pools[place].rows.len(), pools.len() - place));
-    let place = busiest.ok_or_else(|| failed(1, "the journal is of no pool"))?;
+    let place = busiest.ok_or_else(|| fault(1, "the journal is of no pool"))?;
     if pools.len() > 1 {
         notes.push(format!(
             "of {} pools this is `{}`, the one with the most arrivals",
@@ -63,12 +42,52 @@ pub(super) fn read(bytes: &[u8]) -> Result<Recording, Fault> {
         tries: watched.tries,
         classes: (0..classes).map(name).collect(),
         notes,
-        latencies: false,
-        users: None,
         pool,
+        ..Recording::default()
     };
     read::shift(&mut recording.rows);
     Ok(recording)
+}
+
+/// The delays of a pool's workers as a journal has them; none of a journal that cannot be read.
+pub fn constants(bytes: &[u8], pool: &str) -> Vec<Constant> {
+    let Ok(Watching { head, pools, .. }) = watch(bytes) else { return Vec::new() };
+    let place = head.pools.iter().position(|one| one.name == pool);
+    place.and_then(|place| pools.get(place)).map_or_else(Vec::new, Watched::constants)
+}
+
+/// A journal, read through.
+struct Watching {
+    head: Head,
+    pools: Vec<Watched>,
+    notes: Vec<String>,
+}
+
+fn fault(line: u64, why: &str) -> Fault {
+    (format!("line {line}: {why}"), String::from("is it a whole journal.jsonl of a replay?"))
+}
+
+fn watch(bytes: &[u8]) -> Result<Watching, Fault> {
+    let mut lines = bytes.split(|b| *b == b'\n').zip(1u64..).filter(|(line, _)| !line.is_empty()).peekable();
+    let (first, _) = lines.next().ok_or_else(|| fault(1, "the file is empty"))?;
+    let Schema { schema } = serde_json::from_slice(first).map_err(|error| fault(1, &error.to_string()))?;
+    check_schema(&schema).map_err(|why| fault(1, &why))?;
+    let head: Head = serde_json::from_slice(first).map_err(|error| fault(1, &error.to_string()))?;
+    let mut pools: Vec<Watched> = head.pools.iter().map(|_| Watched::default()).collect();
+    let mut notes = Vec::new();
+    while let Some((line, number)) = lines.next() {
+        let entry: Entry = match serde_json::from_slice(line) {
+            Ok(entry) => entry,
+            Err(_) if lines.peek().is_none() => {
+                notes.push(String::from("the journal's last line is cut off"));
+                break;
+            }
+            Err(error) => return Err(fault(number, &error.to_string())),
+        };
+        let pool = pools.get_mut(usize::from(entry.pool));
+        pool.ok_or_else(|| fault(number, "there is no such pool"))?.take(&entry);
+    }
+    Ok(Watching { head, pools, notes })
 }
 
 /// What one pool's entries say.

@@ -68,8 +68,7 @@ pub fn draw(recording: &Recording, fitted: &Fitted, index: u64) -> Draw {
     let (mut demands, mut failures) = (Vec::new(), Vec::new());
     for class in &fitted.classes {
         let place = recording.classes.iter().position(|name| *name == class.name);
-        let own: Vec<f64> =
-            recording.rows.iter().filter(|row| Some(row.class) == place).map(|row| row.demand).collect();
+        let own = place.map_or_else(Vec::new, |place| super::demands(recording, place));
         let n = own.len().min(RESAMPLED_MAX);
         let again: Vec<f64> = (0..n).map(|_| own[stream.below(own.len() as u64) as usize]).collect();
         demands.push(demand::refit(&class.demand, &again).unwrap_or_else(|| class.demand.law.clone()));

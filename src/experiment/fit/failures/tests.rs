@@ -1,3 +1,5 @@
+//! Failures and retries that are known, counted again.
+
 use super::*;
 
 fn tries(ends: &[Option<Fate>]) -> Tries {
