@@ -6,10 +6,12 @@
 
 mod rows;
 mod timestamp;
+mod units;
 
 use crate::time::{Span, Time};
 use rows::{Cell, Columns};
 use std::fmt;
+pub use units::{Stamp, TimeUnit, stamp};
 
 /// The fate that a trace prescribes for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,15 +81,9 @@ pub enum TraceFormat {
     JsonLines,
 }
 
-/// What the numbers of a time column mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeUnit {
-    /// Seconds since the start of the run.
-    Seconds,
-    /// Milliseconds since the start of the run.
-    Millis,
-    /// Calendar times such as `2023-11-16 18:17:03.9799600`; the earliest row arrives at the start of the run.
-    Timestamp,
+/// What stands between the fields of a CSV file: of comma, semicolon and tab what its header has most of.
+pub fn separator(bytes: &[u8]) -> u8 {
+    rows::separator(bytes)
 }
 
 /// The column that says when a request arrives.
@@ -238,7 +234,8 @@ pub fn read(bytes: &[u8], settings: &TraceSettings) -> Result<Trace, TraceFaults
         }
     })?;
     let earliest = instants.iter().min().map_or(0, |&(earliest, _)| earliest);
-    let origin = if settings.time.unit == TimeUnit::Timestamp { earliest } else { 0 };
+    let calendar = settings.time.unit == TimeUnit::Timestamp || earliest >= SINCE_1970;
+    let origin = if calendar { earliest } else { 0 };
     for (row, (instant, line)) in rows.iter_mut().zip(instants) {
         match arrival(instant - origin, line, settings) {
             Ok(at) => row.at = at,
@@ -255,6 +252,9 @@ pub fn read(bytes: &[u8], settings: &TraceSettings) -> Result<Trace, TraceFaults
     rows.sort_by_key(|row| row.at);
     Ok(Trace { rows: rows.into() })
 }
+
+/// Nanoseconds that no run lasts: instants of this size count from 1970, to which 2001 is the first.
+const SINCE_1970: i128 = 1_000_000_000_000_000_000;
 
 fn check(settings: &TraceSettings) -> Result<(), TraceError> {
     let fault = |message: String, hint: &str| Err(TraceError::new(0, None, message, hint));
@@ -291,7 +291,7 @@ fn arrival(nanos: i128, line: u64, settings: &TraceSettings) -> Result<Time, Tra
         line,
         Some(&settings.time.column),
         "the request arrives after the longest possible run of four and a half years",
-        "numbers are times since the start of the run: subtract the first one from a Unix time",
+        "numbers are times since the start of the run, or all of them Unix times; is their unit right?",
     ))
 }
 
@@ -327,23 +327,28 @@ impl Row<'_> {
     /// The instant in nanoseconds.
     fn instant(&self, settings: &TraceSettings) -> Result<i128, TraceError> {
         let nanos_per_unit = match settings.time.unit {
-            TimeUnit::Seconds => 1e9,
-            TimeUnit::Millis => 1e6,
+            unit @ (TimeUnit::Seconds | TimeUnit::Millis | TimeUnit::Micros | TimeUnit::Nanos) => {
+                unit.nanos()
+            }
             TimeUnit::Timestamp => {
                 let Cell::Text(text) = &self.cells[0] else {
                     let message = format!("{} is not a timestamp", self.cells[0]);
-                    return Err(self.fault(0, message, "give the unit of the time column as s or ms"));
+                    return Err(self.fault(
+                        0,
+                        message,
+                        "give the unit of the time column as s, ms, us or ns",
+                    ));
                 };
                 return timestamp::parse(text)
                     .map_err(|reason| self.fault(0, reason, "such as 2023-11-16 18:17:03.9799600"));
             }
         };
-        let nanos = self.number(0)? * nanos_per_unit;
+        let value = self.number(0)?;
         // 2^100 leaves room for every speed; a float beyond it would only hide an overflow.
-        if nanos > 1e30 {
+        if value * nanos_per_unit > 1e30 {
             return Err(self.fault(0, format!("{} is too late", self.cells[0]), ""));
         }
-        Ok((nanos + 0.5) as i128)
+        Ok(settings.time.unit.instant(value))
     }
 
     /// All but the instant, which needs the earliest of all.

@@ -303,3 +303,96 @@ fn waiting_is_taken_out_of_what_clients_saw_where_the_slots_are_known() {
         other.notes
     );
 }
+
+/// The requests of a replay whose pool tries crashes again: a tenth of executions fails, and none of the retries.
+fn retried() -> String {
+    let mut text = replayed(false);
+    for number in (0..60).step_by(10) {
+        let old = text.lines().find(|line| line.starts_with(&format!("{number},"))).unwrap().to_owned();
+        text = text.replace(&old, &old.replace(",ok,", ",crash,").replace(",crash,1,1,", ",ok,1,2,"));
+    }
+    text
+}
+
+#[test]
+fn a_pool_that_tries_again_is_fitted_with_its_retries_and_with_failures_by_execution() {
+    let recording = read(retried().as_bytes(), &Columns::default()).unwrap();
+    let about = About { name: String::from("retried"), ..About::default() };
+    let text = text::model(&fit(&recording).unwrap(), &about, None);
+    // Six of 66 executions: none of the sixty requests ended badly, and none failed twice.
+    assert!(text.contains("# 6 of 66 executions went wrong by crash"), "{text}");
+    assert!(text.contains("fates = { crash = 0.090909 }"), "{text}");
+    assert!(text.contains("retry = { max = 1, on = [\"crash\"], place = \"head\" }"), "{text}");
+    let loaded = model::load("fit", &text, &NoFiles, &[]).map_err(|faults| faults.render(false)).unwrap();
+    assert!(loaded.warnings.is_empty(), "{text}");
+    // In a journal every execution has an end of its own.
+    let head = r#"{"schema":"poolsim.journal/1","poolsim":"0","seed":1,"replication":0,"classes":["a"],"pools":[{"name":"main","settings":{"slots":{"limited":1},"discipline":"fifo","queue_capacity":null,"when_full":"reject","idle_order":"lowest_index","service_timeout":null,"retry":{"max":2,"on":8,"place":"head","delay":0,"growth":{"factor":1.0,"step":0,"exponent":1.0,"spread":0,"cap":18446744073709551615},"turn":0},"worker":{"dying_window":false,"start_timeout":18446744073709551615,"heartbeat_timeout":900000000,"recycle_after":0,"crash_radius":"worker","idle_shutdown":18446744073709551615},"admission":[],"reserved":[],"class_weights":[]}}]}"#;
+    let mut journal = format!("{head}\n");
+    for number in 0..20u64 {
+        let mut at = number * 1_000_000_000;
+        let mut line = |after: u64, input: &str, does: &str| {
+            at += after;
+            journal.push_str(&format!("{{\"t\":{at},\"in\":{input},\"do\":[{does}]}}\n"));
+        };
+        let start = "{\"start\":{\"slot\":0,\"job\":0,\"dying\":false}}";
+        let arrive =
+            "{\"arrive\":{\"job\":0,\"class\":0,\"priority\":0,\"deadline\":1,\"leave_by\":1,\"size\":30}}";
+        line(0, arrive, start);
+        if number % 5 == 0 {
+            let retried = format!("{{\"retried\":{{\"job\":0,\"outcome\":\"crash\"}}}},{start}");
+            line(30_000_000, "{\"exited\":{\"slot\":0,\"crashed\":true}}", &retried);
+        }
+        let ended = "{\"ended\":{\"job\":0,\"outcome\":\"ok\"}}";
+        line(30_000_000, "{\"answer\":{\"slot\":0,\"outcome\":\"ok\"}}", ended);
+    }
+    let recording = read(journal.as_bytes(), &Columns::default()).unwrap();
+    let about = About { settings: recording.pool.settings.clone(), ..About::default() };
+    let text = text::model(&fit(&recording).unwrap(), &about, None);
+    assert!(text.contains("# 4 of 24 executions went wrong by crash"), "{text}");
+    assert!(text.contains("retry = { max = 2, on = [\"crash\"]") && !text.contains("sticky"), "{text}");
+}
+
+#[test]
+fn instants_are_read_in_every_unit_and_it_is_said_which_was_taken() {
+    let at = [0.0, 0.25, 1.5];
+    let unix = |unit: f64| at.map(|at| format!("{}", ((1_700_158_623.0 + at) * unit) as u64));
+    let plain = |unit: f64| at.map(|at| format!("{}", (at * unit) as u64));
+    let iso = ["20231116T181703Z", "20231116T181703.25Z", "20231116T181704.5Z"].map(String::from);
+    let secs = ["1700158623", "1700158623.25", "1700158624.5"].map(String::from);
+    for (header, times, note) in [
+        ("timestamp,duration", &secs, "seconds since 1970"),
+        ("timestamp,duration", &unix(1e3), "milliseconds since 1970"),
+        ("ts,duration", &unix(1e6), "microseconds since 1970"),
+        ("ts;duration", &unix(1e9), "nanoseconds since 1970"),
+        ("timestamp_ms\tduration", &unix(1e3), ""),
+        ("arrival_us,duration", &plain(1e6), ""),
+        ("arrival_ns;duration", &plain(1e9), ""),
+        ("timestamp;duration", &iso, ""),
+    ] {
+        let mark = header.chars().find(|c| ",;\t".contains(*c)).unwrap();
+        let lines: Vec<String> = times.iter().map(|time| format!("{time}{mark}0.5")).collect();
+        let got = read(format!("{header}\n{}\n", lines.join("\n")).as_bytes(), &Columns::default()).unwrap();
+        for (row, at) in got.rows.iter().zip(at) {
+            assert!((row.at - at).abs() < 1e-5 && row.demand == 0.5, "{header}: {got:?}");
+        }
+        assert!(
+            got.notes.iter().any(|one| one.contains(note)) || note.is_empty(),
+            "{header}: {:?}",
+            got.notes
+        );
+    }
+    // Whole numbers say nothing of their unit: seconds are assumed, and a unit can be written.
+    let whole = b"time,duration\n1000,20\n3000,50\n";
+    let got = read(whole, &Columns::default()).unwrap();
+    assert!(got.rows[1].at == 2000.0 && got.notes.len() == 2 && got.notes[0].contains("1ms*time"), "{got:?}");
+    let written = Columns {
+        time: Some(String::from("1ms*time")),
+        demand: Some(String::from("1ms*duration")),
+        ..Columns::default()
+    };
+    let got = read(whole, &written).unwrap();
+    assert!(got.rows[1].at == 2.0 && got.rows[1].demand == 0.05 && got.notes.is_empty(), "{got:?}");
+    let jmeter = "timeStamp,elapsed,label\n1700158623062,93,a\n1700158623077,402,a\n";
+    let got = read(jmeter.as_bytes(), &Columns::default()).unwrap();
+    assert!((got.rows[1].at - 0.015).abs() < 1e-5 && got.rows[1].demand == 0.402, "{got:?}");
+}

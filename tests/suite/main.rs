@@ -11,6 +11,7 @@ mod decisions;
 mod diagnostics;
 mod exact;
 mod faces;
+mod fitted;
 mod fitting;
 mod following;
 mod front_door;

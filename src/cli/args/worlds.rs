@@ -11,7 +11,7 @@ pub struct RawFit {
     /// a recorded scenario
     #[arg(value_name = "FILE|DIR")]
     pub file: String,
-    /// Column with the time of arrival [default: by its name]
+    /// Column with the time of arrival, or its unit and the column, such as 1ms*time [default: by its name]
     #[arg(long, value_name = "COLUMN", help_heading = "Recording")]
     pub time: Option<String>,
     /// Column with the demand, or a formula such as 0.25ms*ContextTokens+30ms*GeneratedTokens
@@ -44,7 +44,8 @@ Examples:
   poolsim fit azure_llm_code_2023.csv --demand '0.25ms*ContextTokens+30ms*GeneratedTokens' --uncertainty
       demands by a formula; the prediction with the uncertainty of the fit stands in the model's last lines
   poolsim fit results.json
-      what k6 --out json=results.json wrote (its times are those of ends; its durations hold waiting)
+      what k6 --out json=results.json wrote (its times are those of ends; its durations hold waiting); virtual users that
+      wait for their answers are fitted as such
   poolsim fit tests/data/orchestrator/scenarios/grid_p6_short
       with the constants of the recorded workers; of a closed loop the users and their thinking
   poolsim fit output/mmc/journal.jsonl

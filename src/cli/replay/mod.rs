@@ -53,7 +53,7 @@ pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
         Folder::ByName => Some(Path::new("output").join(report::files::folder_name(&model.name))),
     };
     let journal = folder.as_ref().map(|folder| folder.join(JOURNAL));
-    let mut target = raw.to.target(&model, raw.replication, raw.speed, journal)?;
+    let mut target = raw.to.target(&model, raw.replication, raw.speed, journal.clone())?;
     // What is refused leaves nothing behind, not even a folder.
     admit(&model, target.as_ref())?;
     let made = folder.as_deref().map_or(Ok(Vec::new()), make)?;
@@ -71,6 +71,9 @@ pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
     if !out.quiet {
         terminal::say(&lateness(&replayed, raw.speed));
     }
+    // Only a question for causes looks at it; where none was written, delays are not measured.
+    let journal = journal.filter(|_| raw.explain).and_then(|journal| std::fs::read(journal).ok());
+    asked.journal = journal.unwrap_or_default();
     let bar = Bar::new(out.quiet);
     let record = beside::beside(&model, given, &replayed, &asked, &bar)?.record;
     deliver(&record, &model, &replayed, &out, folder.as_deref())?;
@@ -109,7 +112,8 @@ fn asked(raw: &RawReplay) -> Result<beside::Asked, Failure> {
         floor_time: usual.floor_time * raw.speed,
         ..usual
     };
-    Ok(beside::Asked { terms, explain: raw.explain.then(|| raw.seeds.unwrap_or(explain::SEEDS)) })
+    let explain = raw.explain.then(|| raw.seeds.unwrap_or(explain::SEEDS));
+    Ok(beside::Asked { terms, explain, journal: Vec::new() })
 }
 
 fn settings(raw: &RawReplay) -> Result<Settings, Failure> {

@@ -12,17 +12,16 @@
 //! off, one that is off is switched on. What it cannot do: find a semantic that is not in the list, or tell apart two that
 //! move the same figures by the same amount.
 
+mod semantics;
+
 use super::Terms;
 use super::figures::{self, Figure};
+use crate::experiment::fit::workers::Constant;
 use crate::experiment::record::Parts;
-use crate::model::{Contention, Host, Model, Pool};
-use crate::outcome::{Outcome, OutcomeSet};
-use crate::policy::settings::{
-    DelayGrowth, Discipline, IdleOrder, OnTimeout, PoolRetry, RetryPlace, ServiceTimeout, TimeoutOrigin,
-};
+use crate::model::Model;
+use crate::outcome::Outcome;
 use crate::stats::{Contrast, Estimate, Level, RequestSeen, interval, multiple};
-use crate::time::Span;
-use crate::workload::Distribution;
+use semantics::{Delays, Try};
 use serde::{Deserialize, Serialize};
 
 /// What one change does to the gap.
@@ -85,197 +84,14 @@ pub trait Played {
     /// Settings that have no model.
     fn believed(&self) -> Result<Model, String>;
 
+    /// The delays of a pool's workers that were measured.
+    fn constants(&self, pool: &str) -> Vec<Constant>;
+
     /// The same load under seeds 1 to `seeds`, what is believed being changed first.
     ///
     /// # Errors
     /// Settings that have no model, or a broken law.
     fn again(&self, seeds: u64, change: Change<'_>) -> Result<Vec<Vec<RequestSeen>>, String>;
-}
-
-/// A change of a pool; `None` where it has nothing to change.
-struct Semantic {
-    name: &'static str,
-    change: fn(&mut Pool) -> Option<&'static str>,
-}
-
-/// Every semantic of a pool that is tried.
-const SEMANTICS: [Semantic; 13] = [
-    Semantic { name: "dying window", change: dying_window },
-    Semantic { name: "restart delay", change: restart_delay },
-    Semantic { name: "start-up time", change: start_up },
-    Semantic { name: "time from kill to exit", change: kill_exit },
-    Semantic { name: "dispatch and reply overhead", change: overhead },
-    Semantic { name: "timer lateness", change: timer_late },
-    Semantic { name: "origin of the service timer", change: timer_origin },
-    Semantic { name: "what a time-out does", change: on_timeout },
-    Semantic { name: "retries by the pool", change: retries },
-    Semantic { name: "place of retries", change: retry_place },
-    Semantic { name: "heartbeat time-out", change: heartbeat },
-    Semantic { name: "order of the queue", change: discipline },
-    Semantic { name: "order over idle workers", change: idle_order },
-];
-
-const ON: &str = "switched on";
-const OFF: &str = "switched off";
-
-fn dying_window(pool: &mut Pool) -> Option<&'static str> {
-    let window = &mut pool.settings.worker.dying_window;
-    *window = !*window;
-    Some(if *window { ON } else { OFF })
-}
-
-/// A delay that is there is taken away; one that is missing gets a usual length.
-fn toggled(delay: &mut Distribution, usual: f64) -> &'static str {
-    let (value, word) = if delay.mean() > 0.0 { (0.0, OFF) } else { (usual, ON) };
-    *delay = Distribution::Deterministic { value };
-    word
-}
-
-fn restart_delay(pool: &mut Pool) -> Option<&'static str> {
-    Some(toggled(&mut pool.life.restart_delay, 0.25))
-}
-
-fn start_up(pool: &mut Pool) -> Option<&'static str> {
-    let life = &mut pool.life;
-    life.first_start_up.clear();
-    Some(toggled(&mut life.start_up, 0.2))
-}
-
-fn kill_exit(pool: &mut Pool) -> Option<&'static str> {
-    Some(toggled(&mut pool.life.kill_exit, 0.002))
-}
-
-fn overhead(pool: &mut Pool) -> Option<&'static str> {
-    let transport = &mut pool.transport;
-    let word = toggled(&mut transport.dispatch, 0.0005);
-    let value = if word == OFF { 0.0 } else { 0.0005 };
-    transport.reply = Distribution::Deterministic { value };
-    Some(word)
-}
-
-fn timer_late(pool: &mut Pool) -> Option<&'static str> {
-    Some(toggled(&mut pool.transport.timer_late, 0.001))
-}
-
-fn timer_origin(pool: &mut Pool) -> Option<&'static str> {
-    let ServiceTimeout { origin, .. } = pool.settings.service_timeout.as_mut()?;
-    let (next, word) = match origin {
-        TimeoutOrigin::Arrival => (TimeoutOrigin::Dispatch, "from dispatch"),
-        _ => (TimeoutOrigin::Arrival, "from arrival"),
-    };
-    *origin = next;
-    Some(word)
-}
-
-fn on_timeout(pool: &mut Pool) -> Option<&'static str> {
-    let timeout = pool.settings.service_timeout.as_mut()?;
-    let (next, word) = match timeout.then {
-        OnTimeout::Kill => (OnTimeout::Abandon, "abandons the work"),
-        _ => (OnTimeout::Kill, "kills the worker"),
-    };
-    timeout.then = next;
-    Some(word)
-}
-
-fn retries(pool: &mut Pool) -> Option<&'static str> {
-    let retry = &mut pool.settings.retry;
-    if retry.take().is_some() {
-        return Some(OFF);
-    }
-    *retry = Some(PoolRetry {
-        max: 1,
-        on: OutcomeSet::NONE.with(Outcome::Crash),
-        place: RetryPlace::Head,
-        delay: Span::ZERO,
-        growth: DelayGrowth::NONE,
-        turn: Span::ZERO,
-    });
-    Some(ON)
-}
-
-fn retry_place(pool: &mut Pool) -> Option<&'static str> {
-    let retry = pool.settings.retry.as_mut()?;
-    let (next, word) = match retry.place {
-        RetryPlace::Head => (RetryPlace::Tail, "at the tail"),
-        RetryPlace::Tail => (RetryPlace::Head, "at the head"),
-    };
-    retry.place = next;
-    Some(word)
-}
-
-fn heartbeat(pool: &mut Pool) -> Option<&'static str> {
-    let worker = &mut pool.settings.worker;
-    if worker.heartbeat_timeout == Span::NEVER {
-        return None;
-    }
-    worker.heartbeat_timeout = Span::NEVER;
-    Some(OFF)
-}
-
-fn discipline(pool: &mut Pool) -> Option<&'static str> {
-    let discipline = &mut pool.settings.discipline;
-    let (next, word) = match discipline {
-        Discipline::Fifo => (Discipline::Lifo, "last come, first served"),
-        _ => (Discipline::Fifo, "first come, first served"),
-    };
-    *discipline = next;
-    Some(word)
-}
-
-fn idle_order(pool: &mut Pool) -> Option<&'static str> {
-    let order = &mut pool.settings.idle_order;
-    let (next, word) = match order {
-        IdleOrder::LowestIndex => (IdleOrder::LongestIdle, "longest idle first"),
-        _ => (IdleOrder::LowestIndex, "lowest index first"),
-    };
-    *order = next;
-    Some(word)
-}
-
-/// Without a host, all work is taken for work of two cores; with one, it is taken away.
-fn contention(model: &mut Model) -> &'static str {
-    if !model.hosts.is_empty() {
-        model.hosts.clear();
-        model.pools.iter_mut().for_each(|pool| pool.hosts.clear());
-        return OFF;
-    }
-    model.hosts.push(Host { name: String::from("host"), contention: Contention::Cores(2.0) });
-    model.pools.iter_mut().for_each(|pool| pool.hosts = vec![0]);
-    model.classes.iter_mut().for_each(|class| class.cpu_share = 1.0);
-    "all work on two cores"
-}
-
-/// Something that is tried.
-enum Try {
-    Pool(usize, &'static Semantic),
-    Contention,
-}
-
-impl Try {
-    /// Everything that can be tried on a model, with its name and what it does.
-    fn all(model: &Model) -> Vec<(Try, String, &'static str)> {
-        let mut list = Vec::new();
-        for (place, pool) in model.pools.iter().enumerate() {
-            let of = if model.pools.len() > 1 { format!(" of {}", pool.name) } else { String::new() };
-            list.extend(SEMANTICS.iter().filter_map(|semantic| {
-                let change = (semantic.change)(&mut pool.clone())?;
-                Some((Try::Pool(place, semantic), format!("{}{of}", semantic.name), change))
-            }));
-        }
-        list.push((Try::Contention, String::from("CPU contention"), contention(&mut model.clone())));
-        list
-    }
-
-    fn make(&self, model: &mut Model) {
-        match self {
-            Try::Pool(place, semantic) => {
-                (semantic.change)(&mut model.pools[*place]);
-            }
-            Try::Contention => {
-                contention(model);
-            }
-        }
-    }
 }
 
 /// What closes less than half of the gap leaves more unexplained than it explains: it may stand in for something that is
@@ -296,7 +112,10 @@ pub fn explain(played: &dyn Played, terms: &Terms, seeds: u64) -> Result<Explain
     let gap = interval::mean(&yardstick.pseudo_gaps(&base), &Level::new(terms.confidence));
     let gap = gap.ok_or("there are no seeds to run")?;
     let (worst, worst_of) = yardstick.worst(&base);
-    let tries = Try::all(&played.believed()?);
+    let believed = played.believed()?;
+    let delays: Vec<Delays> =
+        believed.pools.iter().map(|pool| Delays(played.constants(&pool.name))).collect();
+    let tries = Try::all(&believed, &delays);
     let mut first: Vec<Contrast> = Vec::new();
     for (one, _, _) in &tries {
         let rows = run(&|model: &mut Model| one.make(model))?;
@@ -320,11 +139,11 @@ pub fn explain(played: &dyn Played, terms: &Terms, seeds: u64) -> Result<Explain
     }
     let known: Vec<Contrast> = then.iter().map(|one| one.unwrap_or(NOTHING)).collect();
     let sure_then = claims(&known, terms);
-    let closing = |(at, (_, semantic, change)): (usize, &(Try, String, &str))| {
+    let closing = |(at, (_, semantic, change)): (usize, &(Try<'_>, String, String))| {
         let closes = first[at].interval(terms.confidence);
         Closing {
             semantic: semantic.clone(),
-            change: (*change).to_owned(),
+            change: change.clone(),
             closes,
             share: if gap.value > 0.0 { closes.value / gap.value } else { 0.0 },
             beyond: then[at].map(|contrast| contrast.interval(terms.confidence)),

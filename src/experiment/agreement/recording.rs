@@ -5,6 +5,7 @@
 //! closed loops): races drawn anew under many seeds.
 
 use super::super::RegimeFound;
+use super::super::fit::workers::{self, Constant};
 use super::super::record::{
     self, GivenModel, Kind, Parts, Point, Record, SCHEMA, Settings, Warning, World as Place,
 };
@@ -108,6 +109,10 @@ impl Played for Believed<'_> {
 
     fn believed(&self) -> Result<Model, String> {
         self.model(self.scenario.runs.first(), 1)
+    }
+
+    fn constants(&self, _: &str) -> Vec<Constant> {
+        workers::measure(self.scenario)
     }
 
     fn again(&self, seeds: u64, change: Change<'_>) -> Result<Vec<Vec<RequestSeen>>, String> {

@@ -45,6 +45,9 @@ pub struct DemandFit {
 /// At this probability, the smallest that the bootstrap can find, a law is not used.
 const P_MIN: f64 = 0.01;
 
+/// What varies less is constant; laws so narrow are costly and say nothing more.
+const CONSTANT: f64 = 1e-5;
+
 /// Values of a sample that stand for it where no law does.
 const SAMPLE: usize = 200;
 
@@ -53,7 +56,7 @@ pub fn fit(values: &[f64]) -> Option<DemandFit> {
     let (mean, variance) = interval::mean_and_variance(values)?;
     let cv = if mean > 0.0 { variance.sqrt() / mean } else { 0.0 };
     let n = values.len();
-    if cv < 1e-9 {
+    if cv < CONSTANT {
         let law = Distribution::Deterministic { value: mean };
         let only = Candidate { family: "deterministic", law: law.clone(), aic: f64::NEG_INFINITY };
         return Some(DemandFit { n, mean, cv, candidates: vec![only], distance: 0.0, p_value: None, law });

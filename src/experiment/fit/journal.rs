@@ -3,6 +3,7 @@
 //! A journal has what a pool was told, so it knows nothing of what happened before: a client's retry is an arrival like
 //! any other, and users who wait for their answers are not told from those who do not.
 
+use super::failures::Tries;
 use super::workers::{Constant, constant};
 use super::{PoolSeen, Recording, Row, read};
 use crate::live::journal::{Entry, Head, Schema, check_schema};
@@ -10,6 +11,7 @@ use crate::outcome::Outcome;
 use crate::policy::driver::SlotTimer;
 use crate::policy::{Effect, Input};
 use crate::time::Time;
+use crate::workload::trace::Fate;
 use std::collections::BTreeMap;
 
 /// A fault in words, and what may help.
@@ -17,30 +19,9 @@ type Fault = (String, String);
 
 /// Reads a journal: of several pools the one with the most arrivals.
 pub(super) fn read(bytes: &[u8]) -> Result<Recording, Fault> {
-    let mut lines = bytes.split(|b| *b == b'\n').zip(1u64..).filter(|(line, _)| !line.is_empty()).peekable();
-    let failed = |line: u64, why: &str| {
-        (format!("line {line}: {why}"), String::from("is it a whole journal.jsonl of a replay?"))
-    };
-    let (first, _) = lines.next().ok_or_else(|| failed(1, "the file is empty"))?;
-    let Schema { schema } = serde_json::from_slice(first).map_err(|error| failed(1, &error.to_string()))?;
-    check_schema(&schema).map_err(|why| failed(1, &why))?;
-    let head: Head = serde_json::from_slice(first).map_err(|error| failed(1, &error.to_string()))?;
-    let mut pools: Vec<Watched> = head.pools.iter().map(|_| Watched::default()).collect();
-    let mut notes = Vec::new();
-    while let Some((line, number)) = lines.next() {
-        let entry: Entry = match serde_json::from_slice(line) {
-            Ok(entry) => entry,
-            Err(_) if lines.peek().is_none() => {
-                notes.push(String::from("the journal's last line is cut off"));
-                break;
-            }
-            Err(error) => return Err(failed(number, &error.to_string())),
-        };
-        let pool = pools.get_mut(usize::from(entry.pool));
-        pool.ok_or_else(|| failed(number, "there is no such pool"))?.take(&entry);
-    }
+    let Watching { head, mut pools, mut notes } = watch(bytes)?;
     let busiest = (0..pools.len()).max_by_key(|&place| (pools[place].rows.len(), pools.len() - place));
-    let place = busiest.ok_or_else(|| failed(1, "the journal is of no pool"))?;
+    let place = busiest.ok_or_else(|| fault(1, "the journal is of no pool"))?;
     if pools.len() > 1 {
         notes.push(format!(
             "of {} pools this is `{}`, the one with the most arrivals",
@@ -54,24 +35,67 @@ pub(super) fn read(bytes: &[u8]) -> Result<Recording, Fault> {
     let watched = pools.swap_remove(place);
     let classes = watched.rows.iter().map(|row| row.class).max().map_or(0, |most| most + 1);
     let name = |class: usize| head.classes.get(class).cloned().unwrap_or_else(|| format!("class-{class}"));
-    let pool =
-        PoolSeen { settings: Some(head.pools[place].settings.clone()), constants: watched.constants() };
+    let settings = Some(head.pools[place].settings.clone());
+    let pool = PoolSeen { settings, constants: watched.constants(), retry: None };
     let mut recording = Recording {
         rows: watched.rows,
+        tries: watched.tries,
         classes: (0..classes).map(name).collect(),
         notes,
-        latencies: false,
-        users: None,
         pool,
+        ..Recording::default()
     };
     read::shift(&mut recording.rows);
     Ok(recording)
+}
+
+/// The delays of a pool's workers as a journal has them; none of a journal that cannot be read.
+pub fn constants(bytes: &[u8], pool: &str) -> Vec<Constant> {
+    let Ok(Watching { head, pools, .. }) = watch(bytes) else { return Vec::new() };
+    let place = head.pools.iter().position(|one| one.name == pool);
+    place.and_then(|place| pools.get(place)).map_or_else(Vec::new, Watched::constants)
+}
+
+/// A journal, read through.
+struct Watching {
+    head: Head,
+    pools: Vec<Watched>,
+    notes: Vec<String>,
+}
+
+fn fault(line: u64, why: &str) -> Fault {
+    (format!("line {line}: {why}"), String::from("is it a whole journal.jsonl of a replay?"))
+}
+
+fn watch(bytes: &[u8]) -> Result<Watching, Fault> {
+    let mut lines = bytes.split(|b| *b == b'\n').zip(1u64..).filter(|(line, _)| !line.is_empty()).peekable();
+    let (first, _) = lines.next().ok_or_else(|| fault(1, "the file is empty"))?;
+    let Schema { schema } = serde_json::from_slice(first).map_err(|error| fault(1, &error.to_string()))?;
+    check_schema(&schema).map_err(|why| fault(1, &why))?;
+    let head: Head = serde_json::from_slice(first).map_err(|error| fault(1, &error.to_string()))?;
+    let mut pools: Vec<Watched> = head.pools.iter().map(|_| Watched::default()).collect();
+    let mut notes = Vec::new();
+    while let Some((line, number)) = lines.next() {
+        let entry: Entry = match serde_json::from_slice(line) {
+            Ok(entry) => entry,
+            Err(_) if lines.peek().is_none() => {
+                notes.push(String::from("the journal's last line is cut off"));
+                break;
+            }
+            Err(error) => return Err(fault(number, &error.to_string())),
+        };
+        let pool = pools.get_mut(usize::from(entry.pool));
+        pool.ok_or_else(|| fault(number, "there is no such pool"))?.take(&entry);
+    }
+    Ok(Watching { head, pools, notes })
 }
 
 /// What one pool's entries say.
 #[derive(Default)]
 struct Watched {
     rows: Vec<Row>,
+    /// By row.
+    tries: Vec<Tries>,
     /// By number in the driver's table, which is used again: the row.
     jobs: BTreeMap<u32, usize>,
     /// By slot: the row in service, and since when.
@@ -83,6 +107,9 @@ struct Watched {
     start_up: Vec<f64>,
     kill_exit: Vec<f64>,
     restart: Vec<f64>,
+    beats: Vec<f64>,
+    /// By slot: its last sign of life.
+    beat: BTreeMap<u32, Time>,
     late: Vec<f64>,
 }
 
@@ -100,6 +127,7 @@ impl Watched {
         match &entry.input {
             Input::Arrive { job, class, size, .. } => {
                 self.jobs.insert(*job, self.rows.len());
+                self.tries.push(Tries { class: usize::from(*class), ends: Vec::new() });
                 self.rows.push(Row {
                     at: at.secs(),
                     demand: size.secs(),
@@ -108,16 +136,24 @@ impl Watched {
                     fate: None,
                 });
             }
-            Input::Answer { slot, outcome } => self.served(*slot, at, *outcome),
+            Input::Answer { slot, outcome } => {
+                let fate = if *outcome == Outcome::Ok { Fate::Ok } else { Fate::Error };
+                self.served(*slot, at, *outcome, Some(fate));
+            }
             Input::Exited { slot, crashed } => {
-                if *crashed {
-                    self.served(*slot, at, Outcome::Crash);
-                }
+                // Killed from outside, or by what another job did: that says nothing of the job's own end.
+                let outcome = if *crashed { Outcome::Crash } else { Outcome::Timeout };
+                self.served(*slot, at, outcome, crashed.then_some(Fate::Crash));
                 let took = self.ended(*slot, Step::Dies, at);
                 self.kill_exit.extend(took);
                 self.since.insert((*slot, Step::Gone), at);
             }
+            Input::Beat { slot } => {
+                let before = self.beat.insert(*slot, at);
+                self.beats.extend(before.map(|before| at.since(before).secs() * 1e3));
+            }
             Input::Spawned { slot } => {
+                self.beat.remove(slot);
                 let took = self.ended(*slot, Step::Gone, at);
                 self.restart.extend(took);
                 self.since.insert((*slot, Step::Starts), at);
@@ -131,7 +167,13 @@ impl Watched {
                 if let Some(due) = self.due.get(slot).copied().filter(|due| *due <= at) {
                     self.due.remove(slot);
                     self.late.push(at.since(due).secs() * 1e3);
-                    self.served(*slot, at, Outcome::Timeout);
+                    self.served(*slot, at, Outcome::Timeout, None);
+                }
+            }
+            Input::Timer { slot, timer: SlotTimer::Heartbeat } => {
+                // A timer that a beat has put off fires, too; a silent worker is killed.
+                if entry.effects.iter().any(|effect| matches!(effect, Effect::Kill { .. })) {
+                    self.served(*slot, at, Outcome::Timeout, Some(Fate::Freeze));
                 }
             }
             _ => {}
@@ -155,12 +197,14 @@ impl Watched {
         }
     }
 
-    /// A service ended so. One that was cut short was at least as long.
-    fn served(&mut self, slot: u32, at: Time, outcome: Outcome) {
+    /// A service ended so, and told this of its job. One that was cut short was at least as long.
+    fn served(&mut self, slot: u32, at: Time, outcome: Outcome, fate: Option<Fate>) {
         let Some((row, since)) = self.serving.remove(&slot) else { return };
         self.due.remove(&slot);
+        self.tries.get_mut(row).into_iter().for_each(|tries| tries.ends.push(fate));
         let took = at.since(since).secs();
-        if let Some(row) = self.rows.get_mut(row) {
+        // How long a silent worker had been at work before it fell silent is not known.
+        if let Some(row) = self.rows.get_mut(row).filter(|_| fate != Some(Fate::Freeze)) {
             row.demand = if outcome == Outcome::Timeout { took.max(row.demand) } else { took };
         }
     }
@@ -175,6 +219,7 @@ impl Watched {
             ("worker.start_up", &self.start_up),
             ("worker.restart_delay", &self.restart),
             ("worker.kill_exit", &self.kill_exit),
+            ("worker.heartbeat_interval", &self.beats),
             ("transport.timer_late", &self.late),
         ];
         all.into_iter().filter_map(|(path, values)| constant(path, values.clone())).collect()

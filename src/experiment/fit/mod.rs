@@ -1,7 +1,7 @@
 //! A model from a recording: what arrives, how much work it brings, how often it fails, how workers behave.
 //!
 //! `read` takes the bytes of a recording (`k6` and `journal` those that need more), `demand` and `arrivals` choose laws by
-//! AIC and say how well they fit, `workers` measures the constants of a recorded pool, `text` writes the model with every
+//! AIC and say how well they fit, `failures` counts what goes wrong by execution and sees retries, `workers` measures the constants of a recorded pool, `text` writes the model with every
 //! number's evidence as a comment, and `predict` carries the uncertainty of the fit into a prediction.
 //!
 //! Where users wait for their answers there is no arrival process to fit: their number over time and how long they think
@@ -12,6 +12,7 @@
 
 pub mod arrivals;
 pub mod demand;
+pub mod failures;
 #[cfg(feature = "live")]
 pub mod journal;
 mod k6;
@@ -23,8 +24,9 @@ pub mod workers;
 use crate::outcome::Outcome;
 use crate::policy::PoolSettings;
 use crate::workload::trace::Fate;
+use failures::{Failures, RetrySeen, Tries};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use workers::Constant;
 
 /// A request as a recording has it.
@@ -53,6 +55,13 @@ impl Row {
             _ => None,
         }
     }
+
+    /// It went through to an end of its own, or failed by itself: refusals, time-outs and the like say nothing of that.
+    fn tells_its_end(&self) -> bool {
+        let ended =
+            self.outcome.is_none_or(|one| matches!(one, Outcome::Ok | Outcome::Error | Outcome::Crash));
+        ended || self.failure().is_some()
+    }
 }
 
 /// Virtual users who wait for their answers.
@@ -60,8 +69,10 @@ impl Row {
 pub struct Users {
     /// By user: from when to when, seconds.
     pub stays: Vec<(f64, f64)>,
-    /// From an end to the next request, seconds.
+    /// From an end to the next request, seconds; one value where only the mean is known.
     pub thinks: Vec<f64>,
+    /// Where they are not told apart: how many there are at instants in order, seconds.
+    pub present: Vec<(f64, u32)>,
 }
 
 /// What a recording says of the pool behind it.
@@ -71,6 +82,8 @@ pub struct PoolSeen {
     pub settings: Option<PoolSettings>,
     /// Measured delays of its workers.
     pub constants: Vec<Constant>,
+    /// Its retries, where they were seen but nothing says what it was told.
+    pub retry: Option<RetrySeen>,
 }
 
 /// What was read.
@@ -78,12 +91,16 @@ pub struct PoolSeen {
 pub struct Recording {
     /// Requests in order of arrival.
     pub rows: Vec<Row>,
+    /// How their executions ended one by one, in any order, where the recording tells them apart.
+    pub tries: Vec<Tries>,
     /// Names of classes.
     pub classes: Vec<String>,
     /// What a reader of the model should know of the recording.
     pub notes: Vec<String>,
     /// Demands are what clients saw: waiting and work in one.
     pub latencies: bool,
+    /// Those that timed out were given up by their clients: how long they took says nothing of the work.
+    pub gave_up: bool,
     /// The users behind the requests, where arrivals follow from answers.
     pub users: Option<Users>,
     /// The pool, where the recording says anything of it.
@@ -105,7 +122,9 @@ impl Recording {
         let nanos = |secs: f64| (secs.max(0.0) * 1e9) as u64;
         let mut free: BinaryHeap<Reverse<u64>> = (0..slots).map(|_| Reverse(0)).collect();
         let mut services = Vec::with_capacity(self.rows.len());
-        for row in &self.rows {
+        // How long those were in service that their clients gave up is not known: they count as gone before it.
+        let is_told = |row: &&Row| !(self.gave_up && row.outcome == Some(Outcome::Timeout));
+        for row in self.rows.iter().filter(is_told) {
             let (at, end) = (nanos(row.at), nanos(row.at + row.demand));
             let begin = free.pop().map_or(at, |Reverse(free)| free.max(at));
             free.push(Reverse(end.max(begin)));
@@ -120,11 +139,14 @@ impl Recording {
             return;
         }
         let least = services.iter().copied().filter(|service| *service > 0.0).fold(f64::INFINITY, f64::min);
-        for (row, service) in self.rows.iter_mut().zip(services) {
+        let gave_up = self.gave_up;
+        let is_told = |row: &&mut Row| !(gave_up && row.outcome == Some(Outcome::Timeout));
+        let rows = self.rows.iter_mut().filter(is_told);
+        for (row, service) in rows.zip(services) {
             row.demand = service.max(least);
         }
         self.latencies = false;
-        self.notes.clear();
+        self.notes.retain(|note| !note.contains(read::HOLDS_WAITING));
         self.notes.push(format!(
             "waiting is taken out of what clients saw, for {slots} slots that serve in the order of arrival"
         ));
@@ -142,6 +164,8 @@ pub struct Fitted {
     pub classes: Vec<ClassFit>,
     /// What sends them.
     pub load: LoadFit,
+    /// Retries by the pool, where nothing but they themselves tells of them.
+    pub retry: Option<RetrySeen>,
     /// What to know.
     pub notes: Vec<String>,
 }
@@ -175,10 +199,8 @@ pub struct ClassFit {
     pub n: usize,
     /// Its demand.
     pub demand: demand::DemandFit,
-    /// Requests by the way they failed; only what requests do by themselves, so no time-outs.
-    pub failures: BTreeMap<&'static str, u64>,
-    /// A failing request fails at every try.
-    pub sticky: bool,
+    /// Its failures; only what requests do by themselves, so no time-outs.
+    pub failures: Failures,
 }
 
 /// Fewest requests that anything can be fitted to.
@@ -199,7 +221,7 @@ pub fn fit(recording: &Recording) -> Result<Fitted, String> {
     let mut notes = recording.notes.clone();
     let count = |wanted| recording.rows.iter().filter(|row| row.outcome == Some(wanted)).count();
     let hangs = recording.rows.iter().any(|row| matches!(row.fate, Some(Fate::Hang | Fate::Freeze)));
-    if count(Outcome::Timeout) > 0 && !hangs {
+    if count(Outcome::Timeout) > 0 && !hangs && !recording.gave_up {
         notes.push(format!(
             "{} requests timed out: their demands are at least as long as was seen, and time-outs are the pool's",
             count(Outcome::Timeout)
@@ -210,26 +232,36 @@ pub fn fit(recording: &Recording) -> Result<Fitted, String> {
         None => LoadFit::Open(arrivals::fit(&times)),
     };
     let classes = recording.classes.iter().enumerate();
-    let classes = classes.filter_map(|(index, name)| class(recording, index, name)).collect();
-    Ok(Fitted { n, span: times[n - 1] - times[0], classes, load, notes })
+    let classes: Vec<ClassFit> = classes.filter_map(|(index, name)| class(recording, index, name)).collect();
+    if classes.is_empty() {
+        return Err(String::from("no request tells what work it brought"));
+    }
+    let retry = recording.pool.retry.clone();
+    Ok(Fitted { n, span: times[n - 1] - times[0], classes, load, retry, notes })
 }
 
 fn class(recording: &Recording, index: usize, name: &str) -> Option<ClassFit> {
     let own: Vec<&Row> = recording.rows.iter().filter(|row| row.class == index).collect();
-    let demands: Vec<f64> = own.iter().map(|row| row.demand).collect();
-    let mut failures = BTreeMap::new();
-    for word in own.iter().filter_map(|row| row.failure()) {
-        *failures.entry(word).or_insert(0) += 1;
-    }
-    let has = |fate| own.iter().any(|row| row.fate == Some(fate));
-    let sticky = has(Fate::Crash) && !has(Fate::CrashOnce);
-    Some(ClassFit { name: name.to_owned(), n: own.len(), demand: demand::fit(&demands)?, failures, sticky })
+    let demands = demands(recording, index);
+    let tries: Vec<&Tries> = recording.tries.iter().filter(|one| one.class == index).collect();
+    let failures = failures::count(&own, &tries);
+    Some(ClassFit { name: name.to_owned(), n: own.len(), demand: demand::fit(&demands)?, failures })
+}
+
+/// What requests of a class brought, where it is known: a client that gave up saw its own patience.
+pub(crate) fn demands(recording: &Recording, class: usize) -> Vec<f64> {
+    let lost = |row: &&Row| recording.gave_up && row.outcome == Some(Outcome::Timeout);
+    let own = recording.rows.iter().filter(|row| row.class == class && !lost(row));
+    own.map(|row| row.demand).collect()
 }
 
 /// Instants at which users are counted.
 const COUNTS: usize = 24;
 
 fn users_of(users: &Users, end: f64) -> UsersFit {
+    if users.stays.is_empty() {
+        return users_counted(users, end);
+    }
     // Who came with the first and stayed to the last is there all the time: a tenth of the stretch is no ramp.
     let slack = 0.1 * end;
     let all = users.stays.iter().all(|(from, to)| *from <= slack && *to >= end - slack);
@@ -241,4 +273,28 @@ fn users_of(users: &Users, end: f64) -> UsersFit {
         (0..=COUNTS).map(|k| end * k as f64 / COUNTS as f64).map(|time| (time, at(time))).collect()
     };
     UsersFit { n, present, think: demand::fit(&users.thinks) }
+}
+
+/// Users of whom only their number over time is known.
+fn users_counted(users: &Users, end: f64) -> UsersFit {
+    // At the ends users come and go within moments, which is no ramp.
+    let within: Vec<u32> = users.present.iter().filter(|(at, _)| within(*at, end)).map(|one| one.1).collect();
+    let inner = || within.iter().copied();
+    let at = |time: f64| {
+        let next = users.present.partition_point(|(at, _)| *at <= time);
+        users.present.get(next.saturating_sub(1)).map_or(0, |one| one.1)
+    };
+    let most = users.present.iter().map(|one| one.1).max().unwrap_or(0);
+    let steady = inner().min().is_none_or(|least| inner().max() == Some(least));
+    let present = if steady || end <= 0.0 {
+        vec![(0.0, inner().max().unwrap_or(most))]
+    } else {
+        (0..=COUNTS).map(|k| end * k as f64 / COUNTS as f64).map(|time| (time, at(time))).collect()
+    };
+    UsersFit { n: most as usize, present, think: demand::fit(&users.thinks) }
+}
+
+/// Not in the first or last tenth.
+fn within(at: f64, end: f64) -> bool {
+    at >= 0.1 * end && at <= 0.9 * end
 }

@@ -68,15 +68,15 @@ pub fn draw(recording: &Recording, fitted: &Fitted, index: u64) -> Draw {
     let (mut demands, mut failures) = (Vec::new(), Vec::new());
     for class in &fitted.classes {
         let place = recording.classes.iter().position(|name| *name == class.name);
-        let own: Vec<f64> =
-            recording.rows.iter().filter(|row| Some(row.class) == place).map(|row| row.demand).collect();
+        let own = place.map_or_else(Vec::new, |place| super::demands(recording, place));
         let n = own.len().min(RESAMPLED_MAX);
         let again: Vec<f64> = (0..n).map(|_| own[stream.below(own.len() as u64) as usize]).collect();
         demands.push(demand::refit(&class.demand, &again).unwrap_or_else(|| class.demand.law.clone()));
-        let drawn = class.failures.iter().map(|(word, count)| {
+        let of = class.failures.of.max(1) as f64;
+        let drawn = class.failures.counts.iter().map(|(word, count)| {
             // A Dirichlet draw of count + 1/2 hits: Jeffreys' prior.
-            let share = *count as f64 / class.n as f64;
-            let error = ((share * (1.0 - share) + 0.25 / class.n as f64) / class.n as f64).sqrt();
+            let share = *count as f64 / of;
+            let error = ((share * (1.0 - share) + 0.25 / of) / of).sqrt();
             (*word, (share + error * stream.normal()).clamp(0.0, 1.0))
         });
         failures.push(drawn.collect());

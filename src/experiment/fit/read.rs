@@ -1,5 +1,6 @@
 //! Recordings as requests: traces (CSV, JSON lines), the requests of a replay, scenarios of a recorded pool.
 
+use super::failures::{self, Replayed};
 use super::{PoolSeen, Recording, Row, Users, k6};
 use crate::outcome::Outcome;
 use crate::quantity;
@@ -31,34 +32,15 @@ impl Columns {
 /// Columns by which the requests of a replay are known.
 const REPLAYED: [&str; 6] = ["request", "fate", "sent", "started", "end", "hand_overs"];
 
-/// Usual names, the best first.
-const TIMES: [&str; 12] = [
-    "arrival_ms",
-    "submit_ms",
-    "sent_ms",
-    "timestamp_ms",
-    "arrival",
-    "sent",
-    "timestamp",
-    "time",
-    "at",
-    "t",
-    "start",
-    "start_time",
-];
-const DEMANDS: [&str; 11] = [
-    "demand_ms",
-    "demand",
-    "service_ms",
-    "service",
-    "duration_ms",
-    "duration",
-    "runtime",
-    "seconds",
-    "latency_ms",
-    "latency",
-    "elapsed",
-];
+/// A fault in words, and what may help.
+pub(super) type Fault = (String, String);
+
+/// Usual names, the best first; each may have its unit behind it (`arrival_ms`).
+const TIMES: [&str; 10] =
+    ["arrival", "submit", "sent", "timestamp", "time", "at", "t", "ts", "start", "start_time"];
+const DEMANDS: [&str; 7] = ["demand", "service", "duration", "runtime", "seconds", "latency", "elapsed"];
+/// Units that stand behind a name.
+const SUFFIXES: [(&str, f64); 4] = [("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9), ("s", 1.0)];
 const CLASSES: [&str; 5] = ["class", "kind", "type", "action", "name"];
 const OUTCOMES: [&str; 4] = ["outcome", "result", "status", "fate"];
 
@@ -68,17 +50,30 @@ const OUTCOMES: [&str; 4] = ["outcome", "result", "status", "fate"];
 /// What is wrong, with its place, and what may help.
 pub fn read(bytes: &[u8], columns: &Columns) -> Result<Recording, (String, String)> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.starts_with(b"\x1f\x8b") {
+        return Err((String::from("the file is compressed"), String::from("unpack it first, with gunzip")));
+    }
+    let own = |what: &str| {
+        let fault = (
+            format!("{what} have their own columns"),
+            String::from("leave out --time, --demand, --class and --outcome"),
+        );
+        if columns.are_usual() { Ok(()) } else { Err(fault) }
+    };
     let first = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let json = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
     let head = String::from_utf8_lossy(first).into_owned();
     if json && head.contains("\"metric\"") && head.contains("\"type\"") {
+        own("results of k6")?;
         return k6::json(bytes);
     }
     if !json && head.starts_with("metric_name,timestamp,metric_value") {
+        own("results of k6")?;
         return k6::csv(bytes);
     }
     #[cfg(feature = "live")]
     if json && head.contains("\"schema\":\"poolsim.journal/") {
+        own("journals")?;
         return super::journal::read(bytes);
     }
     if !json
@@ -95,15 +90,16 @@ pub fn read(bytes: &[u8], columns: &Columns) -> Result<Recording, (String, Strin
 /// Names of columns, and rows by name.
 pub(super) type Table = (Vec<String>, Vec<BTreeMap<String, String>>);
 
-pub(super) fn rows(bytes: &[u8]) -> Result<Table, (String, String)> {
+pub(super) fn rows(bytes: &[u8]) -> Result<Table, Fault> {
     let failed = |error: csv::Error| (error.to_string(), String::from("is it a CSV file with a header?"));
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
+    let separator = trace::separator(bytes);
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).delimiter(separator).from_reader(bytes);
     let names: Vec<String> = reader.headers().map_err(failed)?.iter().map(str::to_owned).collect();
     let rows = reader.deserialize().collect::<Result<_, _>>().map_err(failed)?;
     Ok((names, rows))
 }
 
-fn lines(bytes: &[u8]) -> Result<Table, (String, String)> {
+fn lines(bytes: &[u8]) -> Result<Table, Fault> {
     let mut names: Vec<String> = Vec::new();
     let mut table = Vec::new();
     for (number, line) in bytes.split(|b| *b == b'\n').enumerate() {
@@ -125,11 +121,13 @@ fn generic(
     format: TraceFormat,
     (names, table): &Table,
     columns: &Columns,
-) -> Result<Recording, (String, String)> {
+) -> Result<Recording, Fault> {
     let all = || format!("the columns are {}", names.join(", "));
     let find = |given: &Option<String>, usual: &[&str]| -> Option<String> {
         let same = |wanted: &str| names.iter().find(|name| name.eq_ignore_ascii_case(wanted)).cloned();
-        given.clone().or_else(|| usual.iter().find_map(|wanted| same(wanted)))
+        let with_unit =
+            |wanted: &str| SUFFIXES.iter().find_map(|(unit, _)| same(&format!("{wanted}_{unit}")));
+        given.clone().or_else(|| usual.iter().find_map(|wanted| same(wanted).or_else(|| with_unit(wanted))))
     };
     let missing = |what: &str, flag: &str| {
         (format!("no column looks like {what}"), format!("name it with {flag}; {}", all()))
@@ -137,6 +135,11 @@ fn generic(
     let time = find(&columns.time, &TIMES).ok_or_else(|| missing("the time of arrival", "--time COLUMN"))?;
     let demand =
         find(&columns.demand, &DEMANDS).ok_or_else(|| missing("a demand", "--demand COLUMN or a formula"))?;
+    let mut notes = Vec::new();
+    let values =
+        |column: &str| table.iter().filter_map(|row| row.get(column).cloned()).collect::<Vec<String>>();
+    let time = time_column(&time, &values, &mut notes)?;
+    let terms = demand_terms(&demand, names, &values, &mut notes)?;
     let class = find(&columns.class, &CLASSES).filter(|name| names.contains(name) || columns.class.is_some());
     let outcome = find(&columns.outcome, &OUTCOMES);
     let mut classes: Vec<String> = Vec::new();
@@ -147,11 +150,10 @@ fn generic(
             }
         }
     }
-    let sample = table.first().and_then(|row| row.get(&time)).cloned().unwrap_or_default();
     let settings = TraceSettings {
         format,
-        time: TimeColumn { unit: unit_of(&time, &sample), column: time },
-        demand: terms(&demand)?,
+        time,
+        demand: terms,
         class: class.filter(|_| classes.len() > 1),
         classes: if classes.is_empty() { vec![String::from("request")] } else { classes },
         fate: None,
@@ -174,7 +176,6 @@ fn generic(
         attach(&mut rows, table, &outcome, &settings.classes, settings.class.as_ref());
     }
     shift(&mut rows);
-    let mut notes = Vec::new();
     let latencies = demand.contains("latency") || demand.contains("elapsed");
     if latencies {
         notes.push(latency_note(&demand));
@@ -182,9 +183,12 @@ fn generic(
     Ok(Recording { rows, classes: settings.classes, notes, latencies, ..Recording::default() })
 }
 
+/// What is said of latencies until the waiting is taken out of them.
+pub(super) const HOLDS_WAITING: &str = "is what clients saw: it holds waiting as well as work";
+
 pub(super) fn latency_note(column: &str) -> String {
     format!(
-        "{column} is what clients saw: it holds waiting as well as work, so the demand is too long where there was a queue; \
+        "{column} {HOLDS_WAITING}, so the demand is too long where there was a queue; \
          with --slots N the waiting at N slots is taken out"
     )
 }
@@ -226,41 +230,110 @@ fn outcome_of(text: &str) -> Option<Outcome> {
     }
 }
 
-/// Times by the name of their column and the look of the first.
-fn unit_of(column: &str, sample: &str) -> TimeUnit {
-    if sample.contains(':') {
-        TimeUnit::Timestamp
-    } else if column.to_ascii_lowercase().ends_with("ms") {
-        TimeUnit::Millis
-    } else {
-        TimeUnit::Seconds
+/// The column of times and what its values mean: by the unit that is written (`1ms*time`) or stands in its name, by their
+/// look, by their size if they count from 1970, else seconds.
+fn time_column(
+    asked: &str,
+    values: &dyn Fn(&str) -> Vec<String>,
+    notes: &mut Vec<String>,
+) -> Result<TimeColumn, Fault> {
+    let hint = "name a column, or its unit and the column, such as 1ms*time";
+    let (column, written) = match (asked.contains('*'), terms(asked, "--time")?.as_slice()) {
+        (false, _) => (asked.to_owned(), unit_in(asked)),
+        (true, [(Some(column), unit)]) => (column.clone(), Some(*unit)),
+        (true, _) => return Err((format!("--time {asked}: one column is needed"), hint.to_owned())),
+    };
+    let values = values(&column);
+    let sample = values.iter().map(|text| text.trim()).find(|text| !text.is_empty()).unwrap_or_default();
+    if sample.contains(':') || trace::instant(sample).is_ok() {
+        return Ok(TimeColumn { column, unit: TimeUnit::Timestamp });
     }
+    if let Some(secs) = written {
+        let unit = TimeUnit::of_secs(secs);
+        let unit =
+            unit.ok_or_else(|| (format!("--time {asked}: the unit is s, ms, us or ns"), hint.to_owned()))?;
+        return Ok(TimeColumn { column, unit });
+    }
+    if let Some((unit, word)) = sample.parse().ok().and_then(TimeUnit::since_1970) {
+        notes.push(format!("column {column} is read as {word} since 1970, by the size of its numbers"));
+        return Ok(TimeColumn { column, unit });
+    }
+    if are_whole(&values) {
+        notes.push(format!(
+            "column {column} has whole numbers without a unit, which are taken for seconds; if they are milliseconds, say \
+             --time '1ms*{column}'"
+        ));
+    }
+    Ok(TimeColumn { column, unit: TimeUnit::Seconds })
+}
+
+/// The terms of the demand. JMeter's `elapsed` is in milliseconds.
+fn demand_terms(
+    asked: &str,
+    names: &[String],
+    values: &dyn Fn(&str) -> Vec<String>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Term>, Fault> {
+    let mut found = terms(asked, "--demand")?;
+    if let [(Some(column), unit)] = found.as_mut_slice() {
+        if column == "elapsed" && names.iter().any(|name| name == "timeStamp") {
+            *unit = 1e-3;
+            notes.push(String::from(
+                "column elapsed beside timeStamp is JMeter's: it is read as milliseconds",
+            ));
+        } else if *unit == 1.0
+            && unit_in(asked).is_none()
+            && !asked.contains('*')
+            && are_whole(&values(column))
+        {
+            notes.push(format!(
+                "column {column} has whole numbers without a unit, which are taken for seconds; if they are milliseconds, \
+                 say --demand '1ms*{column}'"
+            ));
+        }
+    }
+    Ok(found)
+}
+
+/// Numbers without a fraction, at least one of them not nought.
+fn are_whole(values: &[String]) -> bool {
+    let numbers: Vec<f64> = values.iter().filter_map(|text| text.trim().parse().ok()).collect();
+    !numbers.is_empty() && numbers.iter().all(|x| x.fract() == 0.0) && numbers.iter().any(|x| *x != 0.0)
+}
+
+/// The unit that a name ends with (`arrival_ms`, `durationMs`), in seconds.
+fn unit_in(name: &str) -> Option<f64> {
+    let name = name.trim();
+    let ends = |unit: &str| {
+        let Some(rest) = name.len().checked_sub(unit.len()).and_then(|at| name.split_at_checked(at)) else {
+            return false;
+        };
+        let (stem, end) = rest;
+        let apart = stem.is_empty() || stem.ends_with(|c: char| !c.is_alphanumeric());
+        let camel =
+            unit.len() > 1 && end.starts_with(char::is_uppercase) && !stem.ends_with(char::is_uppercase);
+        end.eq_ignore_ascii_case(unit) && (apart || camel || (unit == "ms" && end == "ms"))
+    };
+    if name == "s" || name == "t" {
+        return None;
+    }
+    SUFFIXES.iter().find(|(unit, _)| ends(unit)).map(|one| one.1)
 }
 
 /// Seconds for each unit of a column, or for every request.
 type Term = (Option<String>, f64);
 
 /// The terms of a demand: `30ms*tokens + 5ms`, or a column whose name tells its unit.
-fn terms(text: &str) -> Result<Vec<Term>, (String, String)> {
+fn terms(text: &str, flag: &str) -> Result<Vec<Term>, Fault> {
     let hint = "write a column, or a sum such as 0.25ms*ContextTokens+30ms*GeneratedTokens";
     let span = |text: &str| quantity::parse_span(text.trim()).ok().map(|span| span.secs());
-    let plain = |name: &str| {
-        let lower = name.to_ascii_lowercase();
-        let unit = if lower.ends_with("ms") {
-            1e-3
-        } else if lower.ends_with("us") {
-            1e-6
-        } else {
-            1.0
-        };
-        (Some(name.trim().to_owned()), unit)
-    };
+    let plain = |name: &str| (Some(name.trim().to_owned()), unit_in(name).unwrap_or(1.0));
     let term = |part: &str| match part.split_once('*') {
         None => Ok(span(part).map_or_else(|| plain(part), |secs| (None, secs))),
         Some((one, two)) => match (span(one), span(two)) {
             (Some(secs), None) => Ok((Some(two.trim().to_owned()), secs)),
             (None, Some(secs)) => Ok((Some(one.trim().to_owned()), secs)),
-            _ => Err((format!("--demand {text}: \"{part}\" is no duration times a column"), hint.to_owned())),
+            _ => Err((format!("{flag} {text}: \"{part}\" is no duration times a column"), hint.to_owned())),
         },
     };
     text.split('+').map(term).collect()
@@ -274,11 +347,12 @@ pub(super) fn shift(rows: &mut [Row]) {
 }
 
 /// The requests of a replay: what they were sent with, and how long their only service took.
-fn replayed((_, table): &Table) -> Result<Recording, (String, String)> {
+fn replayed((_, table): &Table) -> Result<Recording, Fault> {
     let hint = "is it a whole requests.csv of a replay?";
     let mut recording = Recording::default();
     // Of virtual users: (user, sent, end).
     let mut turns: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
+    let mut requests: Vec<Replayed> = Vec::new();
     for (number, row) in table.iter().enumerate() {
         let text = |column: &str| row.get(column).map_or("", String::as_str);
         let secs = |column: &str| {
@@ -289,10 +363,11 @@ fn replayed((_, table): &Table) -> Result<Recording, (String, String)> {
         let fate = Fate::from_name(text("fate"));
         let outcome = Outcome::from_name(text("outcome"));
         let once = text("hand_overs") == "1" && matches!(outcome, Some(Outcome::Ok | Outcome::Error));
-        let demand = match (once, text("started").parse::<f64>()) {
+        let (planned, started) = (secs("demand")?, text("started").parse::<f64>().ok());
+        let demand = match (once, started) {
             // What a service really took; where it was cut short or began again, what was sent.
-            (true, Ok(started)) if fate != Some(Fate::Hang) => (end - started).max(0.0),
-            _ => secs("demand")?,
+            (true, Some(started)) if fate != Some(Fate::Hang) => (end - started).max(0.0),
+            _ => planned,
         };
         let name = text("class").to_owned();
         let class = recording.classes.iter().position(|one| *one == name).unwrap_or_else(|| {
@@ -303,7 +378,21 @@ fn replayed((_, table): &Table) -> Result<Recording, (String, String)> {
         if let Some((user, _)) = text("request").rsplit_once('.').filter(|(user, _)| user.contains('.')) {
             turns.entry(user.to_owned()).or_default().push((sent, end));
         }
+        let count = |column: &str| text(column).parse::<u32>().unwrap_or(1);
+        let (attempts, hand_overs) = (count("attempts"), count("hand_overs"));
+        let told =
+            Replayed { class, fate, outcome, attempts, hand_overs, sent, started, end, demand: planned };
+        requests.push(told);
         recording.rows.push(Row { at: sent, demand, class, outcome, fate });
+    }
+    recording.tries = failures::tries(&requests);
+    recording.pool.retry = failures::retries(&requests);
+    let again = requests.iter().filter(|one| one.attempts > 1).count();
+    if again > 0 {
+        recording.notes.push(format!(
+            "{again} requests were sent again by their clients, which is not in the model: give its source a client with \
+             retries"
+        ));
     }
     let of_users: usize = turns.values().map(Vec::len).sum();
     shift(&mut recording.rows);
@@ -319,7 +408,7 @@ fn replayed((_, table): &Table) -> Result<Recording, (String, String)> {
 }
 
 /// Users by their turns (sent, end).
-fn users(turns: impl Iterator<Item = Vec<(f64, f64)>>) -> Users {
+pub(super) fn users(turns: impl Iterator<Item = Vec<(f64, f64)>>) -> Users {
     let mut found = Users::default();
     let mut turns: Vec<Vec<(f64, f64)>> = turns.collect();
     let first = turns.iter().flatten().map(|turn| turn.0).fold(f64::INFINITY, f64::min);
@@ -336,7 +425,7 @@ fn users(turns: impl Iterator<Item = Vec<(f64, f64)>>) -> Users {
 pub fn scenario(scenario: &RecordedScenario) -> Recording {
     let classes = scenario.workload.classes();
     let place = |name: &str| classes.iter().position(|class| class == name).unwrap_or(0);
-    let pool = PoolSeen { settings: None, constants: super::workers::measure(scenario) };
+    let pool = PoolSeen { constants: super::workers::measure(scenario), ..PoolSeen::default() };
     let mut recording = Recording { pool, ..Recording::default() };
     match &scenario.workload {
         RecordedWorkload::Open(arrivals) => {
@@ -350,7 +439,7 @@ pub fn scenario(scenario: &RecordedScenario) -> Recording {
         }
         RecordedWorkload::Closed(plans) => {
             let of = |user: &RecordedUser| (user.plan.start.secs(), user.plan.stop.secs());
-            let mut found = Users { stays: plans.iter().map(of).collect(), thinks: Vec::new() };
+            let mut found = Users { stays: plans.iter().map(of).collect(), ..Users::default() };
             // When requests were sent is what happened in the first run: a plan has no such instants.
             let run = scenario.runs.first();
             for turn in plans.iter().flat_map(|user| &user.rows) {

@@ -1,13 +1,17 @@
 //! The fitted model as TOML, every number with its evidence beside it.
 
+mod pool;
+
+pub(in crate::experiment) use pool::constants;
+pub use pool::slots_of;
+
 use super::arrivals::{ArrivalFit, P_MIN, Process};
 use super::demand::DemandFit;
 use super::predict::Draw;
 use super::workers::Constant;
 use super::{Fitted, LoadFit, UsersFit};
-use crate::policy::{Discipline, OnTimeout, PoolSettings, RetryPlace, Slots, TimeoutOrigin};
+use crate::policy::PoolSettings;
 use crate::stats::{Level, interval};
-use crate::time::Span;
 use crate::workload::Distribution;
 use crate::workload::recording::RecordedPool;
 use std::fmt::Write;
@@ -47,17 +51,17 @@ pub fn model(fitted: &Fitted, about: &About, draw: Option<&Draw>) -> String {
     let length = span(fitted.span.max(1.0));
     let _ = write!(
         text,
-        "name = {:?}\n\n[run]\nhorizon = \"{length}\"\nregime = \"terminating\"\ndrain = true\n",
-        about.name
+        "name = {}\n\n[run]\nhorizon = \"{length}\"\nregime = \"terminating\"\ndrain = true\n",
+        quoted(&about.name)
     );
     for (index, class) in fitted.classes.iter().enumerate() {
         text.push_str(&evidence(&class.demand, &format!("{} requests; demand", class.n)));
         let law = draw.and_then(|draw| draw.demands.get(index)).unwrap_or(&class.demand.law);
-        let _ = writeln!(text, "[class.{:?}]\ndemand = {}", class.name, distribution(law));
+        let _ = writeln!(text, "[class.{}]\ndemand = {}", quoted(&class.name), distribution(law));
         text.push_str(&fates(class, draw.and_then(|draw| draw.failures.get(index))));
     }
     source(&mut text, fitted, draw);
-    pool(&mut text, fitted, about);
+    pool::pool(&mut text, fitted, about);
     text
 }
 
@@ -87,15 +91,16 @@ fn evidence(fit: &DemandFit, what: &str) -> String {
 }
 
 fn fates(class: &super::ClassFit, draw: Option<&Vec<(&'static str, f64)>>) -> String {
-    let level = Level::new(0.95);
+    let (level, failures) = (Level::new(0.95), &class.failures);
+    let what = if failures.by_execution && !failures.sticky { "executions" } else { "requests" };
     let mut parts = Vec::new();
     let mut text = String::new();
-    for (word, count) in &class.failures {
-        let Some(share) = interval::wilson(*count, class.n as u64, &level) else { continue };
+    for (word, count) in &failures.counts {
+        let Some(share) = interval::wilson(*count, failures.of, &level) else { continue };
         let _ = writeln!(
             text,
-            "# {count} of {} went wrong by {word}: {:.3} %, 95 % interval {:.3} % to {:.3} %.",
-            class.n,
+            "# {count} of {} {what} went wrong by {word}: {:.3} %, 95 % interval {:.3} % to {:.3} %.",
+            failures.of,
             share.value * 100.0,
             share.low * 100.0,
             share.high * 100.0
@@ -103,12 +108,22 @@ fn fates(class: &super::ClassFit, draw: Option<&Vec<(&'static str, f64)>>) -> St
         let drawn = draw.and_then(|draw| draw.iter().find(|one| one.0 == *word)).map(|one| one.1);
         parts.push(format!("{word} = {:.6}", drawn.unwrap_or(share.value)));
     }
-    if class.sticky && !parts.is_empty() {
+    if parts.is_empty() {
+        return text;
+    }
+    if failures.again.0 > 0 {
+        let _ = writeln!(
+            text,
+            "# Of {} that failed and were tried again {} failed again: {}.",
+            failures.again.0,
+            failures.again.1,
+            if failures.sticky { "what fails once fails always" } else { "every try is a chance of its own" }
+        );
+    }
+    if failures.sticky {
         parts.push(String::from("sticky = true"));
     }
-    if !parts.is_empty() {
-        let _ = writeln!(text, "fates = {{ {} }}", parts.join(", "));
-    }
+    let _ = writeln!(text, "fates = {{ {} }}", parts.join(", "));
     text
 }
 
@@ -119,7 +134,7 @@ fn source(text: &mut String, fitted: &Fitted, draw: Option<&Draw>) {
     };
     let _ = write!(text, "{head}[source.requests]\npool = \"pool\"\n");
     match fitted.classes.as_slice() {
-        [only] => drop(writeln!(text, "class = {:?}", only.name)),
+        [only] => drop(writeln!(text, "class = {}", quoted(&only.name))),
         several => {
             // Shares have to sum to 1, so the last takes what rounding leaves.
             let total: usize = several.iter().map(|class| class.n).sum();
@@ -129,7 +144,7 @@ fn source(text: &mut String, fitted: &Fitted, draw: Option<&Draw>) {
                 let share = (class.n as f64 / total as f64 * 1e6 + 0.5) as i64;
                 let share = if index + 1 == several.len() { left } else { share };
                 left -= share;
-                parts.push(format!("{:?} = {}", class.name, share as f64 / 1e6));
+                parts.push(format!("{} = {}", quoted(&class.name), share as f64 / 1e6));
             }
             let _ = writeln!(text, "mix = {{ {} }}", parts.join(", "));
         }
@@ -200,6 +215,9 @@ fn arrivals(text: &mut String, found: &ArrivalFit, factor: f64) {
 fn users_evidence(found: &UsersFit) -> String {
     let users = format!("\n# {} users wait for their answers, so arrivals follow from them.", found.n);
     match &found.think {
+        Some(think) if think.n == 1 => {
+            format!("{users}\n# They think for {} on average, as Little's law has it.\n", span(think.mean))
+        }
         Some(think) => users + &evidence(think, &format!("{} pauses of users; thinking", think.n)),
         None => users + " Nobody came twice.\n",
     }
@@ -241,139 +259,6 @@ fn scaled(law: &Distribution, by: f64) -> Distribution {
     }
 }
 
-fn pool(text: &mut String, fitted: &Fitted, about: &About) {
-    let work: f64 = fitted.classes.iter().map(|class| class.n as f64 * class.demand.mean).sum();
-    let load = if fitted.span > 0.0 { work / fitted.span } else { 1.0 };
-    let slots = about.slots.unwrap_or_else(|| libm::ceil(load / UTILIZATION).max(1.0) as u32);
-    let why = if about.slots.is_some() {
-        String::new()
-    } else {
-        format!(
-            "# The recording does not say how many slots: so many are busy {:.0} % of the time.\n",
-            load / f64::from(slots) * 100.0
-        )
-    };
-    let _ = write!(text, "\n# Offered load: {} slots' worth of work.\n{why}[pool.pool]\n", number(load));
-    if let Some(pool) = &about.pool {
-        let _ = write!(
-            text,
-            "preset = \"orchestrator-bridge\"\nslots = {slots}\nservice_timeout = \"{}ms\"\n",
-            pool.request_timeout_ms
-        );
-    } else {
-        let _ = writeln!(text, "slots = {slots}");
-        about.settings.iter().for_each(|known| settings(text, known));
-    }
-    constants(text, "pool", &about.constants, about.settings.as_ref());
-}
-
-/// Measured delays of a pool's workers, as tables of a model, with what is known of their settings.
-pub(in crate::experiment) fn constants(
-    text: &mut String,
-    pool: &str,
-    measured: &[Constant],
-    known: Option<&PoolSettings>,
-) {
-    let bare = !pool.is_empty() && pool.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-    let name = if bare { pool.to_owned() } else { format!("{pool:?}") };
-    for table in ["worker", "transport"] {
-        let own: Vec<&Constant> = measured.iter().filter(|one| one.path.starts_with(table)).collect();
-        let known = known.filter(|_| table == "worker").map(worker).unwrap_or_default();
-        if own.is_empty() && known.is_empty() {
-            continue;
-        }
-        let _ = write!(text, "\n[pool.{name}.{table}]\n{known}");
-        for one in own {
-            let key = one.path.rsplit('.').next().unwrap_or(one.path);
-            let interval = one
-                .interval
-                .map_or(String::new(), |(low, high)| format!(", 95 % interval {low:.3} to {high:.3}"));
-            let _ = writeln!(
-                text,
-                "{key} = \"{}ms\" # median of {}{interval}; 10 % below {:.3}, 90 % below {:.3}",
-                number(one.median.max(0.0)),
-                one.n,
-                one.spread.0,
-                one.spread.1
-            );
-        }
-    }
-}
-
-/// What a live pool's scheduler was told, as a model has it; the rest is named.
-fn settings(text: &mut String, known: &PoolSettings) {
-    let plain = |span: Span| format!("\"{}s\"", span.secs());
-    if let Some(timeout) = known.service_timeout.filter(|timeout| timeout.span != Span::NEVER) {
-        let from = match timeout.origin {
-            TimeoutOrigin::Dispatch => "dispatch",
-            TimeoutOrigin::Arrival => "arrival",
-            TimeoutOrigin::TotalService => "total_service",
-        };
-        let then = match timeout.then {
-            OnTimeout::Kill => "kill",
-            OnTimeout::Cancel { .. } => "cancel",
-            OnTimeout::Abandon => "abandon",
-        };
-        let after = plain(timeout.span);
-        let _ =
-            writeln!(text, "service_timeout = {after}\ntimeout_from = \"{from}\"\non_timeout = \"{then}\"");
-    }
-    if let Some(retry) = &known.retry {
-        let on: Vec<String> = retry.on.iter().map(|outcome| format!("{:?}", outcome.name())).collect();
-        let place = if retry.place == RetryPlace::Head { "head" } else { "tail" };
-        let max = if retry.max == u32::MAX { String::from("\"unlimited\"") } else { retry.max.to_string() };
-        let _ = writeln!(
-            text,
-            "retry = {{ max = {max}, on = [{}], place = \"{place}\", delay = {}, turn = {} }}",
-            on.join(", "),
-            plain(retry.delay),
-            plain(retry.turn)
-        );
-    }
-    if let Some(capacity) = known.queue_capacity {
-        let _ = writeln!(text, "queue_capacity = {capacity}");
-    }
-    match known.discipline {
-        Discipline::Fifo => {}
-        Discipline::Lifo => text.push_str("discipline = \"lifo\"\n"),
-        Discipline::Random => text.push_str("discipline = \"random\"\n"),
-        Discipline::ShortestJob => text.push_str("discipline = \"shortest_job\"\n"),
-        other => drop(writeln!(text, "# Not taken over: the discipline is {other:?}.")),
-    }
-    if !known.admission.is_empty() || !known.reserved.is_empty() {
-        text.push_str("# Not taken over: admission checks and reserved slots.\n");
-    }
-}
-
-/// Of a live pool's settings those of its workers.
-fn worker(known: &PoolSettings) -> String {
-    let mut text = String::new();
-    for (key, span) in [
-        ("start_timeout", known.worker.start_timeout),
-        ("heartbeat_timeout", known.worker.heartbeat_timeout),
-        ("idle_shutdown", known.worker.idle_shutdown),
-    ] {
-        if span != Span::NEVER {
-            let _ = writeln!(text, "{key} = \"{}s\"", span.secs());
-        }
-    }
-    if known.worker.dying_window {
-        text.push_str("dying_window = true\n");
-    }
-    if known.worker.recycle_after > 0 {
-        let _ = writeln!(text, "recycle_after = {}", known.worker.recycle_after);
-    }
-    text
-}
-
-/// How many slots a pool's settings name.
-pub fn slots_of(settings: &PoolSettings) -> Option<u32> {
-    match settings.slots {
-        Slots::Limited(slots) => Some(slots),
-        Slots::Unlimited => None,
-    }
-}
-
 /// A law as a model has it.
 fn distribution(law: &Distribution) -> String {
     match law {
@@ -410,7 +295,7 @@ fn distribution(law: &Distribution) -> String {
 }
 
 /// Seconds with six significant digits and a unit that reads well.
-fn span(secs: f64) -> String {
+pub(in crate::experiment) fn span(secs: f64) -> String {
     match secs {
         x if x >= 1.0 || x == 0.0 => format!("{}s", number(x)),
         x if x >= 1e-3 => format!("{}ms", number(x * 1e3)),
@@ -424,6 +309,13 @@ pub(in crate::experiment) fn number(x: f64) -> String {
     let places = (5 - digits).clamp(0, 9) as usize;
     let text = format!("{x:.places$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// A name as a model takes it: recordings may leave it out, or have more in it than can be written plainly.
+fn quoted(name: &str) -> String {
+    let plain: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let name = if plain.trim().is_empty() { "unnamed" } else { plain.as_str() };
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Names go into comments, which end with their line.

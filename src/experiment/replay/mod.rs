@@ -23,12 +23,14 @@ use crate::stats::{Replication, RequestSeen};
 use crate::time::Time;
 
 /// What is asked of a replay and its simulations.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Asked {
     /// What counts as agreement.
     pub terms: Terms,
     /// Seeds under which every change is tried that might explain a difference; `None` where nobody asks why.
     pub explain: Option<u64>,
+    /// The journal of the replay, where one was written: what its workers' delays are measured by.
+    pub journal: Vec<u8>,
 }
 
 /// The same requests in each world, for comparisons request by request.
@@ -79,7 +81,7 @@ pub fn beside(
         sides.cut();
     }
     let agreements = judged(&sides, &real.parts, &asked.terms);
-    let explain = |seeds| why::explain(model, replayed, &sides.real, &real.parts, &asked.terms, seeds);
+    let explain = |seeds| why::explain(model, replayed, &sides.real, &real.parts, asked, seeds);
     let explained = asked.explain.map(explain).transpose()?;
     let points = vec![simulated, real, under_trace];
     let mut warnings = given.warnings;

@@ -4,10 +4,12 @@
 //! Seeds change what the scheduler leaves to chance, never the load. A replay is one run: how else it might have come
 //! out is taken from how the simulated ones scatter.
 
-use super::super::agreement::Terms;
 use super::super::agreement::explain::{self, Change, Explained, Played};
+use super::super::fit::journal;
+use super::super::fit::workers::Constant;
 use super::super::record::Parts;
 use super::super::run::RunError;
+use super::Asked;
 use super::traced::{self, Demands};
 use crate::engine;
 use crate::live::replay::Replayed;
@@ -20,6 +22,7 @@ struct Again<'a> {
     model: Model,
     real: &'a [RequestSeen],
     parts: &'a Parts,
+    journal: &'a [u8],
 }
 
 impl Played for Again<'_> {
@@ -33,6 +36,10 @@ impl Played for Again<'_> {
 
     fn believed(&self) -> Result<Model, String> {
         Ok(self.model.clone())
+    }
+
+    fn constants(&self, pool: &str) -> Vec<Constant> {
+        journal::constants(self.journal, pool)
     }
 
     fn again(&self, seeds: u64, change: Change<'_>) -> Result<Vec<Vec<RequestSeen>>, String> {
@@ -53,9 +60,10 @@ pub(super) fn explain(
     replayed: &Replayed,
     real: &[RequestSeen],
     parts: &Parts,
-    terms: &Terms,
+    asked: &Asked,
     seeds: u64,
 ) -> Result<Explained, RunError> {
     let model = traced::model(model, replayed, Demands::Told);
-    explain::explain(&Again { model, real, parts }, terms, seeds).map_err(RunError::Failed)
+    let again = Again { model, real, parts, journal: &asked.journal };
+    explain::explain(&again, &asked.terms, seeds).map_err(RunError::Failed)
 }

@@ -104,6 +104,8 @@ fn time_column(view: View<'_>) -> Option<TimeColumn> {
     if let Some(table) = view.table("time", &TRACE_TIME) {
         let unit = match table.word("unit")? {
             "ms" => TimeUnit::Millis,
+            "us" => TimeUnit::Micros,
+            "ns" => TimeUnit::Nanos,
             "timestamp" => TimeUnit::Timestamp,
             _ => TimeUnit::Seconds,
         };

@@ -447,9 +447,11 @@ pub(in crate::model) static TRACE_TIME: Table = Table {
             Kind::Word(&[
                 choice("s", "seconds"),
                 choice("ms", "milliseconds"),
+                choice("us", "microseconds"),
+                choice("ns", "nanoseconds"),
                 choice("timestamp", "date and time, such as 2023-11-16 18:17:03.9799600"),
             ]),
-            "What it holds.",
+            "What it holds. Numbers of the size of a Unix time count from the earliest of them.",
             "\"timestamp\"",
         )
         .default("\"s\""),

@@ -62,7 +62,8 @@ fn each_csv(
     limit: u64,
     mut visit: impl FnMut(u64, Result<Vec<Cell<'_>>, TraceError>),
 ) -> Result<(), TraceError> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+    let mut builder = csv::ReaderBuilder::new();
+    let mut reader = builder.has_headers(false).flexible(true).delimiter(separator(bytes)).from_reader(bytes);
     let mut record = csv::ByteRecord::new();
     let mut lines = Lines { bytes, offset: 0, line: 1 };
     if !read_record(&mut reader, &mut record, &mut lines)? {
@@ -77,6 +78,20 @@ fn each_csv(
         visit(lines.line, csv_cells(&record, lines.line, width, &places));
     }
     Ok(())
+}
+
+/// Of comma, semicolon and tab what the header has most of; commas before others.
+pub(super) fn separator(bytes: &[u8]) -> u8 {
+    let header = bytes.split(|b| *b == b'\n').find(|line| !line.iter().all(u8::is_ascii_whitespace));
+    let header = header.unwrap_or_default();
+    let mut quoted = false;
+    let mut counts = [(b'\t', 0usize), (b';', 0), (b',', 0)];
+    for byte in header {
+        quoted ^= *byte == b'"';
+        counts.iter_mut().filter(|one| one.0 == *byte && !quoted).for_each(|one| one.1 += 1);
+    }
+    // The last of equals.
+    counts.into_iter().max_by_key(|one| one.1).map_or(b',', |one| one.0)
 }
 
 fn csv_cells<'r>(

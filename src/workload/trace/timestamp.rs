@@ -1,5 +1,5 @@
 //! Calendar times as traces write them: `2023-11-16 18:17:03.9799600`, with a space or a `T`, up to nine digits of
-//! a second, and `Z` or an offset such as `+01:00` at the end. A time without an offset is taken as UTC; only
+//! a second, and `Z` or an offset such as `+01:00` at the end; or compact, `20231116T181703Z`. A time without an offset is taken as UTC; only
 //! differences count. Leap seconds (`:60`) are refused: a run's clock has none.
 
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -10,11 +10,14 @@ pub(super) fn parse(text: &str) -> Result<i128, String> {
     let fault = |reason: &str| format!("\"{text}\" is not a timestamp: {reason}");
     let mut cursor = Cursor(text.as_bytes());
     let shape = "it must look like YYYY-MM-DD hh:mm:ss";
-    let date = cursor.triple(4, b'-').ok_or_else(|| fault(shape))?;
+    // Without its separators a date is told from a number by the `T` alone.
+    let compact = text.as_bytes().get(8).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T'));
+    let marks = if compact { (None, None) } else { (Some(b'-'), Some(b':')) };
+    let date = cursor.triple(4, marks.0).ok_or_else(|| fault(shape))?;
     if !cursor.eat(b' ') && !cursor.eat(b'T') && !cursor.eat(b't') {
         return Err(fault(shape));
     }
-    let clock = cursor.triple(2, b':').ok_or_else(|| fault(shape))?;
+    let clock = cursor.triple(2, marks.1).ok_or_else(|| fault(shape))?;
     let (year, month, day) = date;
     if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
         return Err(fault("there is no such day"));
@@ -57,11 +60,11 @@ impl Cursor<'_> {
         Some(value)
     }
 
-    /// A first number and two of two digits, separated.
-    fn triple(&mut self, first: usize, separator: u8) -> Option<(i64, i64, i64)> {
+    /// A first number and two of two digits, separated if anything does.
+    fn triple(&mut self, first: usize, separator: Option<u8>) -> Option<(i64, i64, i64)> {
         let one = self.digits(first)?;
-        let two = if self.eat(separator) { self.digits(2)? } else { return None };
-        let three = if self.eat(separator) { self.digits(2)? } else { return None };
+        let two = if separator.is_none_or(|mark| self.eat(mark)) { self.digits(2)? } else { return None };
+        let three = if separator.is_none_or(|mark| self.eat(mark)) { self.digits(2)? } else { return None };
         Some((one, two, three))
     }
 
@@ -130,6 +133,8 @@ mod tests {
             ("2023-11-16 18:17:03.9799600", 1_700_158_623_979_960_000),
             ("2023-11-16T19:17:03.97996+01:00", 1_700_158_623_979_960_000),
             ("2023-11-16T13:47:03,979960000-0430", 1_700_158_623_979_960_000),
+            ("20231116T181703.97996Z", 1_700_158_623_979_960_000),
+            ("20231116T191703,97996+0100", 1_700_158_623_979_960_000),
             (" 2023-11-16 18:17:03.9799600 +00 ", 1_700_158_623_979_960_000),
             ("2024-02-29 23:59:59", 1_709_251_199_000_000_000),
             ("1969-12-31 23:59:59.5", -500_000_000),
@@ -144,6 +149,8 @@ mod tests {
         let rows = [
             ("yesterday", "YYYY-MM-DD"),
             ("2023-11-16", "YYYY-MM-DD"),
+            ("20231116 181703", "YYYY-MM-DD"),
+            ("20231316T181703", "no such day"),
             ("2023-1-16 18:17:03", "YYYY-MM-DD"),
             ("2023-02-29 00:00:00", "no such day"),
             ("2023-13-01 00:00:00", "no such day"),

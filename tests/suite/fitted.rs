@@ -1,0 +1,130 @@
+//! Every model that `poolsim fit` writes can be run as it is, whatever it was fitted to.
+
+use super::records::Folder;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[track_caller]
+fn poolsim(args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_poolsim"))
+        .args(args)
+        .current_dir(root())
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "poolsim {}:\n{error}", args.join(" "));
+    error
+}
+
+/// Fits and runs; the model has no warnings.
+#[track_caller]
+fn runs(folder: &Folder, name: &str, args: &[&str]) {
+    let model: PathBuf = folder.0.join(format!("{name}.toml"));
+    let place = model.to_str().unwrap();
+    poolsim(&[&["fit", "-q", "-o", place], args].concat());
+    let said = poolsim(&["run", place, "--replications", "2", "--output", "none", "-q", "-o", "-"]);
+    assert!(!said.contains("warning"), "{name}: {said}\n{}", fs::read_to_string(&model).unwrap());
+}
+
+#[test]
+fn models_of_recorded_scenarios_and_traces_run() {
+    let folder = Folder::new("fitted");
+    for name in ["closed_12vu_p6", "freeze_p4", "slowstart_p4"] {
+        let place = root().join("tests/data/orchestrator/scenarios").join(name);
+        runs(&folder, name, &[place.to_str().unwrap()]);
+    }
+    let trace = root().join("models/llm-trace-sample.csv");
+    let formula = ["--demand", "0.25ms*ContextTokens+30ms*GeneratedTokens"];
+    runs(&folder, "trace", &[&[trace.to_str().unwrap()], &formula[..]].concat());
+}
+
+/// Twenty requests: instant in milliseconds, demand in milliseconds, class.
+fn written(row: impl Fn(u64) -> (u64, u64, &'static str)) -> String {
+    let mut text = String::from("arrival_ms,duration_ms,class\n");
+    for number in 0..20 {
+        let (at, demand, class) = row(number);
+        let _ = writeln!(text, "{at},{demand},{class}");
+    }
+    text
+}
+
+#[test]
+fn models_of_odd_traces_run() {
+    let folder = Folder::new("fitted-odd");
+    let odd = [
+        ("at-once", written(|n| (0, 10 + n, "a"))),
+        ("regular", written(|n| (n * 100, 50, "a"))),
+        ("no-work", written(|n| (n * n, 0, "a"))),
+        ("nameless", written(|n| (n * n, 10 + n, if n % 2 == 0 { "" } else { "b" }))),
+        ("named-oddly", written(|n| (n * n, 10 + n, if n % 2 == 0 { "/x?a=\u{e9}.\t\u{1}'" } else { "b" }))),
+    ];
+    for (name, text) in odd {
+        let place = folder.0.join(format!("{name} of it.csv"));
+        fs::write(&place, text).unwrap();
+        runs(&folder, name, &[place.to_str().unwrap()]);
+    }
+}
+
+/// A journal of a pool that a model describes: twenty jobs, each at work for 30 ms.
+#[cfg(feature = "live")]
+fn journal(pool: &str) -> String {
+    use poolsim::live::journal::{Head, PoolHead, SCHEMA};
+    use poolsim::model::{self, NoFiles};
+    let text = format!(
+        "name = \"x\"\nrun.horizon = \"10s\"\nclass.a.demand = \"1s\"\nclass.b.demand = \"1s\"\npool.main = {pool}\n\
+         source.web = {{ pool = \"main\", mix = {{ a = 0.5, b = 0.5 }}, arrivals = {{ rate = \"1/s\" }} }}\n"
+    );
+    let loaded =
+        model::load("x", &text, &NoFiles, &[]).unwrap_or_else(|faults| panic!("{}", faults.render(false)));
+    let settings = loaded.model.pools[0].settings.clone();
+    let head = Head {
+        schema: SCHEMA.to_owned(),
+        poolsim: String::from("0"),
+        seed: 1,
+        replication: 0,
+        pools: vec![PoolHead { name: String::from("main"), settings }],
+        classes: vec![String::from("a"), String::from("b")],
+    };
+    let mut text = serde_json::to_string(&head).unwrap() + "\n";
+    for number in 0..20u64 {
+        let at = number * number * 10_000_000;
+        let _ = writeln!(
+            text,
+            "{{\"t\":{at},\"in\":{{\"arrive\":{{\"job\":0,\"class\":{},\"priority\":0,\"deadline\":1,\"leave_by\":1,\"size\":30}}}},\
+             \"do\":[{{\"start\":{{\"slot\":0,\"job\":0,\"dying\":false}}}}]}}\n\
+             {{\"t\":{},\"in\":{{\"answer\":{{\"slot\":0,\"outcome\":\"ok\"}}}},\"do\":[{{\"ended\":{{\"job\":0,\"outcome\":\"ok\"}}}}]}}",
+            number % 2,
+            at + 30_000_000 + number * 1_000_000
+        );
+    }
+    text
+}
+
+#[cfg(feature = "live")]
+#[test]
+fn models_of_journals_run_whatever_the_pool_was_told() {
+    let folder = Folder::new("fitted-journals");
+    let pools = [
+        "{ slots = 2, worker = { heartbeat_timeout = \"900ms\", heartbeat_interval = \"200ms\" } }",
+        "{ slots = 2, worker = { heartbeat_timeout = \"60s\" }, service_timeout = \"2s\", on_timeout = \"abandon\" }",
+        "{ slots = 2, service_timeout = \"2s\", on_timeout = \"cancel\", queue_capacity = 3, when_full = \"drop_oldest\" }",
+        "{ slots = 2, retry = { max = 3, on = [\"crash\", \"timeout\"], delay = \"1s\", factor = 2.0, cap = \"9s\", spread = \"1ms\" } }",
+        "{ slots = 2, retry = { max = 0 }, discipline = \"lifo\", worker = { idle_shutdown = \"9s\", recycle_after = 9 } }",
+        "{ slots = 2, discipline = { kind = \"fair_share\" }, weights = { a = 2.0 }, reserved = { a = 1 } }",
+        "{ preset = \"orchestrator-bridge\", slots = 2 }",
+        "{ preset = \"python-process-pool\", slots = 2 }",
+        "{ preset = \"workerpool\", slots = 2 }",
+    ];
+    for (number, pool) in pools.iter().enumerate() {
+        let place = folder.0.join(format!("{number}.jsonl"));
+        fs::write(&place, journal(pool)).unwrap();
+        runs(&folder, &format!("journal-{number}"), &[place.to_str().unwrap()]);
+    }
+}
