@@ -392,7 +392,7 @@ fn instants_are_read_in_every_unit_and_it_is_said_which_was_taken() {
     };
     let got = read(whole, &written).unwrap();
     assert!(got.rows[1].at == 2.0 && got.rows[1].demand == 0.05 && got.notes.is_empty(), "{got:?}");
-    let jmeter = "timeStamp,elapsed,label\n1700158623062,93,a\n1700158623077,402,a\n";
+    let jmeter = "timeStamp,elapsed,label,Latency\n1700158623062,93,a,9\n1700158623077,402,a,9\n";
     let got = read(jmeter.as_bytes(), &Columns::default()).unwrap();
     assert!((got.rows[1].at - 0.015).abs() < 1e-5 && got.rows[1].demand == 0.402, "{got:?}");
 }

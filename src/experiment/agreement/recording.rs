@@ -303,7 +303,7 @@ pub fn record_of_all(agreements: Vec<Agreement>, terms: &Terms, made: Made) -> R
         settings: Settings { confidence: terms.confidence, overrides: made.overrides, ..Settings::default() },
         points: Vec::new(),
         chosen: None,
-        differences: Vec::new(),
+        differences: agreements.iter().flat_map(Agreement::differences).collect(),
         warnings: Vec::new(),
         study: Study { agreements, ..Study::default() },
     }

@@ -170,11 +170,11 @@ impl Watched {
                     self.served(*slot, at, Outcome::Timeout, None);
                 }
             }
-            Input::Timer { slot, timer: SlotTimer::Heartbeat } => {
-                // A timer that a beat has put off fires, too; a silent worker is killed.
-                if entry.effects.iter().any(|effect| matches!(effect, Effect::Kill { .. })) {
-                    self.served(*slot, at, Outcome::Timeout, Some(Fate::Freeze));
-                }
+            // A timer that a beat has put off fires, too; a silent worker is killed.
+            Input::Timer { slot, timer: SlotTimer::Heartbeat }
+                if entry.effects.iter().any(|effect| matches!(effect, Effect::Kill { .. })) =>
+            {
+                self.served(*slot, at, Outcome::Timeout, Some(Fate::Freeze));
             }
             _ => {}
         }

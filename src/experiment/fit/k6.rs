@@ -64,11 +64,9 @@ struct Point<'a> {
 
 impl Seen {
     fn take(&mut self, point: &Point<'_>) {
-        if let Some(executor) = (point.tag)("executor").or_else(|| (point.tag)("scenario")) {
-            if users::EXECUTORS.iter().any(|(name, _)| *name == executor) {
-                self.executor = Some(executor.to_owned());
-            }
-        }
+        let named = (point.tag)("executor").or_else(|| (point.tag)("scenario"));
+        let known = named.filter(|name| users::EXECUTORS.iter().any(|(executor, _)| executor == name));
+        self.executor = known.map(str::to_owned).or_else(|| self.executor.take());
         match point.metric {
             "http_req_duration" => self.requests.push(request(point)),
             "vus" => self.vus.push((point.time, point.value)),

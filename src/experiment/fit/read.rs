@@ -133,8 +133,10 @@ fn generic(
         (format!("no column looks like {what}"), format!("name it with {flag}; {}", all()))
     };
     let time = find(&columns.time, &TIMES).ok_or_else(|| missing("the time of arrival", "--time COLUMN"))?;
-    let demand =
-        find(&columns.demand, &DEMANDS).ok_or_else(|| missing("a demand", "--demand COLUMN or a formula"))?;
+    // Of JMeter's durations `elapsed` is the whole, `Latency` the time to the first byte.
+    let jmeter = Some(String::from("elapsed")).filter(|_| is_jmeter(names));
+    let demand = columns.demand.clone().or(jmeter).or_else(|| find(&None, &DEMANDS));
+    let demand = demand.ok_or_else(|| missing("a demand", "--demand COLUMN or a formula"))?;
     let mut notes = Vec::new();
     let values =
         |column: &str| table.iter().filter_map(|row| row.get(column).cloned()).collect::<Vec<String>>();
@@ -276,7 +278,7 @@ fn demand_terms(
 ) -> Result<Vec<Term>, Fault> {
     let mut found = terms(asked, "--demand")?;
     if let [(Some(column), unit)] = found.as_mut_slice() {
-        if column == "elapsed" && names.iter().any(|name| name == "timeStamp") {
+        if column == "elapsed" && is_jmeter(names) {
             *unit = 1e-3;
             notes.push(String::from(
                 "column elapsed beside timeStamp is JMeter's: it is read as milliseconds",
@@ -293,6 +295,10 @@ fn demand_terms(
         }
     }
     Ok(found)
+}
+
+fn is_jmeter(names: &[String]) -> bool {
+    ["timeStamp", "elapsed"].iter().all(|wanted| names.iter().any(|name| name == wanted))
 }
 
 /// Numbers without a fraction, at least one of them not nought.

@@ -1,6 +1,6 @@
 //! The changes of a model that are tried: each switches one semantic off, on, or to the other of two.
 
-use crate::experiment::fit::text::span;
+use crate::experiment::fit::text::number;
 use crate::experiment::fit::workers::Constant;
 use crate::model::{Contention, Host, Model, Pool};
 use crate::outcome::{Outcome, OutcomeSet};
@@ -49,10 +49,18 @@ impl Delays {
     /// How long a delay is, seconds: as measured, else as usual, and which of these, in words.
     fn of(&self, path: &str, usual: f64) -> (f64, String) {
         let measured = self.0.iter().find(|one| one.path == path).map(|one| one.median.max(0.0) / 1e3);
-        let long = span(measured.unwrap_or(usual));
+        let long = length(measured.unwrap_or(usual));
         let why = if measured.is_some() { "as measured" } else { "a usual length" };
         (measured.unwrap_or(usual), format!("{ON}: {long}, {why}"))
     }
+}
+
+/// Seconds in words, as exact as delays scatter.
+fn length(secs: f64) -> String {
+    let ms = secs * 1e3;
+    let places = if ms < 10.0 { 2 } else { 0 };
+    let rounded = format!("{ms:.places$}");
+    format!("{} ms", rounded.parse().map_or(rounded, number))
 }
 
 fn said(word: &str) -> Option<String> {
@@ -89,7 +97,7 @@ fn overhead(pool: &mut Pool, delays: &Delays) -> Option<String> {
         return said(OFF);
     }
     let (dispatch, reply) = (delays.of("transport.dispatch", 0.0005), delays.of("transport.reply", 0.0005));
-    let word = format!("{}, and {} back", dispatch.1, span(reply.0));
+    let word = format!("{}, and {} back", dispatch.1, length(reply.0));
     transport.dispatch = Distribution::Deterministic { value: dispatch.0 };
     transport.reply = Distribution::Deterministic { value: reply.0 };
     (dispatch.0 + reply.0 > 0.0).then_some(word)
@@ -247,13 +255,13 @@ mod tests {
     fn a_missing_delay_is_as_long_as_it_was_measured() {
         let mut own = pool("{ slots = 2 }");
         let change = restart_delay(&mut own, &measured("worker.restart_delay", 0.76)).unwrap();
-        assert_eq!(change, "switched on: 760us, as measured");
+        assert_eq!(change, "switched on: 0.76 ms, as measured");
         assert!((own.life.restart_delay.mean() - 0.00076).abs() < 1e-12);
         // One that is there goes, and what was measured to be nothing is no change.
         assert_eq!(restart_delay(&mut own, &Delays(Vec::new())).unwrap(), "switched off");
         assert_eq!(start_up(&mut own, &measured("worker.start_up", 0.0)), None);
         let change = start_up(&mut own, &measured("worker.restart_delay", 0.76)).unwrap();
-        assert_eq!(change, "switched on: 200ms, a usual length");
+        assert_eq!(change, "switched on: 200 ms, a usual length");
     }
 
     #[test]
