@@ -1,6 +1,7 @@
 //! The command line as written: every flag with its help, nothing checked against anything else.
 
 mod check;
+#[cfg(feature = "live")]
 mod hunt;
 mod worlds;
 
@@ -8,6 +9,7 @@ pub use check::{CheckFormat, RawCheck};
 
 use super::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(feature = "live")]
 pub use hunt::{HuntTarget, RawHunt};
 pub use worlds::{RawCompare, RawFit};
 
@@ -79,6 +81,7 @@ pub enum RawCommand {
     /// Hold two records against each other, or a recording of a real scheduler against its simulation
     Compare(Box<RawCompare>),
     /// Search for workloads that make a scheduler break its laws
+    #[cfg(feature = "live")]
     Hunt(Box<RawHunt>),
     /// Hold a scheduler against its baseline: unchanged, better, worse or undecided
     Check(Box<RawCheck>),

@@ -13,6 +13,7 @@ pub mod exit;
 pub mod experiments;
 pub mod files;
 pub mod fit;
+#[cfg(feature = "live")]
 pub mod hunt;
 pub mod interrupt;
 pub mod merge;
@@ -70,6 +71,7 @@ fn answer(args: Vec<OsString>) -> u8 {
         RawCommand::Merge(raw) => merge::merge(&raw),
         RawCommand::Fit(raw) => fit::fit(&raw),
         RawCommand::Compare(raw) => compare::compare(&raw),
+        #[cfg(feature = "live")]
         RawCommand::Hunt(raw) => hunt::hunt(&raw),
         RawCommand::Check(raw) => check::checked(*raw).and_then(|args| check::check(&args)),
         RawCommand::Validate(args) => validate::run(&args),

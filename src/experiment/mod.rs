@@ -9,6 +9,7 @@ pub mod draws;
 pub mod estimate;
 pub mod fit;
 pub mod follow;
+#[cfg(feature = "live")]
 pub mod hunt;
 pub mod metric;
 pub mod outline;

@@ -13,6 +13,7 @@ pub mod figure;
 pub mod files;
 #[cfg(feature = "chart")]
 pub mod html;
+#[cfg(feature = "live")]
 pub mod hunt;
 pub mod markdown;
 #[cfg(feature = "parquet")]

@@ -2,6 +2,7 @@
 
 mod pool;
 
+#[cfg(feature = "live")]
 pub(in crate::experiment) use pool::constants;
 pub use pool::slots_of;
 
