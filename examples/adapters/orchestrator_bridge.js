@@ -110,7 +110,7 @@ function start(hello) {
     workerScript: path.join(__dirname, 'worker.py'),
     poolSize: size,
     requestTimeoutMs: ms(pool.service_timeout_ms),
-    maxTaskRetries: pool.retries,
+    maxTaskRetries: pool.retries ?? Infinity,
     heartbeatIntervalMs: ms(pool.heartbeat_interval_ms),
     heartbeatTimeoutMs: ms(pool.heartbeat_timeout_ms),
     restartDelayMs: Math.max(1, pool.restart_delay_ms),

@@ -88,7 +88,7 @@ fn pool(pool: &Pool, speed: f64) -> Value {
         "slots": slots,
         "queue_capacity": settings.queue_capacity,
         "service_timeout_ms": settings.service_timeout.filter(|timeout| !timeout.span.is_never()).map_or(Value::Null, |timeout| ms(timeout.span)),
-        "retries": settings.retry.as_ref().map_or(0, |retry| retry.max),
+        "retries": settings.retry.as_ref().map_or(Some(0), |retry| Some(retry.max).filter(|max| *max != u32::MAX)),
         "retry_on": retry_on,
         "start_timeout_ms": ms(settings.worker.start_timeout),
         "heartbeat_interval_ms": ms(pool.life.heartbeat_interval),
