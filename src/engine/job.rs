@@ -345,7 +345,7 @@ impl Jobs {
         while self.sibling(before) != job {
             before = self.sibling(before);
         }
-        self.get_mut(before).past_mut().sibling = to;
+        self.get_mut(before).past_mut().sibling = if to == before { NO_JOB } else { to };
     }
 
     #[inline(always)]

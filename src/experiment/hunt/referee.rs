@@ -11,7 +11,7 @@ pub(super) use checks::own_time_outs;
 use super::laws::{Breach, Law, Laws};
 use super::order;
 use crate::outcome::Outcome;
-use crate::policy::{Admission, PoolSettings, RetryPlace, Slots, WorkerState};
+use crate::policy::{Admission, CrashRadius, PoolSettings, RetryPlace, Slots, WorkerState};
 use crate::time::{Span, Time};
 
 /// So many breaches are kept of one case.
@@ -312,9 +312,15 @@ impl<'r> Referee<'r> {
         if self.jobs[job as usize].loose && self.jobs[job as usize].place == Where::Running {
             self.release(self.jobs[job as usize].slot);
         }
+        if self.takes_those_that_wait(outcome) && self.jobs[job as usize].place == Where::Leaving {
+            self.line.retain(|&other| other != job);
+            self.book(job).place = Where::Released;
+        } else {
+            let book = self.book(job);
+            book.served += now.since(book.started);
+        }
         let book = self.book(job);
         book.retries += 1;
-        book.served += now.since(book.started);
         let (retries, place, answered) = (book.retries, book.place, book.answered.take());
         let allowed = rule.is_some_and(|rule| retries <= rule.max && rule.on.contains(outcome));
         if !allowed || answered == Some(Outcome::Ok) {
@@ -329,6 +335,11 @@ impl<'r> Referee<'r> {
             });
         }
         self.check_time_out(now, job, outcome);
+    }
+
+    /// Whether a crash ends the waits of all.
+    fn takes_those_that_wait(&self, outcome: Outcome) -> bool {
+        outcome == Outcome::Crash && self.rules.settings.worker.crash_radius == CrashRadius::Pool
     }
 
     /// A job waits for its retry.

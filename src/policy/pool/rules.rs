@@ -283,9 +283,15 @@ impl Pool {
 
     /// A failed attempt: tried again if the rules allow, else the job leaves.
     pub(super) fn fail<D: Driver>(&mut self, now: Time, job: JobId, outcome: Outcome, driver: &mut D) {
-        let retry = self.retry_of(now, job, outcome, driver);
         let ticket = driver.ticket(job);
         ticket.served += now.since(ticket.started);
+        self.try_again(now, job, outcome, driver);
+    }
+
+    /// Tries a job again if the rules allow, else lets it leave.
+    fn try_again<D: Driver>(&mut self, now: Time, job: JobId, outcome: Outcome, driver: &mut D) {
+        let retry = self.retry_of(now, job, outcome, driver);
+        let ticket = driver.ticket(job);
         let Some(retry) = retry else { return self.leave(now, job, outcome, driver) };
         ticket.retries += 1;
         ticket.place = Place::Delayed;
@@ -377,7 +383,7 @@ impl Pool {
             }
             for job in waiting {
                 self.unqueue(job, driver);
-                self.fail(now, job, Outcome::Crash, driver);
+                self.try_again(now, job, Outcome::Crash, driver);
             }
         }
     }
