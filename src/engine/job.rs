@@ -381,3 +381,31 @@ impl Tickets for Jobs {
         &mut self.jobs[job as usize].ticket
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_of_a_request_stand_in_a_circle_and_the_last_alone() {
+        let mut jobs = Jobs::new();
+        let first = jobs.add();
+        jobs.get_mut(first).attempts = 2;
+        let (hedge, other) = (jobs.hedge(first, Time::ZERO), jobs.hedge(first, Time::ZERO));
+        let round = |jobs: &Jobs| {
+            let next = |job: &JobId| Some(jobs.sibling(*job)).filter(|&job| job != first);
+            std::iter::successors(next(&first), next).collect::<Vec<_>>()
+        };
+        assert_eq!(round(&jobs), [other, hedge]);
+        assert_eq!(jobs.unlink(other), hedge);
+        assert_eq!((round(&jobs), jobs.sibling(other)), (vec![hedge], other));
+        jobs.unlink(hedge);
+        // What is parted from one that is alone again is alone too.
+        let twin = jobs.split(first);
+        assert_eq!((jobs.sibling(first), jobs.sibling(twin)), (first, twin));
+        // An entry that is used again remembers nothing.
+        jobs.remove(twin);
+        let fresh = jobs.add();
+        assert_eq!((fresh, jobs.get(fresh).past().hedges, jobs.sibling(fresh)), (twin, 0, fresh));
+    }
+}
