@@ -8,6 +8,7 @@ use crate::experiment::Judgement;
 use crate::experiment::validate::exact::{self, Case, Check};
 use crate::experiment::validate::recorded::{self, Comparison};
 use crate::model::Diagnostic;
+use crate::report::figure;
 use crate::workload::recording::{self, RecordedConstants, RecordedException, RecordedExceptions};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -56,9 +57,8 @@ impl Table {
 
     fn answer(&self) -> Result<Answer, Failure> {
         if self.refused > 0 {
-            let plural = if self.refused == 1 { "" } else { "s" };
-            let text =
-                format!("{} {}{plural} could not be compared; see \"no model\" above", self.refused, self.of);
+            let refused = figure::counted(u64::from(self.refused), self.of);
+            let text = format!("{refused} could not be compared; see \"no model\" above");
             return Err(Failure::new(text, "the figures of all others are in the table"));
         }
         if self.figures == 0 {

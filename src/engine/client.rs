@@ -254,9 +254,7 @@ impl<C: SlotCalendar> World<'_, C> {
         }
         if self.phys.plan.requests_of.sources[source].deadline.is_some() {
             // Drawn deadlines come due in any order.
-            let timer =
-                Timer { at: sent + total, kind: TimerKind::TotalDeadline, id: job, generation: stamp };
-            self.phys.timers.push(timer);
+            self.phys.job_timer(TimerKind::TotalDeadline, job, sent + total);
         } else if !total.is_never() {
             // Each attempt has a timer of its own, because a request that is given up goes on under a new number.
             self.arm_total_deadline(job, sent, total, stamp);
@@ -346,14 +344,12 @@ impl<C: SlotCalendar> World<'_, C> {
     fn try_again(&mut self, job: JobId, source: usize, outcome: Outcome) -> bool {
         let now = self.phys.now;
         let plan = self.phys.plan;
-        let client = &mut self.clients[source];
-        if client.settings().retry.is_none() {
+        if self.clients[source].settings().retry.is_none() {
             return false;
         }
-        let constant = client.settings().total_deadline;
+        let total = self.total_deadline_of(job, source);
+        let client = &mut self.clients[source];
         let entry = self.phys.jobs.get_mut(job);
-        let draws = &plan.requests_of.sources[source];
-        let total = draws.total_deadline(constant, &self.phys.streams, entry.key);
         let mut chance = self.phys.streams.keyed(Purpose::Backoff, entry.key, u64::from(entry.attempts));
         let samplers = &plan.requests_of.sources[source].backoff;
         let drawn = samplers
