@@ -21,7 +21,7 @@ use crate::policy::{
     CrashRadius, Driver, JobId, NO_JOB, Place, PoolTimer, SlotTimer, Slots, Ticket, Tickets, WorkerState,
 };
 use crate::random::{Purpose, Streams};
-use crate::stats::HostTally;
+use crate::stats::{HostTally, Waste};
 use crate::time::{Span, Time};
 use crate::workload::Sampler;
 use crate::workload::trace::Fate;

@@ -145,7 +145,7 @@ impl<'m> Notes<'m> {
             stint.doing = match how {
                 Some(Use::Useful) => Doing::Serving,
                 Some(Use::Zombie) => Doing::Zombie,
-                Some(Use::Wasted) | None => Doing::Wasted,
+                Some(Use::Wasted(_)) | None => Doing::Wasted,
             };
         }
         if stint.end < self.asked.from || stint.end == stint.start {

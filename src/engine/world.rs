@@ -23,7 +23,7 @@ use crate::policy::client::Client;
 use crate::policy::route::Router;
 use crate::policy::{JobId, NO_JOB, Pool, PoolTimer, WorkerState};
 use crate::random::{Purpose, Stream, Streams};
-use crate::stats::Replication;
+use crate::stats::{Replication, Waste};
 use crate::time::{Span, Time};
 use borders::{Beyond, Tail};
 
@@ -149,7 +149,7 @@ impl<'m, C: SlotCalendar> World<'m, C> {
         let Some(notes) = self.phys.notes.take() else { return Ok(Trail::default()) };
         let phys = &self.phys;
         let leads_to = |number: u32| match phys.slots[number as usize].job {
-            NO_JOB => Use::Wasted,
+            NO_JOB => Use::Wasted(Waste::Crash),
             _ => phys.leads_to(number),
         };
         let end = self.end();
@@ -425,7 +425,6 @@ impl<'m, C: SlotCalendar> World<'m, C> {
                     (slot.instance, slot.local)
                 };
                 let now = self.phys.now;
-                self.phys.waste_service(number);
                 self.pools[instance as usize].write_failed(now, local, &mut self.phys);
             } else if !self.phys.inbox.is_empty() {
                 let (job, outcome) = self.phys.inbox.remove(0);

@@ -80,7 +80,7 @@ pub const QUANTILES: [(&str, f64); 6] =
     [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999), ("p9999", 0.9999)];
 
 /// The single figures.
-const FIGURES: [(&str, Unit, Of, &str); 57] = [
+const FIGURES: [(&str, Unit, Of, &str); 62] = [
     ("prob_ok", Unit::Ratio, Of::Requests, "share of requests that end with a result"),
     ("prob_fail", Unit::Ratio, Of::Requests, "share of requests that end without a result"),
     ("prob_timeout", Unit::Ratio, Of::Requests, "share of requests that end with a time-out"),
@@ -141,7 +141,22 @@ const FIGURES: [(&str, Unit, Of, &str); 57] = [
     ("utilization", Unit::Ratio, Of::Pool, "share of slot time that is not idle (busy or restarting)"),
     ("utilization_serving", Unit::Ratio, Of::Pool, "share of slot time in service"),
     ("share_useful", Unit::Ratio, Of::Pool, "share of slot time in service that ended well"),
-    ("share_wasted", Unit::Ratio, Of::Pool, "share of slot time in service that did not"),
+    ("share_wasted", Unit::Ratio, Of::Pool, "share of slot time in service that did not, of all five causes"),
+    ("share_wasted_timeout", Unit::Ratio, Of::Pool, "share of slot time in service that timed out"),
+    (
+        "share_wasted_crash",
+        Unit::Ratio,
+        Of::Pool,
+        "share of slot time in service that a crash, kill or breakdown ended",
+    ),
+    ("share_wasted_error", Unit::Ratio, Of::Pool, "share of slot time in service that an error ended"),
+    (
+        "share_wasted_withdrawn",
+        Unit::Ratio,
+        Of::Pool,
+        "share of slot time in service that was withdrawn (hedge losers)",
+    ),
+    ("share_wasted_grace", Unit::Ratio, Of::Pool, "share of slot time of workers asked to stop"),
     ("share_zombie", Unit::Ratio, Of::Pool, "share of slot time on results that nobody waits for"),
     ("share_starting", Unit::Ratio, Of::Pool, "share of slot time in start-up"),
     ("share_restarting", Unit::Ratio, Of::Pool, "share of slot time dying, down or before a restart"),

@@ -83,6 +83,9 @@ pub trait Driver: Tickets {
     fn kill(&mut self, pool: u32, slot: u32);
     /// Asks the worker to leave in peace; [`Pool::exited`] follows.
     fn retire(&mut self, pool: u32, slot: u32);
+    /// The service that `job` had in `slot` is over for the pool: its attempt ends with `outcome`. What becomes of the
+    /// worker and of the job follows.
+    fn released(&mut self, _pool: u32, _slot: u32, _job: JobId, _outcome: Outcome) {}
     /// Takes the job from its worker, which is free at once or after its grace time.
     fn withdraw(&mut self, pool: u32, slot: u32, job: JobId);
     /// Starts a worker after the restart delay (none for `first`); [`Pool::spawned`] follows.

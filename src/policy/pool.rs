@@ -223,7 +223,7 @@ impl Pool {
             }
             Place::Running => {
                 let slot = driver.ticket(job).slot;
-                self.release(job, slot, driver);
+                self.release(job, slot, Outcome::Cancelled, driver);
                 self.leave(now, job, Outcome::Cancelled, driver);
                 let then =
                     self.settings.service_timeout.map_or(OnTimeout::Cancel { grace: Span::ZERO }, |t| t.then);
@@ -297,7 +297,7 @@ impl Pool {
         driver: &mut D,
     ) {
         self.workers[slot as usize].answered += 1;
-        self.release(job, slot, driver);
+        self.release(job, slot, outcome, driver);
         self.free(now, slot, driver);
         if outcome != Outcome::Ok && self.retry_of(now, job, outcome, driver).is_some() {
             // Put back before the worker looks for its next job, or the head of the queue were no head.
@@ -319,7 +319,7 @@ impl Pool {
             self.starting -= 1;
         }
         if worker.job != NO_JOB {
-            self.release(worker.job, slot, driver);
+            self.release(worker.job, slot, Outcome::Crash, driver);
         }
         self.replace(slot, false, driver);
         if crashed {
@@ -350,7 +350,7 @@ impl Pool {
         if job == NO_JOB {
             return;
         }
-        self.release(job, slot, driver);
+        self.release(job, slot, Outcome::WriteError, driver);
         match self.workers[slot as usize].state {
             WorkerState::Dying => self.offer_dying(slot),
             // It died without the pool's doing, and the pool still believes that it can take jobs.

@@ -198,6 +198,11 @@ fn outcomes(point: &Point, scopes: &[Scope]) -> Table {
     with_labels("Outcomes per replication", seen.iter().map(|outcome| outcome.name().to_owned()), rows)
 }
 
+/// The name of a part within another.
+fn within<'a>(part: &'a str, whole: &str) -> Option<&'a str> {
+    part.strip_prefix(whole)?.strip_prefix('_')
+}
+
 /// Of a request's latency, how long, and of a pool's slot time, which share went where.
 fn where_time_goes(point: &Point) -> Vec<Table> {
     let split = |title: &str, prefix: &str, scopes: &[Scope]| {
@@ -207,12 +212,19 @@ fn where_time_goes(point: &Point) -> Vec<Table> {
             parts.extend(part);
         }
         let found = |scope: &Scope, part: &str| point.metric(&format!("{prefix}{part}"), scope);
+        let some = |part: &str| {
+            let value = |scope| found(scope, part).map(|metric| metric.estimate.value);
+            scopes.iter().any(|scope| value(scope).is_some_and(|value| value != 0.0))
+        };
+        // What has parts of its own is told by these, and what took no time by no column.
+        let sums = |part: &str| parts.iter().any(|other| within(other, part).is_some());
+        let parts: Vec<&str> = parts.iter().copied().filter(|part| some(part) && !sums(part)).collect();
         let row = |scope: &Scope| {
             let cells: Vec<Option<&Metric>> = parts.iter().map(|part| found(scope, part)).collect();
             cells.iter().any(Option::is_some).then(|| (scope.clone(), side_by_side(&cells)))
         };
         let rows: Vec<(Scope, Vec<String>)> = scopes.iter().filter_map(row).collect();
-        let heads = parts.iter().map(|part| part.replace('_', " "));
+        let heads = parts.iter().map(|part| within(part, "wasted").unwrap_or(part).replace('_', " "));
         (!rows.is_empty()).then(|| with_labels(title, heads, rows))
     };
     let class = |class: &String| Scope { class: Some(class.clone()), ..Scope::default() };

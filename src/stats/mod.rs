@@ -29,5 +29,5 @@ pub use interval::Level;
 pub use observation::RequestSeen;
 pub use ranks::Ranks;
 pub use tally::{
-    Batches, ClassTally, HostTally, PoolTally, Replication, Segment, SlotUse, Timeline, TimelineBin,
+    Batches, ClassTally, HostTally, PoolTally, Replication, Segment, SlotUse, Timeline, TimelineBin, Waste,
 };

@@ -66,6 +66,39 @@ pub struct ClassTally {
     pub slowdown_count: u64,
 }
 
+/// Why service came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Waste {
+    /// Attempts that timed out: at their pool, or at a client that cancels; and what hangs when the run ends.
+    Timeout,
+    /// Attempts whose worker crashed, was killed or went silent, or whose slot broke down.
+    Crash,
+    /// Attempts that were answered with an error.
+    Error,
+    /// Attempts that were withdrawn as their request was over without them: losers of a hedge, and what a user who
+    /// leaves drops.
+    Withdrawn,
+    /// Workers that were asked to stop, in their grace.
+    Grace,
+}
+
+impl Waste {
+    /// Every cause, in the order of reports.
+    pub const ALL: [Waste; 5] = [Waste::Timeout, Waste::Crash, Waste::Error, Waste::Withdrawn, Waste::Grace];
+
+    /// Why the service of an attempt came to nothing that ended with an outcome. One that its client cancelled for
+    /// lack of patience has timed out.
+    pub const fn of(outcome: Outcome) -> Waste {
+        match outcome {
+            Outcome::Crash | Outcome::WriteError => Waste::Crash,
+            Outcome::Error => Waste::Error,
+            Outcome::Cancelled => Waste::Withdrawn,
+            _ => Waste::Timeout,
+        }
+    }
+}
+
 /// How the slots of a pool spent a segment: integrals over time, in slot-nanoseconds. They add up to `capacity`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SlotUse {
@@ -73,9 +106,8 @@ pub struct SlotUse {
     /// done. Service that the end of the run cuts off counts by what it leads to: useful if its worker is on its way
     /// to a good answer that comes before the slot's time-out, else wasted.
     pub useful: u128,
-    /// Service of attempts that did not: timed out, failed, crashed, hung, cancelled, hedge losers; and the grace of
-    /// workers that are asked to stop.
-    pub wasted: u128,
+    /// Service of attempts that did not, and the grace of workers that are asked to stop; by [`Waste`].
+    pub wasted: [u128; Waste::ALL.len()],
     /// Service of attempts whose client had left before they ended, however they ended; and what a worker does after
     /// its pool has given the job up.
     pub zombie: u128,
@@ -90,6 +122,18 @@ pub struct SlotUse {
     pub idle: u128,
     /// Slots times time.
     pub capacity: u128,
+}
+
+impl SlotUse {
+    /// Service that came to nothing, whatever the cause.
+    pub fn in_vain(&self) -> u128 {
+        self.wasted.iter().sum()
+    }
+
+    /// Service, whatever it was good for.
+    pub fn served(&self) -> u128 {
+        self.useful + self.in_vain() + self.zombie
+    }
 }
 
 /// Counts of one pool (all its instances) in one segment.

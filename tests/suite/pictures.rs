@@ -159,6 +159,8 @@ fn swept(index: u64, slots: u32, timeout: u32) -> Point {
     let busy = (load * 0.8).min(0.9);
     point.metrics.push(metric("share_useful", pool.clone(), Unit::Ratio, busy, 0.01));
     point.metrics.push(metric("share_wasted", pool.clone(), Unit::Ratio, 0.08, 0.01));
+    point.metrics.push(metric("share_wasted_timeout", pool.clone(), Unit::Ratio, 0.06, 0.01));
+    point.metrics.push(metric("share_wasted_crash", pool.clone(), Unit::Ratio, 0.02, 0.01));
     point.metrics.push(metric("share_idle", pool, Unit::Ratio, 0.92 - busy, 0.01));
     let judgement = match p95 {
         p95 if p95 < 48.0 => Judgement::Met,

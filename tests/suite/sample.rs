@@ -51,6 +51,8 @@ fn metrics() -> Vec<Metric> {
     metrics.push(metric("mean_queue_length", pool.clone(), Unit::Count, 1.43, 0.11));
     metrics.push(metric("share_useful", pool.clone(), Unit::Ratio, 0.66, 0.01));
     metrics.push(metric("share_wasted", pool.clone(), Unit::Ratio, 0.05, 0.004));
+    metrics.push(metric("share_wasted_timeout", pool.clone(), Unit::Ratio, 0.04, 0.004));
+    metrics.push(metric("share_wasted_error", pool.clone(), Unit::Ratio, 0.01, 0.002));
     metrics.push(metric("share_idle", pool, Unit::Ratio, 0.29, 0.012));
     metrics.push(metric("core_utilization", host, Unit::Ratio, 0.93, 0.01));
     metrics

@@ -1,6 +1,7 @@
 //! How the slots of one pool are doing, and what their time was good for.
 
 use super::*;
+use crate::stats::Waste;
 
 /// How the slots of one pool are doing.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +21,7 @@ pub(in crate::engine) struct PoolLevels {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum Use {
     Useful,
-    Wasted,
+    Wasted(Waste),
     Zombie,
 }
 
@@ -64,7 +65,7 @@ impl PoolLevels {
         let cancelling = self.cancelling.cut(now);
         let slots = &mut tally.slots;
         slots.zombie += zombie;
-        slots.wasted += cancelling;
+        slots.wasted[Waste::Grace as usize] += cancelling;
         slots.starting = self.starting.cut(now);
         slots.restarting = self.restarting.cut(now);
         slots.lost = self.lost.cut(now);
@@ -78,7 +79,7 @@ impl PoolLevels {
 pub(super) fn add_use(slots: &mut crate::stats::SlotUse, nanos: u64, how: Use) {
     match how {
         Use::Useful => add(&mut slots.useful, nanos),
-        Use::Wasted => slots.wasted += u128::from(nanos),
+        Use::Wasted(cause) => slots.wasted[cause as usize] += u128::from(nanos),
         Use::Zombie => slots.zombie += u128::from(nanos),
     }
 }

@@ -72,10 +72,17 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         }
     }
 
+    #[inline(always)]
+    fn released(&mut self, instance: u32, local: u32, job: JobId, outcome: Outcome) {
+        // What ended well was counted with its answer.
+        if outcome != Outcome::Ok {
+            self.waste_service(self.slot_number(instance, local), job, outcome);
+        }
+    }
+
     fn withdraw(&mut self, instance: u32, local: u32, job: JobId) {
         self.note(instance, |phys| Choice::Withdraw { job: phys.name_of(job), slot: local });
         let number = self.slot_number(instance, local);
-        self.waste_service(number);
         self.leave_host(number);
         let slot = &mut self.slots[number as usize];
         slot.disarm(self.now);
@@ -142,7 +149,7 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
     fn retried(&mut self, instance: u32, job: JobId, outcome: Outcome) {
         self.note(instance, |phys| Choice::Retry { job: phys.name_of(job), outcome });
         let now = self.now;
-        self.drop_kept(job);
+        self.drop_kept(job, outcome);
         let entry = self.jobs.get_mut(job);
         entry.book_in_vain(now);
         (entry.queued_at, entry.ticket.started) = (now, Time::NEVER);
@@ -291,7 +298,7 @@ impl<C: SlotCalendar> Physics<'_, C> {
     #[inline(never)]
     pub(super) fn ended_otherwise(&mut self, job: JobId, outcome: Outcome) {
         if !self.kept.is_empty() {
-            self.drop_kept(job);
+            self.drop_kept(job, outcome);
         }
         let entry = self.jobs.get_mut(job);
         entry.ticket.place = Place::Outside;
@@ -324,13 +331,13 @@ impl<C: SlotCalendar> Physics<'_, C> {
         }
         match (from, to) {
             (WorkerState::Busy, WorkerState::Zombie) => {
-                // The job's share ends here; the zombie's time is counted by its level.
-                self.waste_service(number);
+                // The zombie's time is counted by its level.
                 self.slots[number as usize].disarm(self.now);
                 self.schedule(number);
             }
             (WorkerState::Busy, to) => {
-                self.waste_service(number);
+                // A silent worker is killed with its job.
+                self.close_service(number, self.in_vain(number, Waste::Crash));
                 if to == WorkerState::Gone {
                     self.gone(number);
                 }

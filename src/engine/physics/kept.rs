@@ -14,10 +14,25 @@ pub(in crate::engine) struct Kept {
 }
 
 impl<C: SlotCalendar> Physics<'_, C> {
-    /// Ends a stretch of service that came to nothing: wasted, or if the client had left before, work for nobody.
-    pub(in crate::engine) fn waste_service(&mut self, number: u32) {
-        let how = if self.slots[number as usize].orphan { Use::Zombie } else { Use::Wasted };
-        self.close_service(number, how);
+    /// Ends a stretch of service that came to nothing, as its attempt ends with an outcome.
+    #[inline(never)]
+    pub(super) fn waste_service(&mut self, number: u32, job: JobId, outcome: Outcome) {
+        self.close_service(number, self.in_vain(number, self.why_in_vain(job, outcome)));
+    }
+
+    /// What service in a slot is that comes to nothing: wasted, or if the client had left before, work for nobody.
+    pub(super) fn in_vain(&self, number: u32, why: Waste) -> Use {
+        if self.slots[number as usize].orphan { Use::Zombie } else { Use::Wasted(why) }
+    }
+
+    /// A client that cancels withdraws what it does not need, and what has taken it too long.
+    fn why_in_vain(&self, job: JobId, outcome: Outcome) -> Waste {
+        match outcome {
+            Outcome::Cancelled if self.jobs.get(job).past().given_up == Some(Outcome::Timeout) => {
+                Waste::Timeout
+            }
+            _ => Waste::of(outcome),
+        }
     }
 
     /// A breakdown interrupts the service in a slot, and what is done stays done: it is counted with what follows.
@@ -48,9 +63,10 @@ impl<C: SlotCalendar> Physics<'_, C> {
     }
 
     /// A job's attempt has ended before it could go on.
-    pub(super) fn drop_kept(&mut self, job: JobId) {
-        let how = if self.jobs.get(job).orphan { Use::Zombie } else { Use::Wasted };
+    pub(super) fn drop_kept(&mut self, job: JobId, outcome: Outcome) {
         if let Some(kept) = self.kept.remove(&job) {
+            let for_nobody = self.jobs.get(job).orphan && outcome != Outcome::Cancelled;
+            let how = if for_nobody { Use::Zombie } else { Use::Wasted(self.why_in_vain(job, outcome)) };
             self.count_kept(kept, how);
         }
     }
@@ -74,7 +90,9 @@ impl<C: SlotCalendar> Physics<'_, C> {
             let how = match (entry.orphan, entry.present_fate()) {
                 (true, _) => Use::Zombie,
                 (false, Fate::Ok) => Use::Useful,
-                (false, _) => Use::Wasted,
+                (false, Fate::Error) => Use::Wasted(Waste::Error),
+                (false, Fate::Crash | Fate::CrashOnce) => Use::Wasted(Waste::Crash),
+                (false, Fate::Hang | Fate::Freeze) => Use::Wasted(Waste::Timeout),
             };
             self.count_kept(kept, how);
         }
@@ -89,11 +107,18 @@ impl<C: SlotCalendar> Physics<'_, C> {
         if self.jobs.get(slot.job).orphan {
             return Use::Zombie;
         }
+        // When a job on shared cores will be done is open.
         let on_host = slot.lane != NO_LANE || slot.act == Act::Begin;
-        let good = match on_host {
-            true => slot.after == Act::Answer,
-            false => slot.act == Act::Answer && slot.act_at <= slot.timer_at.min(slot.beat_at),
-        };
-        if good { Use::Useful } else { Use::Wasted }
+        let (act, at) = if on_host { (slot.after, Time::ZERO) } else { (slot.act, slot.act_at) };
+        if at > slot.timer_at.min(slot.beat_at) {
+            let silent = slot.beat_at < slot.timer_at;
+            return Use::Wasted(if silent { Waste::Crash } else { Waste::Timeout });
+        }
+        match act {
+            Act::Answer => Use::Useful,
+            Act::AnswerError => Use::Wasted(Waste::Error),
+            Act::AnswerCrash | Act::CrashExit | Act::Exit => Use::Wasted(Waste::Crash),
+            _ => Use::Wasted(Waste::Timeout),
+        }
     }
 }

@@ -7,7 +7,6 @@ use crate::workload::Sampler;
 impl<C: SlotCalendar> Physics<'_, C> {
     /// Ends the worker by its pool's will: `delay` until the pool notices.
     pub(super) fn doom(&mut self, number: u32, delay: Span) {
-        self.waste_service(number);
         let slot = &mut self.slots[number as usize];
         slot.disarm(self.now);
         slot.beat_at = Time::NEVER;

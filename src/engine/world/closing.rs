@@ -150,8 +150,7 @@ fn unbalanced(model: &crate::model::Model, report: &Replication) -> Option<Strin
     report.segments.iter().find_map(|segment| {
         let wrong = limited.iter().find(|&&pool| {
             let slots = &segment.pools[pool].slots;
-            let served = slots.useful + slots.wasted + slots.zombie;
-            served + slots.starting + slots.restarting + slots.lost + slots.idle != slots.capacity
+            slots.served() + slots.starting + slots.restarting + slots.lost + slots.idle != slots.capacity
         })?;
         let (name, slots) = (&model.pools[*wrong].name, segment.pools[*wrong].slots);
         Some(format!("slot time of pool `{name}` from {:?} does not add up: {slots:?}", segment.start))

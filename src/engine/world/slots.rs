@@ -34,12 +34,10 @@ impl<C: SlotCalendar> World<'_, C> {
             Act::Begin => self.phys.begin(number),
             Act::AnswerError | Act::AnswerCrash => {
                 self.phys.slots[number as usize].disarm(now);
-                self.phys.waste_service(number);
                 let outcome = if act == Act::AnswerError { Outcome::Error } else { Outcome::Crash };
                 pool.answer(now, local, outcome, &mut self.phys);
             }
             Act::CrashExit | Act::Exit => {
-                self.phys.waste_service(number);
                 let slot = &mut self.phys.slots[number as usize];
                 slot.disarm(now);
                 slot.beat_at = Time::NEVER;

@@ -6,7 +6,7 @@ use crate::experiment::metric::Unit;
 use crate::model::{Model, Pool};
 use crate::outcome::Outcome;
 use crate::policy::Slots;
-use crate::stats::{HostTally, PoolTally, SlotUse};
+use crate::stats::{HostTally, PoolTally, SlotUse, Waste};
 use crate::time::NANOS;
 
 /// What one group saw of one pool, or of several together.
@@ -36,11 +36,7 @@ impl PoolSum {
 
 fn occupied(pool: &Pool, slots: &SlotUse) -> u128 {
     let restarting = if pool.breakdown.is_some() { 0 } else { slots.restarting };
-    serving(slots) + restarting
-}
-
-fn serving(slots: &SlotUse) -> u128 {
-    slots.useful + slots.wasted + slots.zombie
+    slots.served() + restarting
 }
 
 /// Metrics of the pools that `chosen` picks (by index), from one stretch a group.
@@ -57,9 +53,14 @@ pub(super) fn pools(
         out.ratio(name, Unit::Ratio, pairs);
     };
     share("utilization", |g| g.occupied);
-    share("utilization_serving", |g| serving(&g.tally.slots));
+    share("utilization_serving", |g| g.tally.slots.served());
     share("share_useful", |g| g.tally.slots.useful);
-    share("share_wasted", |g| g.tally.slots.wasted);
+    share("share_wasted", |g| g.tally.slots.in_vain());
+    share("share_wasted_timeout", |g| g.tally.slots.wasted[Waste::Timeout as usize]);
+    share("share_wasted_crash", |g| g.tally.slots.wasted[Waste::Crash as usize]);
+    share("share_wasted_error", |g| g.tally.slots.wasted[Waste::Error as usize]);
+    share("share_wasted_withdrawn", |g| g.tally.slots.wasted[Waste::Withdrawn as usize]);
+    share("share_wasted_grace", |g| g.tally.slots.wasted[Waste::Grace as usize]);
     share("share_zombie", |g| g.tally.slots.zombie);
     share("share_starting", |g| g.tally.slots.starting);
     share("share_restarting", |g| g.tally.slots.restarting);

@@ -224,7 +224,7 @@ pub(super) fn add_pool(into: &mut PoolTally, from: &PoolTally) {
     into.queue_max = into.queue_max.max(from.queue_max);
     let (sum, more) = (&mut into.slots, &from.slots);
     sum.useful += more.useful;
-    sum.wasted += more.wasted;
+    sum.wasted.iter_mut().zip(more.wasted).for_each(|(sum, more)| *sum += more);
     sum.zombie += more.zombie;
     sum.starting += more.starting;
     sum.restarting += more.restarting;

@@ -130,7 +130,7 @@ fn segment(phase: usize, from: u64, to: u64, classes: Vec<ClassTally>) -> Segmen
     let whole = u128::from(second(to).since(second(from)).nanos());
     let slots = SlotUse {
         useful: whole,
-        wasted: whole / 2,
+        wasted: [whole / 4, whole / 4, 0, 0, 0],
         restarting: whole / 2,
         idle: 2 * whole,
         capacity: 4 * whole,
@@ -272,6 +272,10 @@ fn pools_and_hosts_report_shares_of_their_time() {
         close(find(&got, "utilization", scope).value, 0.5);
         close(find(&got, "utilization_serving", scope).value, 0.375);
         close(find(&got, "share_useful", scope).value, 0.25);
+        let parts = ["timeout", "crash", "error", "withdrawn", "grace"];
+        let parts = parts.map(|cause| find(&got, &format!("share_wasted_{cause}"), scope).value);
+        close(parts.iter().sum(), find(&got, "share_wasted", scope).value);
+        close(parts[1], parts[0]);
         close(find(&got, "mean_queue_length", scope).value, 3.0);
         close(find(&got, "mean_in_system", scope).value, 5.0);
         close(find(&got, "max_queue_length", scope).value, 7.0);

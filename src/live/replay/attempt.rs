@@ -47,6 +47,8 @@ pub(super) struct Attempt {
     pub(super) after: Outcome,
     /// The client waits for something else by now.
     pub(super) orphan: bool,
+    /// Its client had no patience left for it.
+    pub(super) overdue: bool,
     /// The target has it (an open circuit holds attempts back).
     pub(super) sent: bool,
     pub(super) arrived: Time,
@@ -86,6 +88,7 @@ impl Attempt {
             is_retry: false,
             after: Outcome::Ok,
             orphan: false,
+            overdue: false,
             sent: false,
             arrived: now,
             first_start: Time::NEVER,
@@ -115,6 +118,7 @@ impl Attempt {
             between: false,
             hand_overs: 0,
             orphan: false,
+            overdue: false,
             sent: false,
             ..self.clone()
         }

@@ -268,7 +268,7 @@ impl Replay<'_> {
     /// Gives up an attempt that is at the target: withdraws it, or leaves it to work for nobody.
     fn give_up(&mut self, id: AttemptId, outcome: Outcome, at: Time) {
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        attempt.orphan = true;
+        (attempt.orphan, attempt.overdue) = (true, outcome == Outcome::Timeout);
         let attempt = attempt.clone();
         // A timer that fired late must not end what was booked after its instant.
         let at = at.max(attempt.booked);

@@ -5,7 +5,7 @@ use super::watch::{Count, Use, What};
 use super::{Replay, Sent};
 use crate::live::target::{AttemptId, Report, What as Told};
 use crate::outcome::Outcome;
-use crate::stats::RequestSeen;
+use crate::stats::{RequestSeen, Waste};
 use crate::time::Time;
 use crate::workload::trace::Fate;
 
@@ -74,7 +74,8 @@ impl Replay<'_> {
         let how = match (outcome, attempt.orphan) {
             (Outcome::Ok, false) => Use::Useful,
             // The loser of several attempts is nobody's, and withdrawn at once.
-            (Outcome::Cancelled, _) | (_, false) => Use::Wasted,
+            (Outcome::Cancelled, _) if attempt.overdue => Use::Wasted(Waste::Timeout),
+            (Outcome::Cancelled, _) | (_, false) => Use::Wasted(Waste::of(outcome)),
             (_, true) => Use::Zombie,
         };
         let since = std::mem::replace(&mut attempt.since, Time::NEVER);
@@ -145,7 +146,9 @@ impl Replay<'_> {
         match attempt.request.fate {
             Fate::Ok => Outcome::Ok,
             Fate::CrashOnce if again => Outcome::Ok,
-            _ => Outcome::Error,
+            Fate::Error => Outcome::Error,
+            Fate::Crash | Fate::CrashOnce => Outcome::Crash,
+            Fate::Hang | Fate::Freeze => Outcome::Timeout,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::model::{Model, Regime};
 use crate::outcome::Outcome;
 use crate::policy::Slots;
 use crate::stats::level::Running;
-use crate::stats::{Batches, ClassTally, PoolTally, Replication, Segment, Timeline, TimelineBin};
+use crate::stats::{Batches, ClassTally, PoolTally, Replication, Segment, Timeline, TimelineBin, Waste};
 use crate::time::{Span, Time};
 
 /// Bins of a timeline whose width is not given.
@@ -41,7 +41,7 @@ pub(super) enum What {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     Useful,
-    Wasted,
+    Wasted(Waste),
     /// Its client had given up.
     Zombie,
 }
@@ -363,7 +363,7 @@ fn share_service(segments: &mut [Segment], pool: u16, (at, nanos): (Time, u64), 
         let slots = &mut segment.pools[usize::from(pool)].slots;
         let kind = match how {
             Use::Useful => &mut slots.useful,
-            Use::Wasted => &mut slots.wasted,
+            Use::Wasted(cause) => &mut slots.wasted[cause as usize],
             Use::Zombie => &mut slots.zombie,
         };
         *kind += u128::from(within);

@@ -105,7 +105,7 @@ impl Pool {
             self.starting -= 1;
         }
         if worker.job != NO_JOB {
-            self.release(worker.job, slot, driver);
+            self.release(worker.job, slot, Outcome::Crash, driver);
         }
         self.enter(slot, WorkerState::Down, driver);
         if worker.job == NO_JOB {

@@ -185,10 +185,12 @@ impl Pool {
         self.arm(at, slot, SlotTimer::Service, driver);
     }
 
-    /// Takes the job from its worker's record; the worker's state is the caller's business.
+    /// Takes the job, whose attempt ends with `outcome`, from its worker's record; the worker's state is the caller's
+    /// business.
     #[inline(always)]
-    pub(super) fn release<D: Driver>(&mut self, job: JobId, slot: u32, driver: &mut D) {
+    pub(super) fn release<D: Driver>(&mut self, job: JobId, slot: u32, outcome: Outcome, driver: &mut D) {
         self.workers[slot as usize].job = NO_JOB;
+        driver.released(self.number, slot, job, outcome);
         let ticket = driver.ticket(job);
         ticket.place = Place::Outside;
         if self.reserves && std::mem::take(&mut self.workers[slot as usize].counted) {
@@ -197,7 +199,7 @@ impl Pool {
     }
 
     pub(super) fn time_out<D: Driver>(&mut self, now: Time, slot: u32, job: JobId, driver: &mut D) {
-        self.release(job, slot, driver);
+        self.release(job, slot, Outcome::Timeout, driver);
         let then = self.settings.service_timeout.map_or(OnTimeout::Kill, |timeout| timeout.then);
         self.give_up_service(now, slot, job, then, driver);
         self.fail(now, job, Outcome::Timeout, driver);

@@ -23,9 +23,13 @@ const LATENCY: [Part; 4] = [
 ];
 
 /// What slots do.
-const SLOTS: [Part; 7] = [
+const SLOTS: [Part; 11] = [
     ("share_useful", "useful work", Ink::Series(2)),
-    ("share_wasted", "wasted work", Ink::Series(6)),
+    ("share_wasted_timeout", "timed out", Ink::Series(6)),
+    ("share_wasted_crash", "crashed", Ink::Series(11)),
+    ("share_wasted_error", "answered with errors", Ink::Series(4)),
+    ("share_wasted_withdrawn", "withdrawn (hedge losers)", Ink::Series(5)),
+    ("share_wasted_grace", "grace after a time-out", Ink::Series(7)),
     ("share_zombie", "work nobody waits for", Ink::Series(9)),
     ("share_starting", "starting", Ink::Series(0)),
     ("share_restarting", "restarting", Ink::Series(3)),

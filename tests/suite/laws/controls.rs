@@ -123,6 +123,10 @@ impl<D: Driver> Driver for Spoilt<'_, D> {
         self.driver.retire(pool, slot);
     }
 
+    fn released(&mut self, pool: u32, slot: u32, job: JobId, outcome: Outcome) {
+        self.driver.released(pool, slot, job, outcome);
+    }
+
     fn withdraw(&mut self, pool: u32, slot: u32, job: JobId) {
         self.driver.withdraw(pool, slot, job);
     }

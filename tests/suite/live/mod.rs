@@ -135,7 +135,7 @@ fn whole(row: &Row) {
     }
     for pool in replication.segments.iter().flat_map(|segment| &segment.pools) {
         let slots = &pool.slots;
-        let served = slots.useful + slots.wasted + slots.zombie;
+        let served = slots.served();
         // Where time-outs abandon, workers are busy for nobody beside what the pool calls busy.
         let explained = if row.name == "abandon" { served > pool.busy } else { served == pool.busy };
         assert!(explained, "{}: {slots:?}, busy {}", row.name, pool.busy);

@@ -1,10 +1,11 @@
 //! Where slot time and latency went: every part of small stories, to be added up by hand.
 
 use super::{Played, model_text, play, play_text};
+use poolsim::stats::Waste;
 
 /// Slot time in seconds: useful, wasted, for nobody.
 fn service(played: &Played) -> [f64; 3] {
-    [played.slot_secs(|s| s.useful), played.slot_secs(|s| s.wasted), played.slot_secs(|s| s.zombie)]
+    [played.slot_secs(|s| s.useful), played.slot_secs(|s| s.in_vain()), played.slot_secs(|s| s.zombie)]
 }
 
 /// Latency in seconds: waiting, failed attempts, back-off, the final attempt.
@@ -174,4 +175,59 @@ fn a_run_that_drains_takes_no_request_after_its_horizon() {
         drained += usize::from(report.end > horizon);
     }
     assert!(drained > 0);
+}
+
+/// Slot time in seconds that came to nothing, by cause: timed out, crashed, errors, withdrawn, grace.
+fn in_vain(played: &Played) -> [f64; 5] {
+    Waste::ALL.map(|cause| played.slot_secs(|slots| slots.wasted[cause as usize]))
+}
+
+#[test]
+fn service_in_vain_is_split_by_what_ended_it() {
+    let pool = "slots = 1\nservice_timeout = \"4s\"";
+    let vain = |pool: &str, more: &str, jobs: &str| in_vain(&play(pool, more, jobs));
+    assert_eq!(vain(pool, "", "0 a 9; 20 a 3 error; 40 a 2 crash"), [4.0, 2.0, 3.0, 0.0, 0.0]);
+    // A time-out that leaves a grace: four seconds of service, one until the worker is free.
+    let grace = format!("{pool}\non_timeout = \"cancel\"\ncancel_grace = \"1s\"");
+    assert_eq!(vain(&grace, "", "0 a 9"), [4.0, 0.0, 0.0, 0.0, 1.0]);
+    // What the worker does after it was given up is for nobody.
+    let abandoned = play(&format!("{pool}\non_timeout = \"abandon\""), "", "0 a 9");
+    assert_eq!((in_vain(&abandoned), service(&abandoned)), ([4.0, 0.0, 0.0, 0.0, 0.0], [0.0, 4.0, 5.0]));
+    // A worker that freezes at 1 is found silent at 4, and one that is killed from outside is missed at 2.5.
+    let beats = "slots = 1\nworker = { heartbeat_interval = \"1s\", heartbeat_timeout = \"3s\" }";
+    assert_eq!(vain(beats, "", "0 a 1 freeze"), [0.0, 4.0, 0.0, 0.0, 0.0]);
+    let fault = "[[fault]]\nkind = \"kill_worker\"\npool = \"main\"\nslot = 0\nat = \"2s\"";
+    assert_eq!(
+        vain("slots = 1\nworker = { crash_exit = \"500ms\" }", fault, "0 a 9"),
+        [0.0, 2.5, 0.0, 0.0, 0.0]
+    );
+    // A try that its pool makes again is in vain by its own end.
+    let again = "slots = 1\nservice_timeout = \"4s\"\nretry = { max = 1, on = [\"crash\"] }";
+    assert_eq!(vain(again, "", "0 a 2 crash1"), [0.0, 2.0, 0.0, 0.0, 0.0]);
+}
+
+#[test]
+fn what_a_client_withdraws_has_timed_out_or_is_the_loser_of_a_hedge() {
+    let slots = "slots = 2";
+    let loser = "[client.c]\ncancels = true\nhedge = { after = \"2s\" }";
+    assert_eq!(in_vain(&play(slots, loser, "0 a 5")), [0.0, 0.0, 0.0, 3.0, 0.0]);
+    let impatient = "[client.c]\ncancels = true\nattempt_deadline = \"3s\"";
+    assert_eq!(in_vain(&play(slots, impatient, "0 a 5")), [3.0, 0.0, 0.0, 0.0, 0.0]);
+    // With the kill of a worker just as well as by a word to it.
+    let kills = "slots = 2\nservice_timeout = \"50s\"";
+    assert_eq!(in_vain(&play(kills, loser, "0 a 5")), [0.0, 0.0, 0.0, 3.0, 0.0]);
+}
+
+#[test]
+fn what_the_horizon_cuts_off_is_in_vain_by_what_it_leads_to() {
+    let pool = "slots = 6\nservice_timeout = \"30s\"";
+    let jobs = "0 a 1 hang; 2 a 20; 4 a 30 error; 6 a 50; 7 a 20 crash; 8 a 20 error";
+    // The third would answer at 34, which is its time-out too; the answer comes first.
+    assert_eq!(in_vain(&cut_at("10s", pool, "", jobs)), [14.0, 3.0, 8.0, 0.0, 0.0]);
+    let host = "[host.box]\ncores = 6";
+    let shared = "slots = 6\nhost = \"box\"";
+    assert_eq!(
+        in_vain(&cut_at("10s", shared, host, "0 a 50; 4 a 50 error; 5 a 50 crash")),
+        [0.0, 5.0, 6.0, 0.0, 0.0]
+    );
 }

@@ -35,7 +35,7 @@ fn the_pool_learns_of_a_killed_worker_when_its_exit_is_noticed() {
     let pool = "slots = 1\nworker = { crash_exit = \"3s\", restart_delay = \"1s\" }";
     let played = play(pool, fault, "0 a 9; 4 a 1");
     assert_eq!(played.story(), "crash 5, ok 7");
-    assert_eq!(played.slot_secs(|slots| slots.wasted), 5.0);
+    assert_eq!(played.slot_secs(|slots| slots.in_vain()), 5.0);
     // An idle one gets jobs until then, whether it has a dying window or not.
     check(pool, fault, "3 a 1; 4 a 1", "crash 5, ok 7");
     // Its time-out still runs, and it is killed once more to no effect.

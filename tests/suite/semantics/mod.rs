@@ -112,7 +112,7 @@ pub(crate) fn balances(report: &Replication) {
         for pool in &segment.pools {
             let slots = &pool.slots;
             let sum = slots.useful
-                + slots.wasted
+                + slots.in_vain()
                 + slots.zombie
                 + slots.starting
                 + slots.restarting

@@ -11,7 +11,7 @@ fn a_time_out_kills_the_worker_which_is_replaced() {
     let played = play(&pool, "", "0 a 9; 1 a 2");
     // 5 to notice, 1 to exit, 2 of delay, 3 of start-up.
     assert_eq!(played.story(), "timeout 5, ok 13");
-    assert_eq!(played.slot_secs(|slots| slots.wasted), 5.0);
+    assert_eq!(played.slot_secs(|slots| slots.in_vain()), 5.0);
     assert_eq!(played.slot_secs(|slots| slots.restarting), 3.0);
     assert_eq!(played.slot_secs(|slots| slots.starting), 3.0);
     assert_eq!(played.slot_secs(|slots| slots.useful), 2.0);
@@ -63,7 +63,7 @@ fn a_cancelled_worker_is_free_after_its_grace() {
     let pool = "slots = 1\nservice_timeout = \"5s\"\non_timeout = \"cancel\"\ncancel_grace = \"1s\"";
     let played = play(pool, "", "0 a 9; 1 a 2");
     assert_eq!(played.story(), "timeout 5, ok 8");
-    assert_eq!(played.slot_secs(|slots| slots.wasted), 6.0);
+    assert_eq!(played.slot_secs(|slots| slots.in_vain()), 6.0);
     check(&pool.replace("cancel_grace = \"1s\"", ""), "", "0 a 9; 1 a 2", "timeout 5, ok 7");
 }
 
@@ -72,7 +72,7 @@ fn abandoned_work_goes_on_for_nobody() {
     let pool = "slots = 1\nservice_timeout = \"5s\"\non_timeout = \"abandon\"";
     let played = play(pool, "", "0 a 9; 1 a 2");
     assert_eq!(played.story(), "timeout 5, ok 11");
-    assert_eq!(played.slot_secs(|slots| slots.wasted), 5.0);
+    assert_eq!(played.slot_secs(|slots| slots.in_vain()), 5.0);
     assert_eq!(played.slot_secs(|slots| slots.zombie), 4.0);
 }
 
