@@ -13,6 +13,7 @@ use crate::outcome::Outcome;
 use crate::policy::client::{Attempt, Client, History};
 use crate::policy::{JobId, Place, Ticket};
 use crate::random::Purpose;
+use crate::stats::Waste;
 use crate::time::{Span, Time};
 
 /// The waiting limits of each source at each pool: the least of the pool's limit, the source's patience and a time-out
@@ -458,7 +459,7 @@ impl<C: SlotCalendar> World<'_, C> {
             return self.pools[instance].cancel(now, job, &mut self.phys);
         }
         let twin = self.phys.jobs.split(job);
-        self.phys.orphaned(job);
+        self.phys.orphaned(job, Waste::of(outcome));
         let user = self.phys.jobs.get(twin).user;
         if user != NO_USER {
             self.phys.users[user as usize].job = Some(twin);

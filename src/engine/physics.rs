@@ -180,11 +180,17 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         }
     }
 
-    /// Notes that nobody waits any more for a job's result.
-    pub(super) fn orphaned(&mut self, job: JobId) {
+    /// Notes that nobody waits any more for a job's result: what was done so far is in vain for that reason, what
+    /// follows is for nobody.
+    pub(super) fn orphaned(&mut self, job: JobId, why: Waste) {
+        self.waste_kept(job, why);
         let entry = self.jobs.get(job);
         if entry.ticket.place == Place::Running {
             let number = self.slot_number(entry.instance, entry.ticket.slot);
+            if self.slots[number as usize].since != Time::NEVER {
+                self.close_service(number, Use::Wasted(why));
+                self.slots[number as usize].since = self.now;
+            }
             self.slots[number as usize].orphan = true;
             if C::FOLLOWED {
                 self.note_orphan(number, job);

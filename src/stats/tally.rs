@@ -70,7 +70,7 @@ pub struct ClassTally {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Waste {
-    /// Attempts that timed out: at their pool, or at a client that cancels; and what hangs when the run ends.
+    /// Attempts that timed out, at their pool or at their client; and what hangs when the run ends.
     Timeout,
     /// Attempts whose worker crashed, was killed or went silent, or whose slot broke down.
     Crash,
@@ -93,7 +93,7 @@ impl Waste {
         match outcome {
             Outcome::Crash | Outcome::WriteError => Waste::Crash,
             Outcome::Error => Waste::Error,
-            Outcome::Cancelled => Waste::Withdrawn,
+            Outcome::Cancelled | Outcome::Abandoned => Waste::Withdrawn,
             _ => Waste::Timeout,
         }
     }
@@ -108,8 +108,8 @@ pub struct SlotUse {
     pub useful: u128,
     /// Service of attempts that did not, and the grace of workers that are asked to stop; by [`Waste`].
     pub wasted: [u128; Waste::ALL.len()],
-    /// Service of attempts whose client had left before they ended, however they ended; and what a worker does after
-    /// its pool has given the job up.
+    /// Service after the client had left, however it ended, and what a worker does after its pool has given the job up.
+    /// What was done before counts as wasted.
     pub zombie: u128,
     /// Workers starting.
     pub starting: u128,

@@ -55,7 +55,7 @@ impl<C: SlotCalendar> World<'_, C> {
             if self.clients[source].settings().cancels {
                 self.pools[instance].cancel(now, other, &mut self.phys);
             } else {
-                self.phys.orphaned(other);
+                self.phys.orphaned(other, Waste::Withdrawn);
             }
         }
     }

@@ -71,6 +71,13 @@ impl<C: SlotCalendar> Physics<'_, C> {
         }
     }
 
+    /// The client of a job that waits to go on has left.
+    pub(super) fn waste_kept(&mut self, job: JobId, why: Waste) {
+        if let Some(kept) = self.kept.remove(&job) {
+            self.count_kept(kept, Use::Wasted(why));
+        }
+    }
+
     fn count_kept(&mut self, kept: Kept, how: Use) {
         kept.parts.into_iter().for_each(|(segment, nanos)| {
             self.monitor.served_in(segment, kept.pool, nanos, how);

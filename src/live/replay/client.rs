@@ -8,6 +8,7 @@ use crate::model::requests::Drawn;
 use crate::outcome::Outcome;
 use crate::policy::client::{Attempt as Kind, History};
 use crate::random::Purpose;
+use crate::stats::Waste;
 use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
 
@@ -269,13 +270,15 @@ impl Replay<'_> {
     fn give_up(&mut self, id: AttemptId, outcome: Outcome, at: Time) {
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         (attempt.orphan, attempt.overdue) = (true, outcome == Outcome::Timeout);
-        let attempt = attempt.clone();
         // A timer that fired late must not end what was booked after its instant.
         let at = at.max(attempt.booked);
         let Some(flight) = self.flights.get(&attempt.flight) else { return };
         if self.clients[usize::from(flight.source)].settings().cancels {
             self.target.cancel(id);
+        } else {
+            self.watch.left_alone(attempt, Waste::of(outcome), at);
         }
+        let attempt = attempt.clone();
         let given_up = Some(outcome);
         self.react(id, attempt, outcome, given_up, at);
     }
@@ -319,6 +322,8 @@ impl Replay<'_> {
             self.clients[source].ended(at, Outcome::Cancelled, kind);
             if self.clients[source].settings().cancels {
                 self.target.cancel(other);
+            } else {
+                self.watch.left_alone(attempt, Waste::Withdrawn, at);
             }
         }
     }

@@ -172,6 +172,15 @@ impl Watch {
         self.counts.push((at, pool, count));
     }
 
+    /// The client of an attempt has left: what a worker has done for it so far is in vain, what follows is for nobody.
+    pub(super) fn left_alone(&mut self, attempt: &mut Attempt, why: Waste, at: Time) {
+        if attempt.since < at {
+            let nanos = at.since(attempt.since).nanos();
+            attempt.since = at;
+            self.count(at, attempt.pool, Count::Served { nanos, how: Use::Wasted(why) });
+        }
+    }
+
     /// Books the end of a request by the attempt that decided it.
     pub(super) fn ended(&mut self, at: Time, flight: &Flight, last: &Attempt, outcome: Outcome) {
         let latency = at.since(flight.first_sent);

@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stderr, reason = "a test that leaves something out says so")]
 
+mod accounts;
 mod calibrating;
 mod ending;
 mod front;

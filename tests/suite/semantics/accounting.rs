@@ -40,7 +40,7 @@ fn work_that_the_horizon_cuts_off_is_useful_where_it_leads_to_a_good_answer() {
     // Its client has left.
     assert_eq!(
         service(&cut_at("10s", "slots = 1", "[client.c]\nattempt_deadline = \"3s\"", "0 a 50")),
-        [0.0, 0.0, 10.0]
+        [0.0, 3.0, 7.0]
     );
 }
 
@@ -72,7 +72,7 @@ fn kept_service_of_a_job_that_never_goes_on_is_wasted() {
     let client = "[client.c]\nattempt_deadline = \"4s\"";
     // Given up at 6, a second after the breakdown; its job goes on for nobody at 7.
     let left = play(pool, client, "2 a 4");
-    assert_eq!((service(&left), spent(&left)), ([0.0, 0.0, 4.0], [1.0, 3.0, 0.0, 0.0]));
+    assert_eq!((service(&left), spent(&left)), ([0.0, 3.0, 1.0], [1.0, 3.0, 0.0, 0.0]));
     let withdrawn = play(pool, &format!("{client}\ncancels = true"), "2 a 4");
     assert_eq!((service(&withdrawn), spent(&withdrawn)), ([0.0, 3.0, 0.0], [1.0, 3.0, 0.0, 0.0]));
     let retried = "retry = { max = 1, on = [\"timeout\"], base = \"3s\" }";
@@ -115,18 +115,23 @@ fn a_hedge_that_loses_is_wasted_where_it_is_withdrawn_and_for_nobody_afterwards(
     let hedge = "[client.c]\nhedge = { after = \"2s\" }";
     let withdrawn = play("slots = 2", &format!("{hedge}\ncancels = true"), "0 a 5");
     assert_eq!(service(&withdrawn), [5.0, 3.0, 0.0]);
-    assert_eq!(service(&play("slots = 2", hedge, "0 a 5")), [5.0, 0.0, 5.0]);
+    // Nobody waits for it from 5 on.
+    assert_eq!(service(&play("slots = 2", hedge, "0 a 5")), [5.0, 3.0, 2.0]);
 }
 
 #[test]
-fn work_for_nobody_is_that_however_it_ends() {
+fn work_after_its_client_has_left_is_for_nobody_however_it_ends() {
     let client = "[client.c]\nattempt_deadline = \"3s\"";
     for fate in ["ok", "error", "crash"] {
         let played = play("slots = 1", client, &format!("0 a 5 {fate}"));
-        assert_eq!(service(&played), [0.0, 0.0, 5.0], "{fate}");
+        assert_eq!(service(&played), [0.0, 3.0, 2.0], "{fate}");
+        assert_eq!(in_vain(&played), [3.0, 0.0, 0.0, 0.0, 0.0], "{fate}");
     }
     let killed = play("slots = 1\nservice_timeout = \"4s\"", client, "0 a 5");
-    assert_eq!(service(&killed), [0.0, 0.0, 4.0]);
+    assert_eq!(service(&killed), [0.0, 3.0, 1.0]);
+    // One that waits until its client has left is served for nobody from the start.
+    let late = play("slots = 1", client, "0 a 2.5; 0 a 9");
+    assert_eq!(service(&late), [2.5, 0.5, 8.5]);
 }
 
 #[test]

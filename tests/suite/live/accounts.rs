@@ -1,0 +1,47 @@
+//! What slot time was good for: a replay books it as its simulation does.
+
+use super::processes::model;
+use poolsim::engine;
+use poolsim::live::own::OwnPools;
+use poolsim::live::replay::{Settings, replay};
+use poolsim::stats::{Replication, SlotUse, Waste};
+
+/// Where the only pool's slot time went, in seconds: useful, for nobody, in vain by cause but for the grace.
+fn service(replication: &Replication) -> [f64; 6] {
+    let slots = replication.segments.iter().flat_map(|segment| &segment.pools).map(|pool| &pool.slots);
+    let sum = |of: &dyn Fn(&SlotUse) -> u128| slots.clone().map(of).sum::<u128>() as f64 / 1e9;
+    let vain = |cause: Waste| sum(&|slots| slots.wasted[cause as usize]);
+    let [timeout, crash, error, withdrawn, _] = Waste::ALL.map(vain);
+    [sum(&|slots| slots.useful), sum(&|slots| slots.zombie), timeout, crash, error, withdrawn]
+}
+
+#[test]
+fn service_is_booked_by_what_became_of_it() {
+    let requests = "[{ at = \"0ms\", demand = \"300ms\" }, { at = \"500ms\", demand = \"100ms\", fate = \"error\" },\n \
+        { at = \"700ms\", demand = \"100ms\", fate = \"crash\" }]";
+    let clients = [
+        // 200 ms for a client that has left by then: what follows is for nobody, or withdrawn.
+        ("attempt_deadline = \"200ms\"", [0.0, 0.1, 0.2, 0.1, 0.1, 0.0]),
+        ("attempt_deadline = \"200ms\", cancels = true", [0.0, 0.0, 0.2, 0.1, 0.1, 0.0]),
+        // The hedge of 120 ms loses; 100 ms end before it.
+        ("hedge = { after = \"120ms\" }", [0.3, 0.12, 0.0, 0.1, 0.1, 0.18]),
+        ("hedge = { after = \"120ms\" }, cancels = true", [0.3, 0.0, 0.0, 0.1, 0.1, 0.18]),
+        ("attempt_deadline = \"9s\"", [0.3, 0.0, 0.0, 0.1, 0.1, 0.0]),
+    ];
+    for (client, expected) in clients {
+        let model = model(&format!(
+            "name = \"accounts\"\nrun = {{ horizon = \"1s\", regime = \"terminating\", drain = true }}\n\
+             class.job = {{ cpu_share = 0.0 }}\npool.main = {{ slots = 2 }}\n\
+             source.web = {{ pool = \"main\", requests = {requests}, client = {{ {client} }} }}\n"
+        ));
+        let simulated = engine::prepare(&model).follow(0, None).unwrap().0;
+        let mut pools = OwnPools::threads(&model, 0);
+        let real = replay(&model, &mut pools, &Settings::default(), &|| false).unwrap().replication;
+        for ((simulated, real), expected) in service(&simulated).into_iter().zip(service(&real)).zip(expected)
+        {
+            assert!((simulated - expected).abs() < 0.005, "{client}: {simulated} for {expected}");
+            // Sleepers of a busy machine are late.
+            assert!((real - expected).abs() < 0.05, "{client}: {real} for {expected}");
+        }
+    }
+}
