@@ -1,5 +1,6 @@
 //! What slot time was good for: a replay books it as its simulation does.
 
+use super::TRIES;
 use super::processes::model;
 use poolsim::engine;
 use poolsim::live::own::OwnPools;
@@ -13,6 +14,11 @@ fn service(replication: &Replication) -> [f64; 6] {
     let vain = |cause: Waste| sum(&|slots| slots.wasted[cause as usize]);
     let [timeout, crash, error, withdrawn, _] = Waste::ALL.map(vain);
     [sum(&|slots| slots.useful), sum(&|slots| slots.zombie), timeout, crash, error, withdrawn]
+}
+
+/// The largest difference of two accounts.
+fn distance(one: &[f64; 6], other: &[f64; 6]) -> f64 {
+    one.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
 #[test]
@@ -34,14 +40,16 @@ fn service_is_booked_by_what_became_of_it() {
              class.job = {{ cpu_share = 0.0 }}\npool.main = {{ slots = 2 }}\n\
              source.web = {{ pool = \"main\", requests = {requests}, client = {{ {client} }} }}\n"
         ));
-        let simulated = engine::prepare(&model).follow(0, None).unwrap().0;
-        let mut pools = OwnPools::threads(&model, 0);
-        let real = replay(&model, &mut pools, &Settings::default(), &|| false).unwrap().replication;
-        for ((simulated, real), expected) in service(&simulated).into_iter().zip(service(&real)).zip(expected)
-        {
-            assert!((simulated - expected).abs() < 0.005, "{client}: {simulated} for {expected}");
-            // Sleepers of a busy machine are late.
-            assert!((real - expected).abs() < 0.05, "{client}: {real} for {expected}");
-        }
+        let simulated = service(&engine::prepare(&model).follow(0, None).unwrap().0);
+        assert!(distance(&simulated, &expected) < 0.005, "{client}: {simulated:?}");
+        let mut seen = Vec::new();
+        // Sleepers of a busy machine are late, but not always.
+        let booked = (0..TRIES).any(|_| {
+            let mut pools = OwnPools::threads(&model, 0);
+            let real = replay(&model, &mut pools, &Settings::default(), &|| false).unwrap();
+            seen.push(service(&real.replication));
+            seen.last().is_some_and(|real| distance(real, &expected) < 0.02)
+        });
+        assert!(booked, "{client}: {seen:?}, expected {expected:?}");
     }
 }
