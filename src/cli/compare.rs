@@ -5,14 +5,13 @@ use super::checked::{self, Out};
 use super::exit::{Answer, Failure};
 use super::progress::Bar;
 use super::{files, interrupt, sweep, terminal};
+use crate::experiment;
 use crate::experiment::agreement::recording::{self, Believed, Made};
-use crate::experiment::agreement::{Agreement, Terms, explain, records};
+use crate::experiment::agreement::{Agreement, Terms, explain, records, whole};
 use crate::experiment::record::{GivenModel, Record};
 use crate::experiment::validate::recorded;
-use crate::experiment::{self, Judgement};
 use crate::model::{Model, Override};
 use crate::report;
-use crate::stats::Equivalence;
 use crate::workload::recording::{self as recordings, RecordedConstants, RecordedScenario};
 use std::path::{Path, PathBuf};
 
@@ -47,13 +46,8 @@ pub fn compare(args: &RawCompare) -> Result<Answer, Failure> {
     };
     let folder = sweep::folder_of(&asked.out, &format!("compare-{}", record.name));
     sweep::deliver(&record, &asked.out, folder.as_deref())?;
-    let verdict = Equivalence::of_all(record.study.agreements.iter().map(|one| one.verdict));
-    Ok(match verdict.filter(|_| judged) {
-        None => Answer::Done,
-        Some(Equivalence::Equivalent) => Answer::Judged(Judgement::Met),
-        Some(Equivalence::Different) => Answer::Judged(Judgement::Missed),
-        Some(Equivalence::Undecided) => Answer::Judged(Judgement::Undecided),
-    })
+    let judgement = whole::judgement(&record.study.agreements).filter(|_| judged);
+    Ok(judgement.map_or(Answer::Done, Answer::Judged))
 }
 
 /// The names of the two, as short as they stay apart: they head the columns of tables.
@@ -316,9 +310,7 @@ impl Asked {
             let compared =
                 recording::compare(&self.believed(one), &self.terms, self.seeds).map_err(failed)?;
             let name = &one.scenario.settings.name;
-            let named = compared.agreements.into_iter();
-            agreements
-                .extend(named.map(|agreed| Agreement { how: format!("{name}, {}", agreed.how), ..agreed }));
+            agreements.extend(compared.agreements.into_iter().map(|agreed| agreed.of_system(name)));
         }
         let made = self.made(String::from("recordings"), Path::new(&args.first));
         Ok(recording::record_of_all(agreements, &self.terms, made))

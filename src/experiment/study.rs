@@ -5,10 +5,11 @@
 use super::agreement::Agreement;
 use super::agreement::explain::Explained;
 use super::agreement::records::InputChange;
+use super::agreement::whole;
 use super::metric::{Scope, Unit};
 use super::record::GivenModel;
 use super::size::SizeAnswer;
-use crate::stats::Estimate;
+use crate::stats::{Equivalence, Estimate};
 use serde::{Deserialize, Serialize};
 
 /// An axis as planned.
@@ -127,10 +128,20 @@ pub struct Study {
     /// How two worlds or two records agree.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agreements: Vec<Agreement>,
+    /// The verdict of the whole, by [`whole::verdict`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Equivalence>,
     /// What would close the gap between two worlds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explained: Option<Explained>,
     /// What differs in the inputs of two records.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<InputChange>,
+}
+
+impl Study {
+    /// What was compared, with the verdict of the whole.
+    pub fn compared(agreements: Vec<Agreement>) -> Study {
+        Study { verdict: whole::verdict(&agreements), agreements, ..Study::default() }
+    }
 }

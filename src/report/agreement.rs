@@ -7,6 +7,7 @@ use super::words;
 use crate::experiment::Unit;
 use crate::experiment::agreement::explain::Explained;
 use crate::experiment::agreement::records::{InputChange, effect};
+use crate::experiment::agreement::whole::{self, MODEL_DRIVEN, System, TRACE_DRIVEN};
 use crate::experiment::agreement::{Agreed, Agreement};
 use crate::experiment::record::Record;
 use crate::stats::{Equivalence, Estimate};
@@ -17,31 +18,81 @@ const ROWS_MAX: usize = 40;
 /// The answer of a comparison; `None` for other records.
 pub fn answer(record: &Record) -> Option<String> {
     let all = &record.study.agreements;
-    let verdict = Equivalence::of_all(all.iter().map(|one| one.verdict))?;
-    let count = |wanted| all.iter().map(|one| one.count(wanted)).sum::<usize>();
-    let (same, other, open) =
-        (count(Equivalence::Equivalent), count(Equivalence::Different), count(Equivalence::Undecided));
+    let verdict = whole::verdict(all)?;
     // Of a replay there are two simulations; both are "simulated" in short.
     let short = |name: &str| name.split(',').next().unwrap_or_default().to_owned();
     let pair = all
         .first()
         .map_or_else(String::new, |one| format!("{} and {}", short(&one.first), short(&one.second)));
-    let total = same + other + open;
-    let head = if record.points.len() == 2 && record.points[0].fingerprint == record.points[1].fingerprint {
-        String::from("the same results to the last bit")
-    } else {
-        verdict.word().to_owned()
+    let systems = whole::systems(all);
+    let traced = systems.iter().any(|one| one.decides.is_trace_driven());
+    let told = match systems.as_slice() {
+        [one] if traced => of_one(one),
+        many if traced => of_many(verdict, many),
+        _ if record.points.len() == 2 && record.points[0].fingerprint == record.points[1].fingerprint => {
+            format!("the same results to the last bit {}", counted(all.iter()))
+        }
+        _ => format!("{} {}", verdict.word(), counted(all.iter())),
     };
-    Some(format!(
-        "{}: {pair}: {head} ({same} of {total} figures equivalent, {other} different, {open} undecided{})",
-        record.name,
-        reach(all)
-    ))
+    Some(format!("{}: {pair}: {told}", record.name))
+}
+
+/// Said of a verdict beside that of the whole: what is open there is not covered by it.
+const fn no_agreement(verdict: Equivalence) -> &'static str {
+    if matches!(verdict, Equivalence::Undecided) { ", which is no agreement" } else { "" }
+}
+
+/// A recording or a replay: what decides comes first.
+fn of_one(system: &System<'_>) -> String {
+    let own = counted([system.decides].into_iter());
+    let word = system.decides.verdict.word();
+    match system.predicted {
+        Some(one) if system.verdict() != system.decides.verdict => format!(
+            "{} as predicted from the model {}; under the same input: {word} {own}",
+            one.verdict.word(),
+            counted([one].into_iter()),
+        ),
+        Some(one) => format!(
+            "{word} under the same input {own}; as predicted from the model: {}{}",
+            one.verdict.word(),
+            no_agreement(one.verdict)
+        ),
+        None => format!("{word} under the same input {own}"),
+    }
+}
+
+/// Several recordings: how many of them say what, to each of the two questions.
+fn of_many(verdict: Equivalence, systems: &[System<'_>]) -> String {
+    let told = |what: &str, all: Vec<&Agreement>| {
+        let count = |wanted| all.iter().filter(|one| one.verdict == wanted).count();
+        let (same, other, open) =
+            (count(Equivalence::Equivalent), count(Equivalence::Different), count(Equivalence::Undecided));
+        let rest = if open > 0 { no_agreement(Equivalence::Undecided) } else { "" };
+        format!("{what}: {same} of {} equivalent, {other} different, {open} undecided{rest}", all.len())
+    };
+    let traced = systems.iter().map(|one| one.decides).filter(|one| one.is_trace_driven()).collect();
+    let alone = systems.iter().map(|one| one.decides).filter(|one| !one.is_trace_driven());
+    let predicted: Vec<&Agreement> = systems.iter().filter_map(|one| one.predicted).chain(alone).collect();
+    let mut parts = vec![told("under the same input", traced)];
+    if !predicted.is_empty() {
+        parts.push(told("as predicted from the model", predicted));
+    }
+    format!("{} ({})", verdict.word(), parts.join("; "))
+}
+
+/// Figures by verdict, and for how much of it the verdict stands.
+fn counted<'a>(all: impl Iterator<Item = &'a Agreement>) -> String {
+    let all: Vec<&Agreement> = all.collect();
+    let count = |wanted| all.iter().map(|one| one.count(wanted)).sum::<usize>();
+    let (same, other, open) =
+        (count(Equivalence::Equivalent), count(Equivalence::Different), count(Equivalence::Undecided));
+    let total = same + other + open;
+    format!("({same} of {total} figures equivalent, {other} different, {open} undecided{})", reach(&all))
 }
 
 /// For how much of it the verdict stands.
-fn reach(all: &[Agreement]) -> String {
-    let settled: Vec<&Agreement> = all.iter().filter(|one| one.verdict == Equivalence::Equivalent).collect();
+fn reach(all: &[&Agreement]) -> String {
+    let settled: Vec<&&Agreement> = all.iter().filter(|one| one.verdict == Equivalence::Equivalent).collect();
     match settled.len() {
         0 => String::new(),
         some if some < all.len() => format!("; {some} of {} comparisons are equivalent", all.len()),
@@ -63,8 +114,8 @@ pub fn sentences(record: &Record) -> Vec<String> {
 
 fn sentence(one: &Agreement) -> String {
     let what = match one.how.as_str() {
-        "trace-driven" => "Under the arrivals and demands that were measured (an error of the physics)",
-        "model-driven" => "As predicted from the model (an error of its load as well)",
+        TRACE_DRIVEN => "Under the arrivals and demands that were measured (an error of the physics)",
+        MODEL_DRIVEN => "As predicted from the model (an error of its load as well)",
         other => other,
     };
     let count = |wanted| one.count(wanted);
@@ -130,6 +181,7 @@ pub fn tables(record: &Record) -> Vec<Table> {
     let mut tables = Vec::new();
     tables.extend(inputs(&study.inputs, study.agreements.first()));
     tables.extend(study.explained.as_ref().map(explained));
+    tables.extend(verdicts(&study.agreements));
     if study.agreements.len() > 1 {
         tables.push(summary(&study.agreements));
     }
@@ -158,6 +210,28 @@ fn difference(unit: Unit, estimate: &Estimate, like: f64) -> String {
         figure::with_interval_like(unit, estimate, like)
     };
     in_points(unit, text)
+}
+
+/// One row for each of several recordings.
+fn verdicts(agreements: &[Agreement]) -> Option<Table> {
+    let systems = whole::systems(agreements);
+    let traced = systems.iter().any(|one| one.decides.is_trace_driven());
+    let row = |one: &System<'_>| {
+        let (same, predicted) = match one.decides.is_trace_driven() {
+            true => (Some(one.decides), one.predicted),
+            false => (None, Some(one.decides)),
+        };
+        let word = |one: Option<&Agreement>| one.map_or("", |one| one.verdict.word()).to_owned();
+        vec![one.name.to_owned(), one.verdict().word().to_owned(), word(same), word(predicted)]
+    };
+    (systems.len() > 1 && traced).then(|| Table {
+        title: String::from("Verdicts"),
+        header: ["scenario", "verdict", "under the same input", "as predicted from the model"]
+            .map(String::from)
+            .to_vec(),
+        rows: systems.iter().map(row).collect(),
+        labels: 4,
+    })
 }
 
 /// One row for each comparison.

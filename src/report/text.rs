@@ -7,6 +7,7 @@ use super::study;
 use super::summary;
 use super::table::{self, Table};
 use super::words;
+use crate::experiment::agreement::whole;
 use crate::experiment::record::{Point, Record, Warning, World};
 use crate::experiment::verdict::{Verdict, overall};
 use crate::experiment::{Band, Judgement};
@@ -40,7 +41,8 @@ pub(super) const UNSURE: Style = AnsiColor::Yellow.on_default().bold();
 pub fn page(record: &Record, look: Look) -> String {
     let page = Page { look };
     let mut text = String::new();
-    let worst = overall(record.points.iter().flat_map(|point| &point.verdicts));
+    let worst = whole::judgement(&record.study.agreements)
+        .or_else(|| overall(record.points.iter().flat_map(|point| &point.verdicts)));
     let style = worst.map_or(BOLD, style_of);
     let _ = writeln!(text, "{}", page.paint(style, &words::answer(record)));
     if let ([point], None) = (record.points.as_slice(), &record.study.size) {

@@ -1,9 +1,10 @@
 //! `poolsim compare`: recordings of the real scheduler against their simulation, the dying window found without being
 //! told, and records against each other.
 
-use poolsim::experiment::agreement::recording::{self, Believed};
+use poolsim::experiment::agreement::recording::{self, Believed, Made};
 use poolsim::experiment::agreement::{Agreement, Terms, explain};
 use poolsim::experiment::validate::recorded::PRESET;
+use poolsim::report;
 use poolsim::stats::Equivalence;
 use poolsim::workload::recording::{self as recordings, RecordedConstants, RecordedScenario};
 use std::path::{Path, PathBuf};
@@ -114,6 +115,55 @@ fn a_recording_is_judged_with_its_constants_wherever_one_stands() {
         assert!(text.contains("equivalent for all requests together; 22 of 27"), "{text}");
         assert!(text.contains("5 of single classes or phases undecided, which is no agreement"), "{text}");
     }
+}
+
+#[test]
+fn a_prediction_that_few_runs_cannot_decide_stands_beside_the_verdict() {
+    let scenarios = folder().join("scenarios");
+    let ask = |args: &[&str]| {
+        let done = poolsim(&scenarios, &[&["compare"], args, &["--output", "none"]].concat());
+        (done.status.code(), String::from_utf8(done.stdout).unwrap())
+    };
+    let (code, text) = ask(&["grid_p2_short"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.starts_with("grid_p2_short: recorded and simulated: equivalent under the same input ("),
+        "{text}"
+    );
+    assert!(text.contains("; as predicted from the model: undecided, which is no agreement\n"), "{text}");
+    assert!(
+        text.contains("As predicted from the model (an error of its load as well): undecided;"),
+        "{text}"
+    );
+    let (_, json) = ask(&["grid_p2_short", "--format", "json"]);
+    let record: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(record["verdict"], "equivalent");
+    assert_eq!(record["agreements"][1]["verdict"], "undecided");
+    // Each of several is judged as it is alone.
+    let (code, text) = ask(&["..", "--only", "grid_p"]);
+    assert_eq!(code, Some(0), "{text}");
+    let told = "under the same input: 4 of 4 equivalent, 0 different, 0 undecided; \
+                as predicted from the model: 0 of 2 equivalent, 0 different, 2 undecided, which is no agreement";
+    assert!(text.contains(told), "{text}");
+    let row = "grid_p6_short equivalent equivalent undecided";
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.lines().any(|line| words(line) == row), "{text}");
+}
+
+#[test]
+fn a_prediction_that_is_wrong_makes_the_whole_different() {
+    let (scenario, constants) = (scenario("grid_p2_short"), constants());
+    let believed = Believed { scenario: &scenario, constants: &constants, preset: PRESET, overrides: &[] };
+    let terms = Terms::default();
+    let mut compared = recording::compare(&believed, &terms, 4).unwrap();
+    compared.agreements[1].verdict = Equivalence::Different;
+    let made = Made { name: String::from("grid_p2_short"), parts: believed.parts(), ..Made::default() };
+    let record = recording::record(compared, &terms, made);
+    assert_eq!(record.study.verdict, Some(Equivalence::Different));
+    let text = report::text::page(&record, report::text::Look::PLAIN);
+    let head = text.lines().next().unwrap();
+    assert!(head.contains("different as predicted from the model ("), "{head}");
+    assert!(head.contains("; under the same input: equivalent ("), "{head}");
 }
 
 #[test]

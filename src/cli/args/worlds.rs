@@ -121,7 +121,9 @@ Examples:
       what the model without the dying window lacks
 
 Equivalent means: within the margin, by two one-sided tests. What the data cannot tell is undecided.
-The verdict of the whole is that of all requests together, and different as soon as any figure is.
+The verdict of a comparison is that of all requests together, and different as soon as any figure is.
+A recording is judged under its own arrivals, demands and races (trace-driven); what the model predicts of it
+(model-driven) has a verdict of its own, which makes the whole different but never undecided.
 
 Files: output/compare-NAME/record.json, points.csv, tables.md, report.html.
 

@@ -46,7 +46,8 @@ pub struct RawReplay {
 
     /// A difference of this share does not matter [default: 5%]
     ///
-    /// Given, it also asks for a verdict on real against simulated: the exit code is then 0, 1 or 3.
+    /// Given, it also asks for a verdict on real against simulated: the exit code is then 0, 1 or 3. It is that of the
+    /// simulator under what was measured, and different too where the prediction from the model is.
     #[arg(long, value_name = "SHARE", help_heading = "Simulated against real")]
     pub margin: Option<String>,
     /// A difference of so many of all requests does not matter in a share [default: 2%]

@@ -10,7 +10,7 @@ use super::progress::Bar;
 use super::targets::TargetName;
 use super::{experiments, interrupt, printer, terminal};
 use crate::experiment::Given;
-use crate::experiment::agreement::{Terms, explain};
+use crate::experiment::agreement::{Terms, explain, whole};
 use crate::experiment::record::{GivenModel, Record, Warning, World, write_whole};
 use crate::experiment::replay as beside;
 use crate::experiment::verdict::{Judgement, overall};
@@ -19,7 +19,6 @@ use crate::live::replay::{Replayed, Settings, admit, replay};
 use crate::model::{self, Diagnostic, Loaded, Model, Override};
 use crate::quantity;
 use crate::report::{self, requests};
-use crate::stats::Equivalence;
 use crate::time::Span;
 use args::RawReplay;
 use std::cell::Cell;
@@ -83,16 +82,11 @@ pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
     Ok(answer(raw, &record))
 }
 
-/// The worst of the objectives of the real run and, where a margin was set, of what was compared.
+/// The worse of the objectives of the real run and, where a margin was set, of what was compared.
 fn answer(raw: &RawReplay, record: &Record) -> Answer {
     let real = record.points.iter().filter(|point| point.world == World::Real);
     let objectives = overall(real.flat_map(|point| &point.verdicts));
-    let agreements = record.study.agreements.iter().filter(|_| raw.margin.is_some());
-    let agreed = Equivalence::of_all(agreements.map(|one| one.verdict)).map(|verdict| match verdict {
-        Equivalence::Equivalent => Judgement::Met,
-        Equivalence::Different => Judgement::Missed,
-        Equivalence::Undecided => Judgement::Undecided,
-    });
+    let agreed = whole::judgement(&record.study.agreements).filter(|_| raw.margin.is_some());
     let both = [objectives, agreed].into_iter().flatten();
     let worst = [Judgement::Missed, Judgement::Undecided, Judgement::Met]
         .into_iter()

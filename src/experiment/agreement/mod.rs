@@ -8,6 +8,8 @@
 //! * *model-driven*: chance was drawn anew, so only the distributions over runs are compared ([`Pairing::None`]); the
 //!   rest is an error of the fit, or of too few real runs to tell.
 //!
+//! Which of them is the verdict of the whole is said in [`whole`].
+//!
 //! The run is the unit of observation, since requests within a run depend on each other. A few pairs of runs are all
 //! that a live replay or a recording may have: their requests are then paired one by one and taken for as many as their
 //! dependence leaves them worth, which says nothing of what would differ in yet another run.
@@ -18,6 +20,7 @@ mod figures;
 mod pairs;
 pub mod recording;
 pub mod records;
+pub mod whole;
 
 use self::figures::{Figure, Of};
 use self::pairs::Pairs;
@@ -131,7 +134,7 @@ pub struct RequestsAgree {
 /// Two worlds compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Agreement {
-    /// How: trace-driven, model-driven, or records.
+    /// How: [`whole::TRACE_DRIVEN`], [`whole::MODEL_DRIVEN`], after the name of one of several systems; or records.
     pub how: String,
     /// The first world, the reference.
     pub first: String,

@@ -12,6 +12,7 @@ use super::super::record::{
 use super::super::study::Study;
 use super::super::validate::recorded;
 use super::explain::{Change, Explained, Played};
+use super::whole::{MODEL_DRIVEN, TRACE_DRIVEN};
 use super::{Agreement, Pairing, Terms, World, judge, metrics};
 use crate::engine::{self, Races};
 use crate::model::{Model, Override};
@@ -172,12 +173,12 @@ pub fn compare(believed: &Believed<'_>, terms: &Terms, seeds: u64) -> Result<Com
     let runs = requests_of(&simulated);
     let pair = (&world("recorded", &real), &world("simulated", &runs));
     let mut agreements: Vec<Agreement> =
-        judge("trace-driven", pair, &parts, terms, Pairing::Runs).into_iter().collect();
+        judge(TRACE_DRIVEN, pair, &parts, terms, Pairing::Runs).into_iter().collect();
     if believed.by_chance(&real) {
         simulated = believed.simulate(seeds, &|_| {})?;
         let runs = requests_of(&simulated);
         let pair = (&world("recorded", &real), &world("simulated", &runs));
-        agreements.extend(judge("model-driven", pair, &parts, terms, Pairing::None));
+        agreements.extend(judge(MODEL_DRIVEN, pair, &parts, terms, Pairing::None));
     }
     if agreements.is_empty() {
         return Err(format!("scenario {} has no recorded runs", believed.scenario.settings.name));
@@ -221,7 +222,7 @@ pub fn against(
     let real: Vec<Vec<RequestSeen>> = scenario.runs.iter().map(|run| seen(scenario, run)).collect();
     let (runs, parts) = (requests_of(&simulated), Parts { classes, ..Parts::default() });
     let pair = (&World { label: "recorded", runs: &real }, &World { label: "simulated", runs: &runs });
-    let agreement = judge("model-driven", pair, &parts, terms, Pairing::None);
+    let agreement = judge(MODEL_DRIVEN, pair, &parts, terms, Pairing::None);
     let agreement = agreement.ok_or_else(|| format!("scenario {} has no runs", scenario.settings.name))?;
     Ok(Compared { agreements: vec![agreement], real, simulated })
 }
@@ -283,7 +284,7 @@ pub fn record(compared: Compared, terms: &Terms, made: Made) -> Record {
         chosen: None,
         differences: compared.agreements.iter().flat_map(Agreement::differences).collect(),
         warnings: if few < 4 { vec![warning] } else { Vec::new() },
-        study: Study { agreements: compared.agreements, explained: made.explained, ..Study::default() },
+        study: Study { explained: made.explained, ..Study::compared(compared.agreements) },
     }
 }
 
@@ -305,7 +306,7 @@ pub fn record_of_all(agreements: Vec<Agreement>, terms: &Terms, made: Made) -> R
         chosen: None,
         differences: agreements.iter().flat_map(Agreement::differences).collect(),
         warnings: Vec::new(),
-        study: Study { agreements, ..Study::default() },
+        study: Study::compared(agreements),
     }
 }
 

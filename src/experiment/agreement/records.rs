@@ -392,6 +392,6 @@ pub fn record(
         chosen: None,
         differences,
         warnings,
-        study: Study { agreements, inputs: inputs(one, two), ..Study::default() },
+        study: Study { inputs: inputs(one, two), ..Study::compared(agreements) },
     }
 }

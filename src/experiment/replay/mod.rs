@@ -9,6 +9,7 @@ mod traced;
 mod untold;
 mod why;
 
+use super::agreement::whole::{MODEL_DRIVEN, TRACE_DRIVEN};
 use super::agreement::{self, Agreement, Pairing, Terms};
 use super::estimate::{self, EstimateSettings};
 use super::record::{self, Kind, Parts, Point, Record, SCHEMA, Warning, World};
@@ -106,7 +107,7 @@ pub fn beside(
         warnings,
         chosen: None,
         differences: agreements.iter().flat_map(Agreement::differences).collect(),
-        study: Study { agreements, explained, ..Study::default() },
+        study: Study { explained, ..Study::compared(agreements) },
     };
     Ok(Beside { record, sides, traced })
 }
@@ -118,8 +119,8 @@ fn judged(sides: &Sides, parts: &Parts, terms: &Terms) -> Vec<Agreement> {
         let other = agreement::World { label, runs: std::slice::from_ref(runs) };
         agreement::judge(how, (&real, &other), parts, terms, Pairing::Runs)
     };
-    let traced = judge("trace-driven", "simulated, measured demands", &sides.traced);
-    traced.into_iter().chain(judge("model-driven", "simulated", &sides.predicted)).collect()
+    let traced = judge(TRACE_DRIVEN, "simulated, measured demands", &sides.traced);
+    traced.into_iter().chain(judge(MODEL_DRIVEN, "simulated", &sides.predicted)).collect()
 }
 
 impl Sides {

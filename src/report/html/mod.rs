@@ -8,6 +8,7 @@
 mod data;
 mod sections;
 
+use crate::experiment::agreement::whole;
 use crate::experiment::record::Record;
 use crate::experiment::verdict::overall;
 use crate::report::chart::palette::Ink;
@@ -82,8 +83,7 @@ fn answer(record: &Record) -> String {
 
 /// How the answer looks: by the objectives, or in a comparison by what agrees.
 fn class(record: &Record) -> &'static str {
-    let all = &record.study.agreements;
-    match Equivalence::of_all(all.iter().map(|one| one.verdict)) {
+    match whole::verdict(&record.study.agreements) {
         Some(Equivalence::Equivalent) => "met",
         Some(Equivalence::Different) => "missed",
         Some(Equivalence::Undecided) => "undecided",
