@@ -103,7 +103,7 @@ impl Input {
         if !place.exists() {
             return Err(Failure::new(
                 format!("could not read {path}: there is no such file or folder"),
-                "name a record.json, its folder, a model file, or a folder of recorded scenarios",
+                "name a record.json, its folder, a model file, a recorded scenario or a folder of them",
             ));
         }
         if place.join("settings.toml").is_file() {
@@ -119,8 +119,27 @@ impl Input {
             return Ok(Input::Model(path.to_owned()));
         }
         let file = if place.is_dir() { place.join(report::files::RECORD) } else { place.to_owned() };
+        if place.is_dir() && !file.exists() {
+            return Input::recordings(place, args);
+        }
         let record = Record::read(&file).map_err(|error| files::unreadable(&error, &file))?;
         Ok(Input::Record(Box::new(record), path.to_owned()))
+    }
+
+    /// A folder that holds no record: recorded scenarios, or nothing that can be compared.
+    fn recordings(folder: &Path, args: &RawCompare) -> Result<Input, Failure> {
+        let scenario = |path: &PathBuf| path.join("settings.toml").is_file();
+        if subfolders(folder)?.iter().any(scenario) {
+            return Recording::all(folder, args).map(Input::Recordings);
+        }
+        Err(Failure::new(
+            format!(
+                "{} holds nothing to compare: no record.json, no settings.toml of a recorded scenario, no scenarios/, \
+                 and no folder with a settings.toml",
+                folder.display()
+            ),
+            "name a record.json, its folder, a model file, a recorded scenario or a folder of them",
+        ))
     }
 
     /// The record, made by a run where a model was named.
@@ -181,25 +200,30 @@ impl Recording {
     }
 
     fn all(folder: &Path, args: &RawCompare) -> Result<Vec<Recording>, Failure> {
-        let failed = |error: std::io::Error| {
-            Failure::new(format!("could not read {}: {error}", folder.display()), "is it a folder?")
-        };
-        let entries: Result<Vec<PathBuf>, _> =
-            std::fs::read_dir(folder).map_err(failed)?.map(|entry| entry.map(|entry| entry.path())).collect();
-        let mut folders = entries.map_err(failed)?;
-        folders.sort();
+        let mut folders = subfolders(folder)?;
         let name = |path: &Path| {
             path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
         };
-        folders.retain(|path| {
-            path.is_dir() && args.only.as_ref().is_none_or(|only| name(path).contains(only.as_str()))
-        });
+        folders.retain(|path| args.only.as_ref().is_none_or(|only| name(path).contains(only.as_str())));
         if folders.is_empty() {
             let hint = "leave out --only to see all";
             return Err(Failure::new(format!("no such scenario in {}", folder.display()), hint));
         }
         folders.iter().map(|folder| Recording::read(folder, args)).collect()
     }
+}
+
+/// The folders in a folder, by name.
+fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(format!("could not read {}: {error}", folder.display()), "is it a folder?")
+    };
+    let entries: Result<Vec<PathBuf>, _> =
+        std::fs::read_dir(folder).map_err(failed)?.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut folders = entries.map_err(failed)?;
+    folders.retain(|path| path.is_dir());
+    folders.sort();
+    Ok(folders)
 }
 
 /// The delays measured with a recording: the file named, or the nearest above; none are nought.

@@ -139,8 +139,8 @@ fn a_prediction_that_few_runs_cannot_decide_stands_beside_the_verdict() {
     let record: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(record["verdict"], "equivalent");
     assert_eq!(record["agreements"][1]["verdict"], "undecided");
-    // Each of several is judged as it is alone.
-    let (code, text) = ask(&["..", "--only", "grid_p"]);
+    // The folder of scenarios does as well as the one above; each of its scenarios is judged as it is alone.
+    let (code, text) = ask(&[".", "--only", "grid_p"]);
     assert_eq!(code, Some(0), "{text}");
     let told = "under the same input: 4 of 4 equivalent, 0 different, 0 undecided; \
                 as predicted from the model: 0 of 2 equivalent, 0 different, 2 undecided, which is no agreement";
@@ -148,6 +148,9 @@ fn a_prediction_that_few_runs_cannot_decide_stands_beside_the_verdict() {
     let row = "grid_p6_short equivalent equivalent undecided";
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.lines().any(|line| words(line) == row), "{text}");
+    let (_, above) = ask(&["..", "--only", "grid_p"]);
+    let figures = |text: &str| text.split("repeat:").next().unwrap().to_owned();
+    assert_eq!(figures(&above), figures(&text));
 }
 
 #[test]
@@ -164,6 +167,19 @@ fn a_prediction_that_is_wrong_makes_the_whole_different() {
     let head = text.lines().next().unwrap();
     assert!(head.contains("different as predicted from the model ("), "{head}");
     assert!(head.contains("; under the same input: equivalent ("), "{head}");
+}
+
+#[test]
+fn a_folder_without_anything_to_compare_is_told_what_was_looked_for() {
+    let place = std::env::temp_dir().join(format!("poolsim-nothing-{}", std::process::id()));
+    std::fs::create_dir_all(place.join("within")).unwrap();
+    let done = poolsim(&place, &["compare", "."]);
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    for word in ["nothing to compare", "record.json", "settings.toml", "scenarios/"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    std::fs::remove_dir_all(&place).unwrap();
 }
 
 #[test]

@@ -59,7 +59,7 @@ Exit codes: 0 done, 2 could not.";
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = COMPARE_HELP)]
 pub struct RawCompare {
-    /// Record or its folder, model or experiment file, or recorded scenario (a folder with settings.toml, or scenarios/)
+    /// Record or its folder, model or experiment file, or recorded scenario (a folder with settings.toml, or of such)
     #[arg(value_name = "A")]
     pub first: String,
     /// What to hold against it: a record, a model or experiment file, or a recorded scenario
@@ -116,7 +116,7 @@ Examples:
   poolsim compare models/orchestrator.toml --with pool.generation.preset=orchestrator-bridge-fixed
       a model against itself with another preset, or any other value changed
   poolsim compare tests/data/orchestrator
-      every recorded scenario against its simulation
+      every recorded scenario of a folder, or of its scenarios/, against its simulation
   poolsim compare tests/data/orchestrator/scenarios/grid_p6_short --preset orchestrator-bridge-fixed --explain
       what the model without the dying window lacks
 
