@@ -263,3 +263,27 @@ fn colours_of_differences_are_the_verdicts_of_all_figures_together() {
     assert!(uses(Equivalence::Equivalent) > uses(Equivalence::Undecided));
     assert_eq!(uses(Equivalence::Different), uses(Equivalence::Undecided));
 }
+
+#[test]
+fn pictures_of_a_replay_say_of_which_world_they_are() {
+    let titled = |record: &Record, file: &str| {
+        let charts = chart::all(record, &Style::default());
+        let found = charts.into_iter().find(|chart| chart.file == file).unwrap();
+        (found.title, found.alt)
+    };
+    let (replay, run) = (pictures::replay(), pictures::run());
+    for file in ["where-time-goes", "outcomes"] {
+        let (title, alt) = titled(&replay, file);
+        assert!(title.ends_with(", simulated and real"), "{title}");
+        assert!(alt.contains("generation, simulated") && alt.contains("generation, real"), "{alt}");
+        let (title, alt) = titled(&run, file);
+        assert!(!format!("{title}{alt}").contains("simulated"), "{title}: {alt}");
+    }
+    assert!(titled(&replay, "slots").0.starts_with("Slot by slot, simulated, "));
+    // A target that tells nothing of where its time goes is not drawn as if it did.
+    let mut untold = replay;
+    let real = untold.points.iter_mut().find(|point| !point.world.is_simulated()).unwrap();
+    real.metrics
+        .retain(|metric| !metric.name.starts_with("mean_spent") && !metric.name.starts_with("share_"));
+    assert_eq!(titled(&untold, "where-time-goes").0, "Where time goes, simulated");
+}

@@ -1,5 +1,6 @@
 //! Estimates below each other with their intervals: paired differences, and the outcomes of a single run.
 
+use super::grid::{in_words, worlds};
 use super::paint::text_width;
 use super::palette::Ink;
 use super::scene::Anchor;
@@ -154,26 +155,30 @@ const ENDS: [(&str, &str); 6] = [
     ("prob_unfinished", "unfinished"),
 ];
 
-/// Outcomes of one point by class, with intervals that bound even what was never seen.
+/// Outcomes of one point by class, of a replay in both worlds, with intervals that bound even what was never seen.
 pub(super) fn outcomes(record: &Record, style: &Style, point: &Point) -> Option<Chart> {
     let classes = &point.parts.classes;
     let ink = |class: usize| Ink::Series((class % 12) as u8);
+    let both = worlds(record);
+    let sides = if both.is_empty() { vec![(point, "")] } else { both };
     let (mut rows, mut seen_of) = (Vec::new(), vec![false; classes.len()]);
     for (metric, words) in ENDS {
         for (index, class) in classes.iter().enumerate() {
             let scope = Scope { class: Some(class.clone()), ..Scope::default() };
             let seen = |metric: &&Metric| metric.estimate.value.is_finite();
-            let Some(found) = point.metric(metric, &scope).filter(seen) else { continue };
-            let words = format!("{words}, {class}");
-            seen_of[index] = true;
-            rows.push(Row {
-                words,
-                estimate: found.estimate,
-                unit: Unit::Ratio,
-                ink: ink(index),
-                bound: None,
-                pp: false,
-            });
+            for (point, world) in &sides {
+                let Some(found) = point.metric(metric, &scope).filter(seen) else { continue };
+                let world = in_words(Some(*world).filter(|word| !word.is_empty()));
+                seen_of[index] = true;
+                rows.push(Row {
+                    words: format!("{words}, {class}{world}"),
+                    estimate: found.estimate,
+                    unit: Unit::Ratio,
+                    ink: ink(index),
+                    bound: None,
+                    pp: false,
+                });
+            }
         }
     }
     let keys: Vec<Key> = classes
@@ -187,7 +192,9 @@ pub(super) fn outcomes(record: &Record, style: &Style, point: &Point) -> Option<
     let keys = if keys.len() > 1 { &keys[..] } else { &[] };
     let subtitle =
         "Shares of requests with intervals; of what was never seen, the interval says how rare it must be.";
-    draw(record, style, ("outcomes", "How requests end badly", subtitle), keys, &rows)
+    let shown = sides.iter().map(|(_, world)| *world).filter(|word| !word.is_empty());
+    let title = format!("How requests end badly{}", in_words(shown));
+    draw(record, style, ("outcomes", &title, subtitle), keys, &rows)
 }
 
 /// Rows of one unit share an axis; several units are panels below each other.

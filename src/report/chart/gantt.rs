@@ -1,6 +1,6 @@
 //! What every slot did during a stretch of one replication, and the way of one slow request through it.
 
-use super::grid::simulated;
+use super::grid::{in_words, simulated, worlds};
 use super::paint::text_width;
 use super::palette::Ink;
 use super::scale::{Kind, Scale};
@@ -47,7 +47,9 @@ pub(super) fn gantt(record: &Record, style: &Style) -> Option<Chart> {
         }
     };
     let place = at_point(record, point);
-    let title = format!("Slot by slot, {when}, replication {}{place}", stretch.replication);
+    // Of a replay there are two worlds; what is followed is the simulated one.
+    let world = in_words(worlds(record).first().map(|(_, word)| *word));
+    let title = format!("Slot by slot{world}, {when}, replication {}{place}", stretch.replication);
     let way = way(stretch) + &left_out(stretch);
     let (width, height) = style.size.points();
     let height = height.min(170.0 + rows.len() as f64 * ROW).max(130.0 + rows.len() as f64 * 12.0);

@@ -68,6 +68,22 @@ pub(super) fn simulated(record: &Record) -> impl Iterator<Item = &Point> {
     record.points.iter().filter(|point| point.world == World::Simulated)
 }
 
+/// The worlds that a picture of a replay sets side by side, each by its word: what was predicted and what happened.
+/// None where a record has simulated points alone.
+pub(super) fn worlds(record: &Record) -> Vec<(&Point, &'static str)> {
+    let of = |world: World, word| {
+        record.points.iter().find(|point| point.world == world).map(|point| (point, word))
+    };
+    let Some(real) = of(World::Real, "real") else { return Vec::new() };
+    of(World::Simulated, "simulated").into_iter().chain([real]).collect()
+}
+
+/// ", simulated and real": the worlds that a picture shows, for its title.
+pub(super) fn in_words<'a>(worlds: impl IntoIterator<Item = &'a str>) -> String {
+    let worlds: Vec<&str> = worlds.into_iter().collect();
+    if worlds.is_empty() { String::new() } else { format!(", {}", worlds.join(" and ")) }
+}
+
 impl<'a> Grid<'a> {
     /// The grid of a record with several points.
     pub(super) fn of(record: &'a Record) -> Option<Grid<'a>> {

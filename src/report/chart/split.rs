@@ -1,6 +1,6 @@
 //! Where time goes: a request's latency by cause and a pool's slot time by use, stacked.
 
-use super::grid::{Grid, simulated};
+use super::grid::{Grid, in_words, simulated, worlds};
 use super::paint::text_width;
 use super::palette::Ink;
 use super::scene::Anchor;
@@ -37,11 +37,22 @@ const SLOTS: [Part; 11] = [
     ("share_idle", "idle", Ink::Grid),
 ];
 
+/// From a line of words below a bar to the next.
+const LINE: f64 = 13.0;
+
 /// A stack: its name and the values of its parts, in their order.
 struct Stack {
     name: String,
+    /// Of a replay, the world it is of.
+    world: Option<&'static str>,
     point: u64,
     values: Vec<f64>,
+}
+
+impl Stack {
+    fn called(&self) -> String {
+        format!("{}{}", self.name, in_words(self.world))
+    }
 }
 
 /// Both stacks across the sweep, or by class and pool for a single point.
@@ -64,7 +75,9 @@ pub(super) fn split(record: &Record, style: &Style) -> Option<Chart> {
     }
     let axis = grid.as_ref().map(|grid| grid.axes[0].label.clone());
     let across = axis.as_ref().map_or_else(String::new, |axis| format!(", across {axis}"));
-    let title = format!("Where time goes{across}");
+    let shown = |word: &&str| latency.iter().chain(&slots).any(|stack| stack.world == Some(*word));
+    let of = in_words(worlds(record).into_iter().map(|(_, word)| word).filter(shown));
+    let title = format!("Where time goes{of}{across}");
     let fixed = grid.as_ref().map(|grid| grid.where_fixed(&[0])).filter(|fixed| !fixed.is_empty());
     let subtitle = fixed.map_or_else(String::new, |fixed| format!("At {fixed}."));
     let mut sheet = Sheet::new(record, style.size.points(), &title, &subtitle);
@@ -82,8 +95,11 @@ pub(super) fn split(record: &Record, style: &Style) -> Option<Chart> {
     for ((_, parts, stacks, _), room) in sides.iter().zip(&rooms) {
         top = top.max(side_legend(&mut sheet, *room, parts, stacks));
     }
+    // Below the name of a bar stands its world.
+    let lower = if of.is_empty() { 0.0 } else { LINE };
     for ((words, parts, stacks, unit), room) in sides.iter().zip(rooms) {
-        bars(&mut sheet, Room { top, ..room }, (words, &label), parts, stacks, *unit);
+        let room = Room { top, bottom: room.bottom - lower, ..room };
+        bars(&mut sheet, room, (words, &label), parts, stacks, *unit);
     }
     let said = sides.iter().flat_map(|side| side.2.iter().map(|stack| said(stack, side.1, side.3)));
     let alt = format!("{title}. {}.", said.collect::<Vec<_>>().join("; "));
@@ -93,7 +109,7 @@ pub(super) fn split(record: &Record, style: &Style) -> Option<Chart> {
 fn said(stack: &Stack, parts: &[Part], unit: Unit) -> String {
     let seen = stack.values.iter().zip(parts).filter(|(value, _)| **value > 0.0);
     let seen = seen.map(|(value, part)| format!("{} {}", part.1, figure::plain(unit, *value)));
-    format!("{}: {}", stack.name, seen.collect::<Vec<_>>().join(", "))
+    format!("{}: {}", stack.called(), seen.collect::<Vec<_>>().join(", "))
 }
 
 /// The stacks of a sweep's first axis for the whole system, or of one point's scopes.
@@ -103,12 +119,12 @@ fn stacks(
     parts: &[Part],
     scopes: impl Fn(&Point) -> Vec<Scope>,
 ) -> Vec<Stack> {
-    let stack = |name: String, point: &Point, scope: &Scope| {
+    let stack = |(name, world): (String, Option<&'static str>), point: &Point, scope: &Scope| {
         let value = |part: &Part| point.metric(part.0, scope).map(|metric| metric.estimate.value.max(0.0));
         let values: Vec<Option<f64>> = parts.iter().map(value).collect();
         let known = values.iter().any(Option::is_some);
         let values = values.into_iter().map(|value| value.unwrap_or(0.0)).collect();
-        known.then_some(Stack { name, point: point.index, values })
+        known.then_some(Stack { name, world, point: point.index, values })
     };
     match grid {
         Some(grid) => {
@@ -123,17 +139,26 @@ fn stacks(
             named
                 .filter_map(|(name, point)| {
                     let point = (*point)?;
-                    whole(point).iter().find_map(|scope| stack(name.clone(), point, scope))
+                    whole(point).iter().find_map(|scope| stack((name.clone(), None), point, scope))
                 })
                 .collect()
         }
-        None => simulated(record)
-            .flat_map(|point| scopes(point).into_iter().map(move |scope| (point, scope)))
-            .filter_map(|(point, scope)| {
-                let name = scope.class.clone().or_else(|| scope.pool.clone()).unwrap_or_default();
-                stack(name, point, &scope)
-            })
-            .collect(),
+        None => {
+            let mut sides: Vec<_> =
+                worlds(record).into_iter().map(|(point, word)| (point, Some(word))).collect();
+            if sides.is_empty() {
+                sides.extend(simulated(record).map(|point| (point, None)));
+            }
+            // Both worlds of a class or pool stand side by side.
+            let scopes = sides.first().map_or_else(Vec::new, |(point, _)| scopes(point));
+            let named =
+                |scope: &Scope| scope.class.clone().or_else(|| scope.pool.clone()).unwrap_or_default();
+            let both = |scope: &Scope| -> Vec<Stack> {
+                let one = |(point, world): &(&Point, _)| stack((named(scope), *world), point, scope);
+                sides.iter().filter_map(one).collect()
+            };
+            scopes.iter().flat_map(both).collect()
+        }
     }
 }
 
@@ -179,13 +204,17 @@ fn bars(
             let share = figure::share(*value, total(stack));
             let value_words = figure::plain(unit, *value);
             let text = if unit == Unit::Ratio { value_words } else { format!("{value_words}, {share}") };
-            sheet.scene.say(from, to, format!("{}\n{}: {text}", stack.name, part.1), Some(stack.point));
+            sheet.scene.say(from, to, format!("{}\n{}: {text}", stack.called(), part.1), Some(stack.point));
             below += value;
         }
-        let name = fit(&stack.name, width.max(40.0) - 4.0, SMALL, false);
-        let half = text_width(&name, SMALL, false) / 2.0;
+        let words = [Some(stack.name.as_str()), stack.world].into_iter().flatten();
+        let words: Vec<String> = words.map(|word| fit(word, width.max(40.0) - 4.0, SMALL, false)).collect();
+        let half = words.iter().map(|word| text_width(word, SMALL, false)).fold(0.0, f64::max) / 2.0;
         if middle - half > taken + 4.0 {
-            sheet.scene.text((middle, panel.y.from + 13.0), name, SMALL, Ink::Text, Anchor::Middle);
+            for (line, word) in words.into_iter().enumerate() {
+                let at = (middle, panel.y.from + 13.0 + LINE * line as f64);
+                sheet.scene.text(at, word, SMALL, Ink::Text, Anchor::Middle);
+            }
             taken = middle + half;
         }
     }
