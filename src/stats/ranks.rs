@@ -84,6 +84,19 @@ impl Ranks {
         ranks.iter().map(value).collect()
     }
 
+    /// Where there is nothing for long: ranks whose next value is more than `times` their own, the `most` largest of
+    /// these leaps, in ascending order.
+    pub fn leaps(&self, times: f64, most: usize) -> Vec<u64> {
+        let middle = |at: &(u32, u64)| bucket_middle(at.0 as usize).secs();
+        let leap = |pair: &[(u32, u64)]| (pair[0].1, middle(&pair[1]) / middle(&pair[0]));
+        let mut leaps: Vec<(u64, f64)> =
+            self.running.windows(2).map(leap).filter(|(_, ratio)| *ratio > times).collect();
+        leaps.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let mut ranks: Vec<u64> = leaps.into_iter().take(most).map(|(rank, _)| rank).collect();
+        ranks.sort_unstable();
+        ranks
+    }
+
     /// The largest distance between the distribution functions of two lists, as Kolmogorov and Smirnov take it.
     pub fn largest_gap(&self, other: &Ranks) -> f64 {
         let (one, two) = (&self.running[..], &other.running[..]);
@@ -125,6 +138,16 @@ mod tests {
         assert_eq!(ranks.quantiles(&probabilities), expected);
         assert_eq!(ranks.count(), 900);
         assert!(Ranks::default().quantiles(&probabilities).is_empty());
+    }
+
+    #[test]
+    fn leaps_are_where_no_value_lies_for_long() {
+        let (_, ranks) = ranks_of([100, 101, 102, 102, 5_000, 5_010, 90_000]);
+        assert_eq!(ranks.leaps(1.1, 10), [4, 6]);
+        // From 102 ms to 5 s is the longer one.
+        assert_eq!(ranks.leaps(1.1, 1), [4]);
+        assert!(ranks_of([100]).1.leaps(1.1, 10).is_empty());
+        assert!(Ranks::default().leaps(1.1, 10).is_empty());
     }
 
     #[test]

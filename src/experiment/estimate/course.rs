@@ -4,12 +4,14 @@ use super::sums::Requests;
 use super::{Band, Curve};
 use crate::experiment::metric::{Scope, Unit};
 use crate::outcome::Outcome;
-use crate::stats::{Replication, Timeline, TimelineBin};
+use crate::stats::{Ranks, Replication, Timeline, TimelineBin};
 
 /// Points of a quantile curve.
 const POINTS: usize = 200;
 /// Points among the fastest values, below the first of those.
 const FAST: usize = 12;
+/// Most leaps over times that no request took which a curve has points on both sides of.
+const LEAPS: usize = 200;
 
 /// One replication's value of something in one bin.
 type Seen = fn(&Timeline, &TimelineBin, usize, f64) -> Option<f64>;
@@ -110,6 +112,17 @@ fn probabilities(n: u64) -> Vec<f64> {
     std::iter::once(0.0).chain(seen).chain((1..points).map(|point| 1.0 - beyond(point))).collect()
 }
 
+/// The same with the last value before and the first after each leap, so that a curve is level where no value lies.
+/// A value of rank k stands for probabilities from (k - 1)/n to k/n, and is found by the middle of these.
+fn with_leaps(mut p: Vec<f64>, ranks: &Ranks) -> Vec<f64> {
+    let n = ranks.count() as f64;
+    let sides = ranks.leaps(Curve::LEAP, LEAPS).into_iter().flat_map(|rank| [rank, rank + 1]);
+    p.extend(sides.map(|rank| (rank as f64 - 0.5) / n));
+    p.sort_by(f64::total_cmp);
+    p.dedup();
+    p
+}
+
 /// Curves of latency and of the latency of successes for one scope.
 pub(super) fn curves(requests: &Requests, scope: &Scope, out: &mut Vec<Curve>) {
     let mut all = requests.latency_ok.clone();
@@ -118,9 +131,9 @@ pub(super) fn curves(requests: &Requests, scope: &Scope, out: &mut Vec<Curve>) {
         if ranks.is_empty() {
             continue;
         }
-        let p = probabilities(ranks.count());
-        let value = ranks.quantiles(&p);
         let count = ranks.count();
+        let p = with_leaps(probabilities(count), ranks);
+        let value = ranks.quantiles(&p);
         out.push(Curve {
             name: name.to_string(),
             scope: scope.clone(),

@@ -122,6 +122,29 @@ pub struct Curve {
     pub value: Vec<f64>,
 }
 
+impl Curve {
+    /// A value so many times its forerunner is a leap where no other lies between.
+    pub const LEAP: f64 = 1.1;
+
+    /// Whether no value lies between those of points `at` and the next, and they are far apart.
+    pub fn leaps_after(&self, at: usize) -> bool {
+        let next = at + 1;
+        let (Some(&p), Some(&q)) = (self.p.get(at), self.p.get(next)) else { return false };
+        // Neighbours by rank are one value apart, or less where points are closer together than values.
+        let neighbours = (q - p) * self.count as f64 <= 1.001;
+        neighbours && self.value[next] > self.value[at] * Curve::LEAP
+    }
+
+    /// The distribution function as a line, value and probability: level over a leap, straight elsewhere.
+    pub fn line(&self) -> Vec<(f64, f64)> {
+        let point = |at: usize| {
+            let corner = self.leaps_after(at).then(|| (self.value[at + 1], self.p[at]));
+            std::iter::once((self.value[at], self.p[at])).chain(corner)
+        };
+        (0..self.value.len()).flat_map(point).collect()
+    }
+}
+
 /// Everything that replications say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimated {

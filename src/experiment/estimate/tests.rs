@@ -464,6 +464,25 @@ fn bands_show_the_spread_of_replications() {
 }
 
 #[test]
+fn a_curve_is_level_where_no_request_ended() {
+    let model = model(Regime::Terminating, &["only"], &[]);
+    // Six hundred at a tenth of a second, four hundred at ten seconds, none between.
+    let latencies: Vec<u64> = (0..600).map(|n| 90 + n / 30).chain((0..400).map(|n| 10_000 + n)).collect();
+    let runs = [run(0, vec![segment(0, 0, 20, vec![served(&latencies)])])];
+    let got = metrics(&model, &runs, &EstimateSettings::new(0.95));
+    let curve =
+        got.curves.iter().find(|curve| curve.name == "latency" && curve.scope.class.is_none()).unwrap();
+    let within: Vec<f64> =
+        curve.line().into_iter().filter(|(x, _)| *x > 0.12 && *x < 9.9).map(|x| x.1).collect();
+    assert!(within.is_empty(), "{within:?}");
+    let ends =
+        curve.line().windows(2).find(|two| two[0].0 < 1.0 && two[1].0 > 1.0).map(|two| [two[0].1, two[1].1]);
+    let [before, after] = ends.unwrap();
+    assert_eq!(before, after, "the line is level from one hump to the other");
+    close(before, 0.5995);
+}
+
+#[test]
 fn curves_rise_to_the_largest_value() {
     let model = model(Regime::Terminating, &["only"], &[]);
     let latencies: Vec<u64> = (1..=1000).collect();
@@ -471,8 +490,9 @@ fn curves_rise_to_the_largest_value() {
     let got = metrics(&model, &runs, &EstimateSettings::new(0.95));
     let curve =
         got.curves.iter().find(|curve| curve.name == "latency" && curve.scope.class.is_none()).unwrap();
-    // 200 towards the largest value, and ten that a thousand values can show below the first of them, at 3.7 %.
-    assert_eq!((curve.count, curve.p.len(), curve.p[0]), (1000, 210, 0.0));
+    // 200 towards the largest value, ten that a thousand values can show below the first of them, at 3.7 %, and the
+    // first ten, each of which is more than a tenth longer than the one before.
+    assert_eq!((curve.count, curve.p.len(), curve.p[0]), (1000, 220, 0.0));
     close(curve.value[0], 0.001);
     close(*curve.value.last().unwrap(), 1.0);
     assert!(curve.value.is_sorted() && curve.p.is_sorted());

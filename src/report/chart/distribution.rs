@@ -61,16 +61,14 @@ pub(in crate::report) fn drawn(point: &Point) -> Vec<(&Curve, String, Ink, bool)
 
 /// The share within each time.
 fn within(shown: &Shown) -> Line {
-    let pairs = shown.curve.p.iter().zip(&shown.curve.value);
-    let spot = |(p, value): (&f64, &f64)| Spot { x: *value, y: Some(*p), ..Spot::default() };
-    line(shown, pairs.map(spot).collect())
+    let spot = |(value, p)| Spot { x: value, y: Some(p), ..Spot::default() };
+    line(shown, shown.curve.line().into_iter().map(spot).collect())
 }
 
 /// The share beyond each time.
 fn beyond(shown: &Shown) -> Line {
-    let pairs = shown.curve.p.iter().zip(&shown.curve.value).filter(|(p, _)| **p < 1.0);
-    let spot = |(p, value): (&f64, &f64)| Spot { x: *value, y: Some(1.0 - p), ..Spot::default() };
-    line(shown, pairs.map(spot).collect())
+    let seen = shown.curve.line().into_iter().filter(|(_, p)| *p < 1.0);
+    line(shown, seen.map(|(value, p)| Spot { x: value, y: Some(1.0 - p), ..Spot::default() }).collect())
 }
 
 fn line(shown: &Shown, spots: Vec<Spot>) -> Line {
@@ -190,12 +188,17 @@ fn tail(sheet: &mut Sheet, room: Room, x: &AxisSpec, shown: &[Shown], lines: &[L
     }
 }
 
-/// The quantile at `p` by the curve, straight between its points; `None` beyond its last.
+/// The quantile at `p` by the curve, straight between its points and never within a leap; `None` beyond its last.
 pub(super) fn quantile(curve: &Curve, p: f64) -> Option<f64> {
     let after = curve.p.iter().position(|one| *one >= p - 1e-12)?;
     let Some(before) = after.checked_sub(1) else { return curve.value.first().copied() };
     let (p0, p1) = (curve.p[before], curve.p[after]);
     let part = if p1 > p0 { ((p - p0) / (p1 - p0)).clamp(0.0, 1.0) } else { 1.0 };
+    let part = match curve.leaps_after(before) {
+        true if part > 0.5 => 1.0,
+        true => 0.0,
+        false => part,
+    };
     let value = curve.value[before] + part * (curve.value[after] - curve.value[before]);
     value.is_finite().then_some(value)
 }
@@ -218,5 +221,24 @@ mod tests {
         assert_eq!(quantile(&curve, 0.25), Some(1.5));
         assert_eq!(quantile(&curve, 0.9), Some(4.0));
         assert_eq!(quantile(&curve, 0.99), None);
+    }
+
+    #[test]
+    fn over_times_that_no_request_took_a_curve_is_level() {
+        let curve = Curve {
+            name: "latency".into(),
+            scope: Scope::default(),
+            unit: Unit::Seconds,
+            count: 4,
+            p: vec![0.0, 0.375, 0.625, 0.875],
+            value: vec![1.0, 1.05, 20.0, 20.0],
+        };
+        // Half of the requests took a second, half of them twenty.
+        let line = curve.line();
+        assert_eq!(line, [(1.0, 0.0), (1.05, 0.375), (20.0, 0.375), (20.0, 0.625), (20.0, 0.875)]);
+        assert_eq!([0.4, 0.5, 0.51].map(|p| quantile(&curve, p)), [Some(1.05), Some(1.05), Some(20.0)]);
+        // Where more requests lie between two points nobody knows when they ended.
+        let many = Curve { count: 400, ..curve };
+        assert_eq!(many.line().len(), many.value.len());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::experiment::record::{Point, Record, World};
 use crate::experiment::verdict::overall;
-use crate::experiment::{Band, RegimeFound};
+use crate::experiment::{Band, Curve, RegimeFound};
 use crate::report::chart::palette::{Ink, Theme};
 use crate::report::chart::{PANELS, bins, course, end};
 use crate::report::chart::{drawn_curves, shown_point};
@@ -39,10 +39,9 @@ fn point(record: &Record, point: &Point, full: bool) -> Value {
     let quantiles = if full { QUANTILES.0 } else { QUANTILES.1 };
     let panels: Vec<Value> =
         PANELS.iter().filter_map(|(title, courses)| panel(point, title, courses, (most, end))).collect();
-    let curve = |(curve, name, ink, dashed): (&crate::experiment::Curve, String, Ink, bool)| {
-        let picked = thin(curve.value.len(), quantiles);
-        let p: Vec<Value> = picked.iter().map(|n| number(curve.p[*n], 9)).collect();
-        let value: Vec<Value> = picked.iter().map(|n| number(curve.value[*n], 4)).collect();
+    let curve = |(curve, name, ink, dashed): (&Curve, String, Ink, bool)| {
+        let (value, p): (Vec<Value>, Vec<Value>) =
+            spots(curve, quantiles).into_iter().map(|(value, p)| (number(value, 4), number(p, 9))).unzip();
         json!({ "name": name, "ink": inks(ink), "dashed": dashed, "p": p, "value": value })
     };
     let curves: Vec<Value> = drawn_curves(point).into_iter().map(curve).collect();
@@ -110,6 +109,20 @@ fn series(band: &Band, (name, ink): (&str, Ink), (most, end): (usize, f64)) -> V
     })
 }
 
+/// A distribution, thinned, but level over its leaps. The script draws one share for each time: the level ends just
+/// before the first time after it.
+fn spots(curve: &Curve, most: usize) -> Vec<(f64, f64)> {
+    let mut picked = thin(curve.value.len(), most);
+    picked.extend((0..curve.value.len()).filter(|at| curve.leaps_after(*at)).flat_map(|at| [at, at + 1]));
+    picked.sort_unstable();
+    picked.dedup();
+    let spot = |at: usize| {
+        let level = curve.leaps_after(at).then(|| (curve.value[at + 1] * 0.999, curve.p[at]));
+        std::iter::once((curve.value[at], curve.p[at])).chain(level)
+    };
+    picked.into_iter().flat_map(spot).collect()
+}
+
 /// Evenly spread places, first and last included.
 fn thin(len: usize, most: usize) -> Vec<usize> {
     if len <= most {
@@ -131,13 +144,28 @@ fn number(value: f64, digits: usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::Unit;
+    use crate::experiment::{Scope, Unit};
 
     #[test]
     fn thinning_keeps_both_ends() {
         assert_eq!(thin(3, 10), [0, 1, 2]);
         let thinned = thin(1000, 50);
         assert_eq!((thinned.len(), thinned[0], thinned[49]), (50, 0, 999));
+    }
+
+    #[test]
+    fn thinning_keeps_both_sides_of_a_leap() {
+        let curve = Curve {
+            name: String::from("latency"),
+            scope: Scope::default(),
+            unit: Unit::Seconds,
+            count: 100,
+            p: (0..100).map(|n| (f64::from(n) + 0.5) / 100.0).collect(),
+            value: (0..100).map(|n| if n < 33 { 1.0 } else { 50.0 }).collect(),
+        };
+        let spots = spots(&curve, 4);
+        assert_eq!(spots[..4], [(1.0, 0.005), (1.0, 0.325), (50.0 * 0.999, 0.325), (50.0, 0.335)]);
+        assert_eq!((spots.len(), spots.last()), (6, Some(&(50.0, 0.995))));
     }
 
     #[test]
