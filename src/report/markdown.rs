@@ -39,7 +39,7 @@ pub fn document(record: &Record) -> String {
             draw(&mut text, &table);
         }
         draw(&mut text, &table::points(record));
-        warnings(&mut text, record.warnings.iter());
+        warnings(&mut text, words::warnings(record).iter());
     }
     let _ = write!(
         text,

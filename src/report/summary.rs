@@ -26,7 +26,7 @@ pub fn sentences(record: &Record) -> Vec<String> {
     list
 }
 
-/// The objectives of a real run, and whether its simulation says the same of them.
+/// What the figures of each world are of, the objectives of a real run, and whether its simulation says the same of them.
 fn of_worlds(record: &Record) -> Vec<String> {
     let world = |wanted: World| record.points.iter().find(|point| point.world == wanted);
     let (Some(real), Some(simulated)) = (world(World::Real), world(World::Simulated)) else {
@@ -47,7 +47,10 @@ fn of_worlds(record: &Record) -> Vec<String> {
             words::found(verdict)
         )
     };
-    real.verdicts.iter().map(one).collect()
+    let how = |point: &Point| {
+        format!("{}: {}; {}.", words::called(point), words::regime(point), words::effort(record, point))
+    };
+    record.points.iter().map(how).chain(real.verdicts.iter().map(one)).collect()
 }
 
 /// A difference as people read it: shares differ by percentage points.

@@ -49,7 +49,7 @@ pub fn page(record: &Record, look: Look) -> String {
         page.point(&mut text, record, point);
     } else {
         page.study(&mut text, record);
-        page.warnings(&mut text, record.warnings.iter());
+        page.warnings(&mut text, words::warnings(record).iter());
     }
     let _ = writeln!(
         text,

@@ -1,7 +1,7 @@
 //! Sentences that every face shares: the answer, the regime, a verdict, a scope.
 
 use super::figure;
-use crate::experiment::record::{Point, Record, World};
+use crate::experiment::record::{Point, Record, Warning, World};
 use crate::experiment::size::SizeAnswer;
 use crate::experiment::sweep;
 use crate::experiment::verdict::{Side, Verdict, overall};
@@ -235,10 +235,23 @@ pub fn regime(point: &Point) -> String {
 /// "34 replications, 12 345 requests, 45 678 events; intervals at 95 %".
 pub fn effort(record: &Record, point: &Point) -> String {
     let confidence = figure::plain(Unit::Ratio, record.settings.confidence);
+    // What was recorded has no events.
+    let events = (point.events > 0).then(|| format!(", {}", figure::counted(point.events, "event")));
     format!(
-        "{}, {}, {}; intervals at {confidence}",
+        "{}, {}{}; intervals at {confidence}",
         figure::counted(point.replications, "replication"),
         figure::counted(point.requests, "request"),
-        figure::counted(point.events, "event"),
+        events.unwrap_or_default(),
     )
+}
+
+/// What a report warns of: of worlds side by side also what each of them warns of, under its name.
+pub fn warnings(record: &Record) -> Vec<Warning> {
+    let worlds = record.points.iter().any(|point| point.world == World::Real);
+    let own = record.points.iter().filter(|_| worlds).flat_map(|point| {
+        let told =
+            |one: &Warning| Warning { text: format!("{}: {}", called(point), one.text), ..one.clone() };
+        point.warnings.iter().map(told)
+    });
+    record.warnings.iter().cloned().chain(own).collect()
 }

@@ -100,6 +100,12 @@ fn a_world_that_is_the_simulators_own_is_equivalent_and_needs_no_reason() {
     for words in ["equivalent", "There is nothing to explain", "Points", "nothing to close"] {
         assert!(text.contains(words), "{words}: {text}");
     }
+    // What the figures of each world are of is said as in a run's text.
+    let markdown = report::markdown::document(&record);
+    for point in &record.points {
+        let told = format!("{}: {}; ", report::words::called(point), report::words::regime(point));
+        assert!(text.contains(&told) && markdown.contains(&told), "{told}: {text}");
+    }
 }
 
 #[test]
