@@ -3,7 +3,7 @@
 mod effects;
 
 use super::life::Life;
-use super::{Course, Early, End, Work, Worker, keep};
+use super::{Course, Early, End, Order, Work, Worker, keep};
 use crate::live::clock::Clock;
 use crate::live::journal::Journal;
 use crate::live::target::{AttemptId, Job, Report, What};
@@ -21,19 +21,54 @@ use std::sync::mpsc::Sender;
 /// Something that comes due at a desk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Due {
-    Exit { slot: u32, generation: u64, crashed: bool },
-    Spawn { slot: u32 },
-    Ready { slot: u32, generation: u64 },
-    Beat { slot: u32, generation: u64 },
-    WriteFailed { slot: u32, serial: u64 },
-    Service { slot: u32 },
-    Grace { slot: u32 },
-    Start { slot: u32 },
-    Idle { slot: u32 },
-    Heartbeat { slot: u32 },
+    Exit {
+        slot: u32,
+        generation: u64,
+        crashed: bool,
+    },
+    Spawn {
+        slot: u32,
+    },
+    /// An unlimited pool has made the slot.
+    Seat {
+        slot: u32,
+    },
+    Ready {
+        slot: u32,
+        generation: u64,
+    },
+    Beat {
+        slot: u32,
+        generation: u64,
+    },
+    WriteFailed {
+        slot: u32,
+        serial: u64,
+    },
+    Service {
+        slot: u32,
+    },
+    Grace {
+        slot: u32,
+    },
+    Start {
+        slot: u32,
+    },
+    Idle {
+        slot: u32,
+    },
+    Heartbeat {
+        slot: u32,
+    },
     Turn,
-    Requeue { job: JobId, attempt: AttemptId },
-    WaitLimit { job: JobId, attempt: AttemptId },
+    Requeue {
+        job: JobId,
+        attempt: AttemptId,
+    },
+    WaitLimit {
+        job: JobId,
+        attempt: AttemptId,
+    },
 }
 
 /// One slot and who sits in it.
@@ -41,6 +76,8 @@ pub(super) enum Due {
 pub(super) struct Seat {
     pub(super) generation: u64,
     pub(super) worker: Option<Box<dyn Worker>>,
+    /// What it is to do once it is there.
+    pending: Option<Order>,
     /// Serial number of the order that it has; 0 for none.
     serial: u64,
     /// When the job that it has will take it down; `NEVER` if it will not.
@@ -294,6 +331,18 @@ impl Bench {
         crashed
     }
 
+    /// A slot that an unlimited pool has made has its worker now, who does what the slot was told meanwhile.
+    pub(super) fn seat(&mut self, slot: u32, generation: u64, mut worker: Box<dyn Worker>) {
+        let seat = &mut self.seats[slot as usize];
+        if seat.generation != generation || seat.doomed {
+            return worker.kill();
+        }
+        if let Some(order) = seat.pending.take().filter(|order| order.serial == seat.serial) {
+            worker.start(order);
+        }
+        seat.worker = Some(worker);
+    }
+
     /// Kills a worker from outside: the pool is not told before the exit is noticed.
     pub(super) fn strike(&mut self, slot: u32) {
         self.read_clock();
@@ -379,6 +428,7 @@ impl Bench {
         seat.spawns += 1;
         (seat.silent, seat.doomed, seat.struck, seat.first_write) = (false, false, false, false);
         (seat.serial, seat.crash_at, seat.early, seat.worker) = (0, None, None, None);
+        seat.pending = None;
         seat.generation
     }
 }

@@ -130,6 +130,7 @@ impl Desk {
         let timer = |slot, timer| Input::Timer { slot, timer };
         let input = match due {
             Due::Spawn { slot } => return self.spawn(state, slot),
+            Due::Seat { slot } => return self.seat(state, slot),
             Due::Exit { slot, generation, crashed } => {
                 if !state.bench.knows(slot, generation) {
                     return state;
@@ -167,6 +168,25 @@ impl Desk {
             _ => return state,
         };
         state.tell(input);
+        state
+    }
+
+    /// Finds a worker for a slot that an unlimited pool has made.
+    fn seat<'a>(&'a self, state: MutexGuard<'a, State>, slot: u32) -> MutexGuard<'a, State> {
+        let generation = state.bench.seats[slot as usize].generation;
+        drop(state);
+        let hired = self.0.hires.hire(self, slot, generation);
+        let mut state = self.lock();
+        match hired {
+            Ok(worker) => state.bench.seat(slot, generation, worker),
+            Err(why) => {
+                note_fault(&mut state.bench, why.clone());
+                if state.bench.knows(slot, generation) {
+                    let crashed = state.bench.gone(slot, &why);
+                    state.tell(Input::Exited { slot, crashed });
+                }
+            }
+        }
         state
     }
 

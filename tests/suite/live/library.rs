@@ -33,6 +33,23 @@ fn results_errors_and_panics_find_their_handles() {
 }
 
 #[test]
+fn a_pool_without_a_limit_has_a_worker_for_every_task() {
+    let pool = Pool::new(PoolSettings::fifo(Slots::Unlimited), None).unwrap();
+    // Each waits for all the others: fewer workers would never end.
+    let meeting = Arc::new(std::sync::Barrier::new(6));
+    let meet = |_| {
+        let meeting = meeting.clone();
+        pool.submit(Request::default(), move |_| {
+            meeting.wait();
+            Ok::<_, String>(())
+        })
+    };
+    let handles: Vec<_> = (0..6).map(meet).collect();
+    assert!(handles.into_iter().all(|handle| handle.wait().outcome == Outcome::Ok));
+    pool.shutdown(Duration::from_secs(5)).unwrap();
+}
+
+#[test]
 fn a_full_queue_refuses_a_time_out_gives_up_and_errors_are_tried_again() {
     let mut settings = PoolSettings::fifo(Slots::Limited(1));
     settings.queue_capacity = Some(2);

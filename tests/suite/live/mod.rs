@@ -20,6 +20,8 @@ use poolsim::experiment::fit::fit;
 use poolsim::experiment::fit::read::{Columns, read};
 use poolsim::experiment::fit::text::{self, About};
 use poolsim::live::journal::redrive::{Redriven, redrive};
+use poolsim::live::own::OwnPools;
+use poolsim::live::replay::{Settings, replay};
 use poolsim::model::{self, NoFiles};
 use poolsim::outcome::Outcome;
 use poolsim::policy::{Discipline, PoolSettings};
@@ -55,6 +57,24 @@ fn ten_workloads_end_as_simulated_and_their_journals_are_told_again_bit_for_bit(
             scope.spawn(move || judge(path, &journal));
         }
     });
+}
+
+#[test]
+fn a_pool_without_a_limit_serves_every_request_of_a_replay_at_once() {
+    // Five are served side by side, by workers that are made as they are needed.
+    for share in ["0.0", "0.5"] {
+        let model = processes::model(&format!(
+            "name = \"unlimited\"\nrun = {{ requests = 20 }}\nhost.machine = {{ cores = 2 }}\n\
+             class.job = {{ demand = \"50ms\", cpu_share = {share} }}\n\
+             pool.main = {{ slots = \"unlimited\", host = \"machine\" }}\n\
+             source.web = {{ pool = \"main\", class = \"job\", \
+             arrivals = {{ process = \"deterministic\", rate = \"100/s\" }} }}\n"
+        ));
+        let mut pools = OwnPools::threads(&model, 0);
+        let played = replay(&model, &mut pools, &Settings::default(), &|| false).unwrap();
+        assert!(played.requests.iter().all(|sent| sent.seen.outcome == Outcome::Ok), "{:?}", played.requests);
+        assert_eq!(played.requests.len(), 20);
+    }
 }
 
 fn judge(path: &Path, journal: &Path) {

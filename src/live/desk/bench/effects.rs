@@ -1,7 +1,6 @@
 //! The effects of a pool's decisions on a real clock: the driver that `policy::Pool` calls.
 
 use super::*;
-use crate::live::desk::Order;
 use crate::live::target::WorkerEvent;
 use crate::model::requests::Drawn;
 use crate::policy::{Driver, Place, PoolTimer, SlotTimer, WorkerState};
@@ -29,8 +28,9 @@ impl Driver for Bench {
         seat.serial = order.serial;
         let whole = course.dispatch + order.job.demand + course.tail;
         seat.crash_at = (course.end == End::Exit).then_some(now + whole);
-        if let Some(worker) = &mut seat.worker {
-            worker.start(order);
+        match &mut seat.worker {
+            Some(worker) => worker.start(order),
+            None => seat.pending = Some(order),
         }
     }
 
@@ -161,6 +161,11 @@ impl Driver for Bench {
     fn moved(&mut self, _: u32, slot: u32, from: WorkerState, to: WorkerState) {
         self.note(Effect::Moved { slot, from, to });
         self.grow(slot + 1);
+        if to == WorkerState::Starting && self.seats[slot as usize].spawns == 0 {
+            // Nobody was asked to start it: an unlimited pool takes it for ready at once.
+            self.renew(slot);
+            self.set(self.now, Due::Seat { slot });
+        }
         let event = match (from, to) {
             (_, WorkerState::Starting) => WorkerEvent::Spawned,
             (WorkerState::Starting, WorkerState::Idle) => {
