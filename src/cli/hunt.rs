@@ -60,16 +60,15 @@ pub fn hunt(args: &RawHunt) -> Result<Answer, Failure> {
     if let Some(file) = &args.repeat {
         return repeat(file, &orders, &Sink::of(args.out.as_deref()));
     }
-    interrupt::listen_gently();
     let mut quarries = quarries(args)?;
+    interrupt::listen_gently();
     if let Some(real) = &orders.real {
         quarries.iter_mut().filter_map(|named| named.settings.as_mut()).for_each(|one| real.put_adapter(one));
     }
-    let share = orders.time.map(|time| time / quarries.len() as f64);
-    let hunted = super::run::in_pool(args.threads, || {
-        let hunted = quarries.iter().map(|quarry| one(quarry, &orders, share, quarries.len() > 1));
-        hunted.collect::<Result<Vec<Hunted>, Failure>>()
-    })??;
+    let hunted = super::run::in_pool(args.threads, || all(&quarries, &orders))??;
+    if hunted.is_empty() && interrupt::asked() {
+        return Err(Failure::Interrupted);
+    }
     let laws =
         orders.laws.unwrap_or_else(|| laws_for(quarries.iter().all(|quarry| quarry.settings.is_none())));
     let record = HuntRecord {
@@ -90,6 +89,22 @@ pub fn hunt(args: &RawHunt) -> Result<Answer, Failure> {
         return Err(Failure::Interrupted);
     }
     Ok(if record.found() { Answer::Judged(Judgement::Missed) } else { Answer::Done })
+}
+
+/// Hunts one quarry after the other, until someone asks to stop: of those that were begun, what was found by then stands.
+fn all(quarries: &[Named], orders: &Orders) -> Result<Vec<Hunted>, Failure> {
+    let share = orders.time.map(|time| time / quarries.len() as f64);
+    let mut hunted = Vec::new();
+    for quarry in quarries {
+        match one(quarry, orders, share, quarries.len() > 1) {
+            Err(Failure::Interrupted) => break,
+            done => hunted.push(done?),
+        }
+        if interrupt::asked() {
+            break;
+        }
+    }
+    Ok(hunted)
 }
 
 fn laws_for(random: bool) -> Laws {
@@ -385,7 +400,10 @@ fn replay_corpus(folder: &Path, laws: Laws, scene: &Scene<'_>) -> Result<Vec<Kep
             .and_then(|text| Case::read(&text, laws));
         match case {
             Ok(case) => {
-                let found = scene.retell(&case.ground, &case.work)?.0.found;
+                let found = match scene.retell(&case.ground, &case.work) {
+                    Err(Failure::Interrupted) => break,
+                    told => told?.0.found,
+                };
                 let still = found.into_iter().find(|breach| breach.law == law).map(|breach| breach.what);
                 kept.push(Kept { file: path.display().to_string(), law, still });
             }
@@ -395,12 +413,15 @@ fn replay_corpus(folder: &Path, laws: Laws, scene: &Scene<'_>) -> Result<Vec<Kep
     Ok(kept)
 }
 
-/// Writes a case to the corpus, unless a smaller one that still fails is there.
+/// Writes a case to the corpus, unless a smaller one that still fails is there, or cannot be looked at any more.
 fn keep(folder: &Path, law: Law, small: &Small, scene: &Scene<'_>) -> Result<PathBuf, Failure> {
     let path = folder.join("corpus").join(format!("{}.toml", law.name()));
     let old = std::fs::read_to_string(&path).ok().and_then(|text| Case::read(&text, Laws::of([law])).ok());
     let fails = |case: &Case| -> Result<bool, Failure> {
-        let (played, _) = scene.retell(&case.ground, &case.work)?;
+        let (played, _) = match scene.retell(&case.ground, &case.work) {
+            Err(Failure::Interrupted) => return Ok(true),
+            told => told?,
+        };
         Ok(played.found.iter().any(|breach| breach.law == law))
     };
     let smaller = match old.filter(|case| case.work.requests.len() <= small.requests) {
@@ -433,6 +454,7 @@ fn repeat(file: &str, orders: &Orders, sink: &Sink) -> Result<Answer, Failure> {
     let text = files::read_model(file)?;
     let case = Case::read(&text, laws)
         .map_err(|why| Failure::new(format!("{} is no case of a hunt: {why}", files::named(file)), ""))?;
+    interrupt::listen_gently();
     let make = |model: &Model| Real::make(orders.real.as_ref(), model);
     let scene = Scene::of(orders, &make, &|| Ok(case.ground.model.clone()))?;
     let (played, story) = scene.retell(&case.ground, &case.work)?;

@@ -3,8 +3,11 @@
 
 use super::exit;
 use std::io::{IsTerminal, Write};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Held while files are written. A file that is half-written lies beside its name and is renamed at the end, so
 /// even a hard kill leaves whole files; this keeps the leftovers away too.
@@ -30,17 +33,51 @@ pub fn listen() {
     });
 }
 
-/// The signal that asked to stop; 0 for none.
-static ASKED: AtomicU8 = AtomicU8::new(0);
+/// The first signal that asked to stop; 0 for none.
+static FIRST: AtomicU8 = AtomicU8::new(0);
+/// Whether someone asked to stop, and the work has not heeded it yet.
+static ASKED: AtomicBool = AtomicBool::new(false);
 
 /// Whether someone asked to stop, since [`listen_gently`].
 pub fn asked() -> bool {
-    ASKED.load(Ordering::Relaxed) != 0
+    ASKED.load(Ordering::Relaxed)
+}
+
+/// The work has stopped as it was asked to, and something else has begun that can be asked as well.
+pub fn heeded() {
+    ASKED.store(false, Ordering::Relaxed);
+}
+
+/// Works on a thread of its own, until that is done or someone asks to stop: what is not done by then is left alone,
+/// and ends with the process.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub fn unless_asked<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<Option<T>, std::io::Error> {
+    /// Between two looks whether someone has asked.
+    const LOOK: Duration = Duration::from_millis(50);
+    let (sender, done) = channel();
+    let worker = std::thread::Builder::new().name(String::from("work")).spawn(move || {
+        // Nobody waits for it where it was given up.
+        let _ = sender.send(work());
+    })?;
+    loop {
+        match done.recv_timeout(LOOK) {
+            Ok(result) => return Ok(Some(result)),
+            Err(RecvTimeoutError::Timeout) if asked() => return Ok(None),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    // It ended without a word: it has failed, and so does who waited for it.
+    worker.join().map_or_else(|panic| resume_unwind(panic), |()| Ok(None))
 }
 
 /// The exit code of work that was interrupted.
 pub fn code() -> u8 {
-    match ASKED.load(Ordering::Relaxed) {
+    match FIRST.load(Ordering::Relaxed) {
         0 => exit::INTERRUPTED,
         signal => code_of(signal),
     }
@@ -51,12 +88,12 @@ const fn code_of(signal: u8) -> u8 {
     128 + signal
 }
 
-/// Listens for interruptions from now on: the first asks the work to stop where it can go on later, the second ends the
-/// process, and every process that it started.
+/// Listens for interruptions from now on: the first asks the work to stop where it can go on later, the next one before
+/// that is [`heeded`] ends the process, and every process that it started.
 pub fn listen_gently() {
     on_signal(|signal| {
-        let first = ASKED.compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed);
-        if first.is_ok() {
+        let _ = FIRST.compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed);
+        if !ASKED.swap(true, Ordering::Relaxed) {
             return;
         }
         #[cfg(feature = "live")]

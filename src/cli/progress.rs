@@ -1,5 +1,6 @@
 //! A bar on standard error while replications run: on a terminal only, and gone without trace at the end.
 
+use super::interrupt;
 use crate::experiment::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write;
@@ -37,6 +38,11 @@ impl Bar {
         let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style("replications"));
         Bar { bar, requests: AtomicU64::new(0) }
     }
+
+    /// Removes the bar.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 impl Drop for Bar {
@@ -56,6 +62,10 @@ impl Progress for Bar {
             self.bar.set_message(format!("{} requests", crate::quantity::format_count(total as f64)));
         }
         self.bar.inc(1);
+    }
+
+    fn interrupted(&self) -> bool {
+        interrupt::asked()
     }
 }
 

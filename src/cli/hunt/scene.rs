@@ -2,6 +2,7 @@
 
 use super::{Failure, Orders};
 use crate::cli::args::{HuntTarget, RawHunt};
+use crate::cli::interrupt;
 use crate::cli::targets::{no_worker, words};
 use crate::experiment::hunt::bench::{self, Played};
 use crate::experiment::hunt::case::Settings;
@@ -15,6 +16,7 @@ use crate::live::target::{Target, TargetError};
 use crate::model::Model;
 use crate::quantity;
 use crate::time::Span;
+use std::sync::Arc;
 use toml::{Table, Value};
 
 /// Model seconds per real second.
@@ -152,7 +154,12 @@ impl Real {
                 })?;
                 let mut settings = settings.clone();
                 settings.run = real.adapter.clone().unwrap_or(settings.run);
-                Box::new(CommandTarget::start(model, &settings, real.speed)?)
+                Box::new(CommandTarget::start_unless(
+                    model,
+                    &settings,
+                    real.speed,
+                    Arc::new(interrupt::asked),
+                )?)
             }
             HuntTarget::Pool | HuntTarget::Policy => Box::new(OwnPools::threads(model, 0)),
         })
@@ -178,7 +185,8 @@ impl<'a> Scene<'a> {
         model: &dyn Fn() -> Result<Model, Failure>,
     ) -> Result<Scene<'a>, Failure> {
         let Some(real) = &orders.real else { return Ok(Scene::Policy) };
-        Ok(Scene::Real(Live::new(make, &model()?, real.speed, real.grace)?, real.beside))
+        let live = Live::new(make, &model()?, real.speed, real.grace)?;
+        Ok(Scene::Real(live.heed(Arc::new(interrupt::asked)), real.beside))
     }
 
     /// The name of what plays.

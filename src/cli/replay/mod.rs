@@ -9,11 +9,11 @@ use super::files::{self, Beside};
 use super::progress::Bar;
 use super::targets::TargetName;
 use super::{experiments, interrupt, printer, terminal};
-use crate::experiment::Given;
 use crate::experiment::agreement::{Terms, explain, whole};
 use crate::experiment::record::{GivenModel, Record, Warning, World, write_whole};
 use crate::experiment::replay as beside;
 use crate::experiment::verdict::{Judgement, overall};
+use crate::experiment::{Given, RunError};
 use crate::live::journal::redrive::{Redriven, redrive};
 use crate::live::replay::{Replayed, Settings, admit, replay};
 use crate::model::{self, Diagnostic, Loaded, Model, Override};
@@ -25,6 +25,7 @@ use std::cell::Cell;
 use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The name of the journal in its folder.
 const JOURNAL: &str = "journal.jsonl";
@@ -40,11 +41,12 @@ pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
         refuse_beside_redrive(raw)?;
         return tell_again(journal);
     }
-    interrupt::listen_gently();
     let settings = settings(raw)?;
     let mut asked = asked(raw)?;
     let out = checked::out(&raw.out);
     let (model, given) = load(raw)?;
+    // Before this nothing is started or written, and whoever waits for a model on standard input may be stopped at once.
+    interrupt::listen_gently();
     asked.terms.confidence = model.run.confidence;
     let folder = match &out.folder {
         Folder::Nowhere => None,
@@ -73,13 +75,44 @@ pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
     // Only a question for causes looks at it; where none was written, delays are not measured.
     let journal = journal.filter(|_| raw.explain).and_then(|journal| std::fs::read(journal).ok());
     asked.journal = journal.unwrap_or_default();
-    let bar = Bar::new(out.quiet);
-    let record = beside::beside(&model, given, &replayed, &asked, &bar)?.record;
-    deliver(&record, &model, &replayed, &out, folder.as_deref())?;
     if replayed.interrupted {
+        // The replay has stopped; the simulation beside it can be asked to as well.
+        interrupt::heeded();
+    }
+    let replay = Arc::new((model, replayed));
+    let compared = compare(&replay, given.clone(), asked, out.quiet)?;
+    let (model, replayed) = replay.as_ref();
+    let interrupted = replayed.interrupted || compared.is_none();
+    let record = compared.unwrap_or_else(|| beside::alone(model, given, replayed));
+    deliver(&record, model, replayed, &out, folder.as_deref())?;
+    if interrupted {
         return Err(Failure::Interrupted);
     }
     Ok(answer(raw, &record))
+}
+
+/// Simulates what was replayed and compares both; `None` where someone asked to stop before the end of that. A replay
+/// cannot be made again like a simulation, so it does not wait for one.
+fn compare(
+    replay: &Arc<(Model, Replayed)>,
+    given: Given,
+    asked: beside::Asked,
+    quiet: bool,
+) -> Result<Option<Record>, Failure> {
+    let (replay, bar) = (Arc::clone(replay), Arc::new(Bar::new(quiet)));
+    let watch = Arc::clone(&bar);
+    let work = move || {
+        let (model, replayed) = replay.as_ref();
+        beside::beside(model, given, replayed, &asked, watch.as_ref())
+    };
+    let done = interrupt::unless_asked(work).map_err(|error| {
+        Failure::new(format!("could not start a thread: {error}"), "is there room for one?")
+    })?;
+    bar.clear();
+    match done {
+        None | Some(Err(RunError::Interrupted)) => Ok(None),
+        Some(done) => Ok(Some(done?.record)),
+    }
 }
 
 /// The worse of the objectives of the real run and, where a margin was set, of what was compared.

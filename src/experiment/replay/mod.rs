@@ -84,14 +84,33 @@ pub fn beside(
     let agreements = judged(&sides, &real.parts, &asked.terms);
     let explain = |seeds| why::explain(model, replayed, &sides.real, &real.parts, asked, seeds);
     let explained = asked.explain.map(explain).transpose()?;
-    let points = vec![simulated, real, under_trace];
+    let study = Study { explained, ..Study::compared(agreements) };
+    let record = record_of(model, given, replayed, vec![simulated, real, under_trace], study);
+    Ok(Beside { record, sides, traced })
+}
+
+/// The record of a replay alone, where nobody waited for its simulations: it says so.
+pub fn alone(model: &Model, given: Given, replayed: &Replayed) -> Record {
+    let real = Point { index: 0, ..real_point(model, replayed) };
+    let mut record = record_of(model, given, replayed, vec![real], Study::default());
+    record.warnings.push(Warning {
+        code: String::from("not_compared"),
+        text: String::from(
+            "these are figures of the real run alone: the simulation beside it was interrupted, so nothing is compared",
+        ),
+        advice: String::from("for a comparison replay again, and with fewer run.replications where it takes long"),
+    });
+    record
+}
+
+fn record_of(model: &Model, given: Given, replayed: &Replayed, points: Vec<Point>, study: Study) -> Record {
     let mut warnings = given.warnings;
     warnings.extend(replayed.notes.iter().map(|note| Warning {
         code: note.code.to_owned(),
         text: note.text.clone(),
         advice: note.advice.clone(),
     }));
-    let record = Record {
+    Record {
         schema: SCHEMA.to_owned(),
         kind: Kind::Replay,
         name: model.name.clone(),
@@ -106,10 +125,9 @@ pub fn beside(
         points,
         warnings,
         chosen: None,
-        differences: agreements.iter().flat_map(Agreement::differences).collect(),
-        study: Study { explained, ..Study::compared(agreements) },
-    };
-    Ok(Beside { record, sides, traced })
+        differences: study.agreements.iter().flat_map(Agreement::differences).collect(),
+        study,
+    }
 }
 
 /// Both questions: is the physics right, and was the prediction?

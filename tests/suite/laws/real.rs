@@ -14,6 +14,8 @@ use poolsim::live::target::{AttemptId, Capabilities, Disturbance, Job, Report, T
 use poolsim::model::Model;
 use poolsim::policy::{Discipline, Slots};
 use poolsim::time::Span;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 const SPEED: f64 = 20.0;
@@ -198,6 +200,38 @@ fn planted_faults_of_a_real_pool_are_caught_and_made_small() {
             assert!(text.contains("--target pool"), "{text}");
         }
     }
+}
+
+#[test]
+fn what_a_hunt_has_found_when_it_is_stopped_is_kept_without_another_play() {
+    let laws = Laws::of_every_scheduler();
+    let given = settings(POOL);
+    let plays = Arc::new(AtomicU64::new(0));
+    let (counted, asked) = (Arc::clone(&plays), Arc::new(AtomicBool::new(false)));
+    let make = move |model: &Model| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Ok(made(model, Fault::LostJob))
+    };
+    let stop = Arc::clone(&asked);
+    let model = given.ground(laws).unwrap().model;
+    let live = Live::new(&make, &model, SPEED, GRACE).unwrap();
+    let live = live.heed(Arc::new(move || stop.load(Ordering::Relaxed)));
+    let hunt = Hunt { quarry: Quarry::real(&given, laws).unwrap(), laws, seed: 3, keep: Vec::new() };
+    let most = 400;
+    let bag = live.hunt(&hunt, (0, most), 8, &mut |bag| {
+        asked.fetch_or(!bag.found.is_empty(), Ordering::Relaxed);
+        true
+    });
+    let bag = bag.unwrap();
+    assert!(bag.cases < most, "cases that were under way are given up");
+    let (&law, (_, cases)) = bag.found.iter().next().unwrap();
+    let before = plays.load(Ordering::Relaxed);
+    let small = live.smallest(&hunt, law, cases, "case NUMBER").unwrap();
+    assert_eq!(plays.load(Ordering::Relaxed), before);
+    assert_eq!(small.case, cases[0]);
+    let case = Case::read(&small.text, Laws::ALL).unwrap_or_else(|why| panic!("{why}\n{}", small.text));
+    assert_eq!(case.work.requests.len(), small.requests);
+    assert!(small.text.contains(&small.what) && small.text.contains("# What happens:\n# "), "{}", small.text);
 }
 
 /// The cases of a hunt that break their law again when nothing else runs beside them: what a machine that is busy with

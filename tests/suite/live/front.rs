@@ -12,11 +12,11 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// Three slots, and twice the work that they can do.
-const BUSY: &str = "name = \"busy\"\nrun = { horizon = \"60s\" }\nclass.job = { demand = \"200ms\" }\n\
+pub(super) const BUSY: &str = "name = \"busy\"\nrun = { horizon = \"60s\" }\nclass.job = { demand = \"200ms\" }\n\
     source.web = { pool = \"main\", class = \"job\", arrivals = { process = \"deterministic\", rate = \"30/s\" } }\n\
     pool.main = { slots = 3 }\n";
 
-fn command(folder: &Path, args: &[&str]) -> Command {
+pub(super) fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_poolsim"));
     command.arg("replay").args(args).current_dir(folder).stdin(Stdio::null());
     command
@@ -27,7 +27,7 @@ fn replay(folder: &Path, args: &[&str]) -> Output {
 }
 
 /// Outcomes of the requests in a folder's table; panics where a request stands there twice.
-fn outcomes(folder: &Path) -> BTreeMap<String, usize> {
+pub(super) fn outcomes(folder: &Path) -> BTreeMap<String, usize> {
     let mut table = csv::Reader::from_path(folder.join("requests.csv")).expect("a table of requests");
     let column =
         |name: &str, headers: &csv::StringRecord| headers.iter().position(|one| one == name).unwrap();
@@ -42,13 +42,13 @@ fn outcomes(folder: &Path) -> BTreeMap<String, usize> {
     counts
 }
 
-fn record(folder: &Path) -> serde_json::Value {
+pub(super) fn record(folder: &Path) -> serde_json::Value {
     let text = std::fs::read_to_string(folder.join("record.json")).expect("a record");
     serde_json::from_str(&text).expect("a whole record")
 }
 
 /// Processes whose command line has this word.
-fn processes(word: &str) -> Vec<String> {
+pub(super) fn processes(word: &str) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let lines = entries.flatten().filter_map(|entry| {
         let line = std::fs::read(entry.path().join("cmdline")).ok()?;
@@ -59,7 +59,7 @@ fn processes(word: &str) -> Vec<String> {
 }
 
 /// Whether these tests were started as by `nohup`: what they start outlives its terminal then, as it should.
-fn outlives_hangups() -> bool {
+pub(super) fn outlives_hangups() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)

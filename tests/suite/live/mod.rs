@@ -9,6 +9,7 @@ mod accounts;
 mod calibrating;
 mod ending;
 mod front;
+mod heeding;
 mod journals;
 mod library;
 mod processes;

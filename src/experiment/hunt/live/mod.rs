@@ -18,17 +18,19 @@ use super::bench::Played;
 use super::case::{self, Settings};
 use super::generate;
 use super::ground::{BlowKind, Ground, Workload};
-use super::laws::{Breach, Law, Laws};
+use super::laws::{Breach, Law};
 use super::{Bag, Hunt, Small, shrink};
 use crate::live::direct::suits;
-use crate::live::target::{Capabilities, Target, TargetError};
+use crate::live::target::{Capabilities, Stop, Target, TargetError};
 use crate::model::Model;
 use crate::policy::OnTimeout;
 use crate::time::Span;
 use crate::workload::trace::Fate;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
 use toml::Value;
 
 /// Makes a target that behaves as a model's pool is believed to.
@@ -53,7 +55,14 @@ pub struct Live<'a> {
     grace: Span,
     /// How long a worker may take to start, in model time, where no rule says so.
     start: Span,
+    /// Whom to ask whether someone wants it to stop.
+    stop: Stop,
+    /// By law: the first case that broke it, and what was seen. Of a hunt that is stopped nothing more may be played.
+    seen: Mutex<BTreeMap<Law, (u64, Told)>>,
 }
+
+/// How a case went, and the story of it.
+type Told = (Played, Vec<String>);
 
 /// A real process may take so long to start on a busy machine.
 const START: Span = Span::from_whole_secs(5);
@@ -73,7 +82,15 @@ impl<'a> Live<'a> {
         let (name, can) = (target.name(), target.capabilities());
         // Threads start as a model says.
         let start = if name == "pool" { Span::ZERO } else { START };
-        Ok(Live { make, name, can, speed, grace: grace.scaled(speed), start: start.scaled(speed) })
+        let (grace, start) = (grace.scaled(speed), start.scaled(speed));
+        Ok(Live { make, name, can, speed, grace, start, stop: Arc::new(|| false), seen: Mutex::default() })
+    }
+
+    /// Plays no more once someone asks to stop; a case that is under way then is given up.
+    #[must_use]
+    pub fn heed(mut self, stop: Stop) -> Live<'a> {
+        self.stop = stop;
+        self
     }
 
     /// Whether the target's reports come in the order of its decisions, and its workers can be struck.
@@ -119,28 +136,25 @@ impl<'a> Live<'a> {
     /// Plays a case, with so many times the grace, and tells what happens.
     ///
     /// # Errors
-    /// When the target cannot be made or opened.
-    pub fn tell(
-        &self,
-        ground: &Ground,
-        work: &Workload,
-        more: u64,
-    ) -> Result<(Played, Vec<String>), TargetError> {
+    /// When the target cannot be made or opened, and when someone asks to stop.
+    pub fn tell(&self, ground: &Ground, work: &Workload, more: u64) -> Result<Told, TargetError> {
         if work.blows.iter().any(|blow| matches!(blow.kind, BlowKind::Down { .. })) {
             return Err(TargetError {
                 text: String::from("a real pool cannot be told to go down and come back"),
                 hint: String::from("leave that fault out of the case"),
             });
         }
-        let grace = self.grace.scaled(more as f64);
-        stage::play((self.make)(&ground.model)?, self.speed, ground, work, (grace, self.start), self.is_own())
+        let mut target = (self.make)(&ground.model)?;
+        target.heed(Arc::clone(&self.stop));
+        let spans = (self.grace.scaled(more as f64), self.start);
+        stage::play(target, self.speed, (ground, work), spans, self.is_own(), &self.stop)
     }
 
     /// Plays a case up to a few times, until it breaks one of the laws.
     ///
     /// # Errors
     /// When the target cannot be made or opened.
-    pub fn retell(&self, ground: &Ground, work: &Workload) -> Result<(Played, Vec<String>), TargetError> {
+    pub fn retell(&self, ground: &Ground, work: &Workload) -> Result<Told, TargetError> {
         let mut told = self.tell(ground, work, 1)?;
         for _ in 1..TRIES {
             if !told.0.found.is_empty() {
@@ -168,12 +182,9 @@ impl<'a> Live<'a> {
     /// Plays a case of a hunt; what is found is confirmed.
     fn case(&self, hunt: &Hunt, case: u64) -> Result<(Played, u64), TargetError> {
         let Some((_, ground, work)) = self.fitted_case(hunt, case) else {
-            return Ok((
-                Played { found: Vec::new(), ends: Vec::new(), events: 0, last: crate::time::Time::ZERO },
-                0,
-            ));
+            return Ok((nothing(), 0));
         };
-        let mut played = self.play(&ground, &work)?;
+        let (mut played, story) = self.tell(&ground, &work, 1)?;
         let mut kept: Vec<Breach> = Vec::new();
         let mut unconfirmed = 0;
         for breach in std::mem::take(&mut played.found) {
@@ -186,7 +197,22 @@ impl<'a> Live<'a> {
             }
         }
         played.found = kept;
+        self.remember(case, &played, &story);
         Ok((played, unconfirmed))
+    }
+
+    fn remember(&self, case: u64, played: &Played, story: &[String]) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for breach in &played.found {
+            if seen.get(&breach.law).is_none_or(|&(first, _)| case < first) {
+                seen.insert(breach.law, (case, (played.clone(), story.to_vec())));
+            }
+        }
+    }
+
+    fn remembered(&self, law: Law, case: u64) -> Option<Told> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(&law).filter(|&&(first, _)| first == case).map(|(_, told)| told.clone())
     }
 
     fn fitted_case(&self, hunt: &Hunt, case: u64) -> Option<(Settings, Ground, Workload)> {
@@ -199,6 +225,7 @@ impl<'a> Live<'a> {
     }
 
     /// Plays cases from number `first` on, at most `most`, `beside` of them at a time, for as long as `goes_on` says so.
+    /// Where someone asks to stop, the cases up to the first that is given up count; what later ones broke is found too.
     ///
     /// # Errors
     /// The first failure of a target.
@@ -211,7 +238,7 @@ impl<'a> Live<'a> {
     ) -> Result<Bag, TargetError> {
         let (next, stop) = (AtomicU64::new(0), AtomicBool::new(most == 0));
         let mut bag = Bag::default();
-        let mut failed = None;
+        let (mut failed, mut given_up) = (None, None);
         let (sender, results) = channel();
         std::thread::scope(|scope| {
             for _ in 0..beside.max(1) {
@@ -236,53 +263,57 @@ impl<'a> Live<'a> {
                         bag.unconfirmed += unconfirmed;
                         bag.add(one(case, &played));
                     }
+                    Err(error) if error.is_interrupted() => {
+                        given_up = Some(given_up.map_or(case, |first: u64| first.min(case)));
+                    }
                     Err(error) => failed = failed.take().or(Some(error)),
                 }
-                if failed.is_some() || !goes_on(&bag) {
+                if failed.is_some() || given_up.is_some() || !goes_on(&bag) {
                     stop.store(true, Ordering::Relaxed);
                 }
             }
         });
+        bag.cases = given_up.map_or(bag.cases, |case| case - first);
         failed.map_or(Ok(bag), Err)
     }
 
-    /// The smallest case of a law, of those that broke it: see [`Hunt::smallest`].
+    /// The smallest case of a law, of those that broke it: see [`Hunt::smallest`]. Once someone asks to stop, the case is
+    /// what it has got to by then.
     pub fn smallest(&self, hunt: &Hunt, law: Law, cases: &[u64], by: &str) -> Option<Small> {
-        let keep = |path: &str| hunt.keep.iter().any(|kept| kept == path);
-        let plays = AtomicU32::new(0);
-        // A case counts as failing if it fails twice running; one that cannot be played does not.
-        let fails = |ground: &Ground, work: &Workload| {
-            let empty =
-                Played { found: Vec::new(), ends: Vec::new(), events: 0, last: crate::time::Time::ZERO };
-            if plays.fetch_add(1, Ordering::Relaxed) >= PLAYS_MAX {
-                return empty;
-            }
-            let broken = |played: &Played| played.found.iter().any(|breach| breach.law == law);
-            match self.play(ground, work) {
-                Ok(first) if broken(&first) => self.play(ground, work).ok().filter(broken).unwrap_or(empty),
-                _ => empty,
-            }
-        };
         let &case = cases.first()?;
         let (settings, _, work) = self.fitted_case(hunt, case)?;
-        let whole = (settings.clone(), work.clone());
-        let small = shrink::briefly(settings, work, law, &keep, &fails).ok()?;
-        let told = |settings: &Settings, work: &Workload| {
-            let ground = settings.ground(Laws::of([law])).ok()?;
-            let (played, story) = self.retell(&ground, work).ok()?;
-            let breach = played.found.iter().find(|breach| breach.law == law)?.clone();
-            let repeat = format!("poolsim hunt --repeat FILE --target {}", self.name);
-            let text = case::told(
-                (settings, &ground, work),
-                (&played, &story),
-                law,
-                &by.replace("NUMBER", &case.to_string()),
-                &repeat,
-            );
-            Some(Small { case, law, requests: work.requests.len(), what: breach.what, text })
+        let keep = |path: &str| hunt.keep.iter().any(|kept| kept == path);
+        let plays = AtomicU32::new(0);
+        // What was seen when it last failed: every case that fails is kept.
+        let seen = RefCell::new(self.remembered(law, case));
+        let fails = |ground: &Ground, work: &Workload| {
+            if (self.stop)() || plays.fetch_add(1, Ordering::Relaxed) >= PLAYS_MAX {
+                return nothing();
+            }
+            let told = self.fails_twice(ground, work, law);
+            told.map_or_else(nothing, |told| seen.borrow_mut().insert(told).0.clone())
         };
-        told(&small.settings, &small.work).or_else(|| told(&whole.0, &whole.1))
+        let small = shrink::briefly(settings, work, law, &keep, &fails).ok()?;
+        let (played, story) = seen.take().or_else(|| self.retell(&small.ground, &small.work).ok())?;
+        let what = played.found.iter().find(|breach| breach.law == law)?.what.clone();
+        let repeat = format!("poolsim hunt --repeat FILE --target {}", self.name);
+        let by = by.replace("NUMBER", &case.to_string());
+        let whole = (&small.settings, &small.ground, &small.work);
+        let text = case::told(whole, (&played, &story), law, &by, &repeat);
+        Some(Small { case, law, requests: small.work.requests.len(), what, text })
     }
+
+    /// A case counts as failing if it fails twice running; one that cannot be played does not.
+    fn fails_twice(&self, ground: &Ground, work: &Workload, law: Law) -> Option<Told> {
+        let broken = |told: &Told| told.0.found.iter().any(|breach| breach.law == law);
+        let fails = || self.tell(ground, work, 1).ok().filter(broken);
+        fails().and_then(|_| fails())
+    }
+}
+
+/// A case in which nothing happens.
+fn nothing() -> Played {
+    Played { found: Vec::new(), ends: Vec::new(), events: 0, last: crate::time::Time::ZERO }
 }
 
 /// The bag of one case.

@@ -10,7 +10,7 @@ use crate::experiment::hunt::story::Story;
 use crate::live::command::AFTER_END;
 use crate::live::direct::{Director, Step, direct};
 use crate::live::target::{
-    AttemptId, Capabilities, Disturbance, Job, Report, Target, TargetError, What, WorkerEvent,
+    AttemptId, Capabilities, Disturbance, Job, Report, Stop, Target, TargetError, What, WorkerEvent,
 };
 use crate::policy::{PoolSettings, Slots};
 use crate::random::Streams;
@@ -51,20 +51,23 @@ struct Stage<'g> {
     most_at_once: usize,
     story: Story,
     last: Time,
+    stop: &'g Stop,
+    /// Someone has asked to stop.
+    given_up: bool,
 }
 
 /// Plays a case against a target and tells what happens. `start`: how long real workers may take to start, where no rule
-/// says so.
+/// says so. Once `stop` says so, the case is given up.
 ///
 /// # Errors
-/// When the target cannot be opened.
-pub(super) fn play(
+/// When the target cannot be opened, and when the case is given up.
+pub(super) fn play<'g>(
     target: Box<dyn Target>,
     speed: f64,
-    ground: &Ground,
-    work: &Workload,
+    (ground, work): (&'g Ground, &'g Workload),
     (grace, start): (Span, Span),
     exact: bool,
+    stop: &'g Stop,
 ) -> Result<(Played, Vec<String>), TargetError> {
     let mut witness = Witness::new(ground, work, grace, ground.rules.laws);
     witness.exact = exact;
@@ -84,8 +87,13 @@ pub(super) fn play(
         most_at_once: 0,
         story: Story::on(),
         last: Time::ZERO,
+        stop,
+        given_up: false,
     };
     let closed = direct(target, speed, &mut stage)?;
+    if stage.given_up {
+        return Err(TargetError::interrupted());
+    }
     let last = stage.last;
     let witness = &mut stage.witness;
     for left in closed.left {
@@ -115,6 +123,10 @@ impl Director for Stage<'_> {
 
     fn next(&mut self, now: Time) -> Step {
         self.last = now;
+        if (self.stop)() {
+            self.given_up = true;
+            return Step::Close;
+        }
         if let Some(&(at, act)) = self.plan.get(self.planned)
             && at <= now
         {
