@@ -1,14 +1,16 @@
-//! Recorded arrivals, read from CSV or JSON lines.
+//! Recorded arrivals, read from CSV or JSON.
 //!
-//! Here are the types and what a row means; `rows` splits a file into rows and fields, `timestamp` reads calendar
-//! times. Bytes come in from outside: nothing here opens a file. Every fault names its line, and its column where
+//! Here are the types and what a row means; `rows` splits a file into rows and fields (`json` one of objects),
+//! `timestamp` reads calendar times. Bytes come in from outside: nothing here opens a file. Every fault names its line, and its column where
 //! it has one.
 
+mod json;
 mod rows;
 mod timestamp;
 mod units;
 
 use crate::time::{Span, Time};
+pub use json::{Element, elements};
 use rows::{Cell, Columns};
 use std::fmt;
 pub use units::{Stamp, TimeUnit, stamp};
@@ -77,8 +79,8 @@ pub struct Trace {
 pub enum TraceFormat {
     /// Comma-separated, with a header; line ends of either kind.
     Csv,
-    /// One JSON object a line.
-    JsonLines,
+    /// JSON objects, one a line or in an array.
+    Json,
 }
 
 /// What stands between the fields of a CSV file: of comma, semicolon and tab what its header has most of.
@@ -339,8 +341,7 @@ impl Row<'_> {
                         "give the unit of the time column as s, ms, us or ns",
                     ));
                 };
-                return timestamp::parse(text)
-                    .map_err(|reason| self.fault(0, reason, "such as 2023-11-16 18:17:03.9799600"));
+                return timestamp::parse(text).map_err(|reason| self.fault(0, reason, timestamp::FORMS));
             }
         };
         let value = self.number(0)?;
@@ -395,7 +396,7 @@ impl Row<'_> {
                     return Err(self.fault(at, String::from("the field is empty"), "a number is needed"));
                 }
                 Err(_) => {
-                    let hint = if self.names[at] == self.names[0] && text.contains(':') {
+                    let hint = if self.names[at] == self.names[0] && text.contains([':', '/']) {
                         "for calendar times, give the unit of the time column as timestamp"
                     } else {
                         ""

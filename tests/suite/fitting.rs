@@ -162,6 +162,16 @@ fn recordings_are_read_in_every_form() {
     assert!((got.rows[0].demand - 1.301).abs() < 1e-9 && (got.rows[1].at - 0.5).abs() < 1e-9, "{got:?}");
     let json = "{\"t\": 1, \"seconds\": 2}\n{\"t\": 3, \"seconds\": 1}\n";
     assert_eq!(read(json.as_bytes(), &Columns::default()).unwrap().rows[1].at, 2.0);
+    let array = format!("[\n{}\n]", json.trim_end().replace('\n', ",\n  "));
+    assert_eq!(read(array.as_bytes(), &Columns::default()), read(json.as_bytes(), &Columns::default()));
+    for times in [
+        ["2024/03/01 12:00:05.250", "2024/03/01 12:00:04"],
+        ["01/Mar/2024:12:00:05.250 +0000", "[01/Mar/2024:13:00:04 +0100]"],
+    ] {
+        let rows = times.map(|time| format!("{{\"time\": \"{time}\", \"seconds\": 1}}")).join(", ");
+        let got = read(format!("[{rows}]").as_bytes(), &Columns::default()).unwrap();
+        assert_eq!(got.rows.iter().map(|row| row.at).collect::<Vec<_>>(), [0.0, 1.25], "{times:?}");
+    }
     // k6 states when a request ended: this one was sent 1.5 s before.
     let k6 = "{\"type\":\"Metric\",\"metric\":\"http_req_duration\",\"data\":{}}\n\
         {\"type\":\"Point\",\"metric\":\"http_req_duration\",\"data\":{\"time\":\"2024-05-01T12:00:02.5Z\",\"value\":1500,\"tags\":{\"name\":\"x\",\"expected_response\":\"false\"}}}\n\
@@ -169,6 +179,8 @@ fn recordings_are_read_in_every_form() {
     let got = read(k6.as_bytes(), &Columns::default()).unwrap();
     assert_eq!((got.classes.len(), got.rows[0].outcome), (2, Some(Outcome::Error)));
     assert!((got.rows[1].at - 0.75).abs() < 1e-9, "{got:?}");
+    let array = format!("[{}]", k6.trim_end().replace('\n', ","));
+    assert_eq!(read(array.as_bytes(), &Columns::default()).unwrap(), got);
     let csv = "metric_name,timestamp,metric_value,expected_response,name\nhttp_req_duration,100,500,true,x\n\
         http_req_waiting,100,1,true,x\nhttp_req_duration,101,250,true,x\n";
     let got = read(csv.as_bytes(), &Columns::default()).unwrap();
@@ -179,6 +191,12 @@ fn recordings_are_read_in_every_form() {
         ("time,b\n1,2\n", "no column looks like a demand"),
         ("time,demand\n1,x\n", "line 2"),
         ("{\"t\": 1", "line 1"),
+        ("[{\"t\": 1, \"seconds\": 1},\n", "line 2: not JSON"),
+        ("[{\"t\": 1, \"seconds\": 1},\n3]", "line 2: not a JSON object"),
+        (
+            "time,demand\n03/04/2024 12:00:05,1\n",
+            "line 2: column \"time\": \"03/04/2024 12:00:05\" is not a timestamp",
+        ),
         ("", "no column"),
     ] {
         let (error, _) = read(text.as_bytes(), &Columns::default()).unwrap_err();

@@ -7,7 +7,7 @@ use clap::Args;
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = FIT_HELP)]
 pub struct RawFit {
-    /// Trace (CSV or JSON lines), results of k6 (JSON or CSV), a replay's requests.csv or journal.jsonl, or the folder of
+    /// Trace (CSV or JSON objects), results of k6 (JSON or CSV), a replay's requests.csv or journal.jsonl, or the folder of
     /// a recorded scenario
     #[arg(value_name = "FILE|DIR")]
     pub file: String,
@@ -40,7 +40,9 @@ pub struct RawFit {
 const FIT_HELP: &str = "\
 Examples:
   poolsim fit requests.csv -o fitted.toml
-      columns found by their names (arrival_ms, duration_ms, class, outcome and the like)
+      columns found by their names (arrival_ms, duration_ms, class, outcome and the like); times are numbers, or dates
+      such as 2024-03-01T12:00:05.123Z, 2024/03/01 12:00:05 and 01/Mar/2024:12:00:05 +0000; JSON is one object a line,
+      or an array of them
   poolsim fit azure_llm_code_2023.csv --demand '0.25ms*ContextTokens+30ms*GeneratedTokens' --uncertainty
       demands by a formula; the prediction with the uncertainty of the fit stands in the model's last lines
   poolsim fit results.json

@@ -101,14 +101,13 @@ const CSV_HINT: &str = "is it a whole output of k6 --out csv?";
 pub(super) fn json(bytes: &[u8]) -> Result<Recording, Fault> {
     let (mut seen, mut notes) = (Seen::default(), Vec::new());
     let mut first = None;
-    let is_full = |(_, line): &(usize, &[u8])| !line.iter().all(u8::is_ascii_whitespace);
-    let mut lines = bytes.split(|b| *b == b'\n').enumerate().filter(is_full).peekable();
-    while let Some((number, line)) = lines.next() {
-        let failed = |why: String| (format!("line {}: {why}", number + 1), JSON_HINT.to_owned());
-        let value: Value = match serde_json::from_slice(line) {
+    let mut elements = trace::elements(bytes).peekable();
+    while let Some(element) = elements.next() {
+        let failed = |why: String| (format!("line {}: {why}", element.line), JSON_HINT.to_owned());
+        let value: Value = match serde_json::from_slice(element.text) {
             Ok(value) => value,
-            Err(error) if error.is_eof() && lines.peek().is_none() => {
-                notes.push(cut_off(number + 1));
+            Err(error) if error.is_eof() && elements.peek().is_none() => {
+                notes.push(cut_off(element.line));
                 break;
             }
             Err(error) => return Err(failed(error.to_string())),
@@ -158,19 +157,19 @@ pub(super) fn csv(bytes: &[u8]) -> Result<Recording, Fault> {
 
 /// The rows up to the last whole one, and the line where the file is cut off, if it is: within a last row that has fewer
 /// fields than the header and no end.
-fn whole_rows(bytes: &[u8]) -> (&[u8], Option<usize>) {
+fn whole_rows(bytes: &[u8]) -> (&[u8], Option<u64>) {
     let fields = |line: &[u8]| line.iter().filter(|b| **b == b',').count();
     let header = bytes.split(|b| *b == b'\n').next().map_or(0, fields);
     match bytes.iter().rposition(|b| *b == b'\n') {
         Some(end) if end + 1 < bytes.len() && fields(&bytes[end + 1..]) < header => {
-            let lines = bytes[..=end].iter().filter(|b| **b == b'\n').count();
+            let lines = bytes[..=end].iter().filter(|b| **b == b'\n').count() as u64;
             (&bytes[..=end], Some(lines + 1))
         }
         _ => (bytes, None),
     }
 }
 
-fn cut_off(line: usize) -> String {
+fn cut_off(line: u64) -> String {
     format!("the file is cut off in its last line ({line}), which is left out")
 }
 

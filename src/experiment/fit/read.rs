@@ -1,4 +1,4 @@
-//! Recordings as requests: traces (CSV, JSON lines), the requests of a replay, scenarios of a recorded pool.
+//! Recordings as requests: traces (CSV, JSON), the requests of a replay, scenarios of a recorded pool.
 
 use super::failures::{self, Replayed};
 use super::{PoolSeen, Recording, Row, Users, k6};
@@ -60,8 +60,13 @@ pub fn read(bytes: &[u8], columns: &Columns) -> Result<Recording, (String, Strin
         );
         if columns.are_usual() { Ok(()) } else { Err(fault) }
     };
-    let first = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-    let json = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
+    let start = bytes.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+    let json = matches!(start, Some(b'{' | b'['));
+    let first = match json {
+        true => trace::elements(bytes).next().map(|first| first.text),
+        false => bytes.split(|b| *b == b'\n').next(),
+    };
+    let first = first.unwrap_or_default();
     let head = String::from_utf8_lossy(first).into_owned();
     if json && head.contains("\"metric\"") && head.contains("\"type\"") {
         own("results of k6")?;
@@ -83,7 +88,7 @@ pub fn read(bytes: &[u8], columns: &Columns) -> Result<Recording, (String, Strin
         return replayed(&rows(bytes)?);
     }
     let (format, table) =
-        if json { (TraceFormat::JsonLines, lines(bytes)?) } else { (TraceFormat::Csv, rows(bytes)?) };
+        if json { (TraceFormat::Json, objects(bytes)?) } else { (TraceFormat::Csv, rows(bytes)?) };
     generic(bytes, format, &table, columns)
 }
 
@@ -99,16 +104,16 @@ pub(super) fn rows(bytes: &[u8]) -> Result<Table, Fault> {
     Ok((names, rows))
 }
 
-fn lines(bytes: &[u8]) -> Result<Table, Fault> {
+fn objects(bytes: &[u8]) -> Result<Table, Fault> {
     let mut names: Vec<String> = Vec::new();
     let mut table = Vec::new();
-    for (number, line) in bytes.split(|b| *b == b'\n').enumerate() {
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let value: serde_json::Map<String, Value> = serde_json::from_slice(line).map_err(|error| {
-            (format!("line {}: {error}", number + 1), String::from("one JSON object a line is needed"))
-        })?;
+    for element in trace::elements(bytes) {
+        let needed = String::from("JSON objects are needed, one a line or in an array");
+        let value = match element.value() {
+            Ok(Value::Object(value)) => value,
+            Ok(_) => return Err((format!("line {}: not a JSON object", element.line), needed)),
+            Err(error) => return Err((format!("line {}: {}", error.line, error.message), error.hint)),
+        };
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         names.extend(value.keys().filter(|key| !names.contains(key)).cloned().collect::<Vec<_>>());
         table.push(value.iter().map(|(key, value)| (key.clone(), text(value))).collect());
@@ -247,7 +252,7 @@ fn time_column(
     };
     let values = values(&column);
     let sample = values.iter().map(|text| text.trim()).find(|text| !text.is_empty()).unwrap_or_default();
-    if sample.contains(':') || trace::instant(sample).is_ok() {
+    if sample.contains([':', '/']) || trace::instant(sample).is_ok() {
         return Ok(TimeColumn { column, unit: TimeUnit::Timestamp });
     }
     if let Some(secs) = written {

@@ -16,10 +16,10 @@ impl Checker<'_> {
         let file = view.word("file")?;
         let settings = TraceSettings {
             format: match view.word("format") {
-                Some("jsonl") => TraceFormat::JsonLines,
+                Some("jsonl") => TraceFormat::Json,
                 Some(_) => TraceFormat::Csv,
                 None if [".jsonl", ".ndjson", ".json"].iter().any(|end| file.ends_with(end)) => {
-                    TraceFormat::JsonLines
+                    TraceFormat::Json
                 }
                 None => TraceFormat::Csv,
             },

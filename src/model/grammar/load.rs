@@ -395,12 +395,15 @@ pub(in crate::model) static STAGE: Table = Table {
 /// `source.NAME.trace`.
 pub(in crate::model) static TRACE: Table = Table {
     title: "a trace",
-    doc: "Recorded arrivals, from CSV with a header or from JSON lines. Seconds and milliseconds count from the start of the run, timestamps from the earliest row.",
+    doc: "Recorded arrivals, from CSV with a header or from JSON. Seconds and milliseconds count from the start of the run, timestamps from the earliest row.",
     keys: &[
         key("file", Kind::Text, "Path of the file, from the model's folder.", "\"trace.csv\"").required(),
         key(
             "format",
-            Kind::Word(&[choice("csv", "CSV with a header"), choice("jsonl", "one JSON object a line")]),
+            Kind::Word(&[
+                choice("csv", "CSV with a header"),
+                choice("jsonl", "JSON objects, one a line or in an array"),
+            ]),
             "Its format. Default: by the file's ending.",
             "\"jsonl\"",
         ),
@@ -449,7 +452,7 @@ pub(in crate::model) static TRACE_TIME: Table = Table {
                 choice("ms", "milliseconds"),
                 choice("us", "microseconds"),
                 choice("ns", "nanoseconds"),
-                choice("timestamp", "date and time, such as 2023-11-16 18:17:03.9799600"),
+                choice("timestamp", "date and time, such as 2023-11-16 18:17:03.9799600, 2023/11/16 18:17:03 or 16/Nov/2023:18:17:03 +0000"),
             ]),
             "What it holds. Numbers of the size of a Unix time count from the earliest of them.",
             "\"timestamp\"",

@@ -1,6 +1,6 @@
 //! Splits a trace into rows and picks the fields that are asked for, whatever the format.
 
-use super::{TraceError, TraceFormat, nearest};
+use super::{Element, TraceError, TraceFormat, elements, nearest};
 use serde_json::Value;
 use std::fmt;
 
@@ -49,7 +49,7 @@ pub(super) fn each(
     let limit = limit.unwrap_or(u64::MAX);
     match format {
         TraceFormat::Csv => each_csv(bytes, names, limit, visit),
-        TraceFormat::JsonLines => {
+        TraceFormat::Json => {
             each_json(bytes, names, limit, visit);
             Ok(())
         }
@@ -168,24 +168,13 @@ fn each_json(
     limit: u64,
     mut visit: impl FnMut(u64, Result<Vec<Cell<'_>>, TraceError>),
 ) {
-    let lines = (1..).zip(bytes.split(|&byte| byte == b'\n'));
-    let rows = lines.filter(|(_, text)| !text.iter().all(u8::is_ascii_whitespace));
-    for (line, text) in rows.take(usize::try_from(limit).unwrap_or(usize::MAX)) {
-        match json(text, line) {
+    for row in elements(bytes).take(usize::try_from(limit).unwrap_or(usize::MAX)) {
+        let Element { line, .. } = row;
+        match row.value() {
             Ok(value) => visit(line, json_cells(&value, line, names)),
             Err(error) => visit(line, Err(error)),
         }
     }
-}
-
-fn json(text: &[u8], line: u64) -> Result<Value, TraceError> {
-    if std::str::from_utf8(text).is_err() {
-        return Err(TraceError::new(line, None, "the line is not UTF-8", "convert the file to UTF-8"));
-    }
-    serde_json::from_slice(text).map_err(|error| {
-        let hint = if error.is_eof() { "is the file cut off?" } else { "one JSON object a line" };
-        TraceError::new(line, None, format!("not JSON at character {}", error.column()), hint)
-    })
 }
 
 fn json_cells<'r>(value: &'r Value, line: u64, names: &[&str]) -> Result<Vec<Cell<'r>>, TraceError> {

@@ -48,10 +48,53 @@ fn a_csv_trace_reads_whatever_its_line_ends() {
 fn json_lines_read_like_csv() {
     let text = "{\"at\": 0.5, \"kind\": \"long\", \"work\": \"2\", \"fate\": null, \"note\": [1]}\r\n\n\
                 {\"work\": 1, \"fate\": \"hang\", \"kind\": \"short\", \"at\": 2}";
-    let trace = read(text.as_bytes(), &TraceSettings { format: TraceFormat::JsonLines, ..full() }).unwrap();
+    let trace = read(text.as_bytes(), &TraceSettings { format: TraceFormat::Json, ..full() }).unwrap();
     assert_eq!(times(&trace), [0.5, 2.0]);
     assert_eq!((trace.rows[0].class, trace.rows[0].fate), (1, None));
     assert_eq!((trace.rows[1].class, trace.rows[1].fate), (0, Some(Fate::Hang)));
+}
+
+#[test]
+fn an_array_of_objects_reads_like_lines_of_them() {
+    let settings = TraceSettings { format: TraceFormat::Json, ..full() };
+    let lines = "{\"at\": 0.5, \"kind\": \"long\", \"work\": 2, \"fate\": \"ok\"}\n\
+        {\"at\": 2, \"kind\": \"short\", \"work\": 1, \"fate\": null}\n";
+    let expected = read(lines.as_bytes(), &settings).unwrap();
+    let array = format!("\u{feff}[{}]", lines.trim_end().replace("}\n", "},\n"));
+    let pretty = array.replace(", \"", ",\n    \"").replace("}\n", "\n  }\r\n");
+    for text in [array, pretty] {
+        assert_eq!(read(text.as_bytes(), &settings).unwrap(), expected, "{text}");
+    }
+    let faulty = "[\n{\"at\": 1, \"work\": 2},\n\n{\"at\": 1},\n7,\n{\"at\": 2, \"wo";
+    let faults = read(faulty.as_bytes(), &TraceSettings { format: TraceFormat::Json, ..csv() }).unwrap_err();
+    let lines: Vec<u64> = faults.first.iter().map(|fault| fault.line).collect();
+    assert_eq!(lines, [4, 5, 6], "{faults}");
+    assert!(
+        faults.to_string().ends_with("line 6: not JSON at character 13 (is the file cut off?)"),
+        "{faults}"
+    );
+    let limited = TraceSettings { format: TraceFormat::Json, limit: Some(1), ..csv() };
+    assert_eq!(times(&read(faulty.as_bytes(), &limited).unwrap()), [1.0]);
+}
+
+#[test]
+fn dates_are_instants_where_they_are_plain_and_refused_by_place_where_they_are_not() {
+    let mut settings = csv();
+    settings.time.unit = TimeUnit::Timestamp;
+    for text in [
+        "at,work\n2024/03/01 12:00:05.5,1\n2024/03/01 12:00:07,2\n",
+        "at,work\n[01/Mar/2024:12:00:05.500 +0000],1\n01/Mar/2024:13:00:07 +0100,2\n",
+    ] {
+        assert_eq!(times(&read(text.as_bytes(), &settings).unwrap()), [0.0, 1.5], "{text}");
+    }
+    let found = fault(b"at,work\n2024/03/01 12:00:05,1\n03/04/2024 12:00:05,1\n", &settings);
+    assert!(
+        found.starts_with("line 3: column \"at\": \"03/04/2024 12:00:05\" is not a timestamp:"),
+        "{found}"
+    );
+    assert!(found.contains("day and which the month") && found.contains("(such as 2023-11-16"), "{found}");
+    let found = fault(b"at,work\n03/04/2024,1\n", &csv());
+    assert!(found.contains("give the unit of the time column as timestamp"), "{found}");
 }
 
 #[test]
@@ -136,7 +179,7 @@ fn every_faulty_row_is_told_up_to_a_few() {
     assert_eq!(faults.first.iter().map(|fault| fault.line).collect::<Vec<_>>(), [3, 4, 6]);
     assert_eq!(faults.more, 0);
     let json = b"{\"at\": 1}\n{\"at\": 1, \"work\": 2}\n[3]\n{\"at\": 1, \"work\": -2}\n";
-    let faults = read(json, &TraceSettings { format: TraceFormat::JsonLines, ..csv() }).unwrap_err();
+    let faults = read(json, &TraceSettings { format: TraceFormat::Json, ..csv() }).unwrap_err();
     assert_eq!(faults.first.iter().map(|fault| fault.line).collect::<Vec<_>>(), [1, 3, 4]);
     let many = format!("at,work\n{}", "x,1\n".repeat(1000));
     let faults = read(many.as_bytes(), &csv()).unwrap_err();
@@ -161,7 +204,7 @@ fn unknown_words_name_the_nearest_known_one() {
 
 #[test]
 fn faulty_json_names_its_line() {
-    let settings = TraceSettings { format: TraceFormat::JsonLines, ..csv() };
+    let settings = TraceSettings { format: TraceFormat::Json, ..csv() };
     let good = "{\"at\": 1, \"work\": 2}\n";
     let rows = [
         (

@@ -1,24 +1,32 @@
 //! Calendar times as traces write them: `2023-11-16 18:17:03.9799600`, with a space or a `T`, up to nine digits of
-//! a second, and `Z` or an offset such as `+01:00` at the end; or compact, `20231116T181703Z`. A time without an offset is taken as UTC; only
-//! differences count. Leap seconds (`:60`) are refused: a run's clock has none.
+//! a second, and `Z` or an offset such as `+01:00` at the end; with slashes in the date; compact, `20231116T181703Z`; or as
+//! web servers log them (Common Log Format), `16/Nov/2023:18:17:03 +0000`, also in brackets. A time without an offset is
+//! taken as UTC; only differences count. Leap seconds (`:60`) are refused: a run's clock has none. So are dates whose day
+//! and month could be either, `03/04/2024`, whatever other rows would tell of them.
 
 const SECONDS_PER_DAY: i64 = 86_400;
+
+/// What a calendar time may look like, for hints.
+pub(super) const FORMS: &str =
+    "such as 2023-11-16 18:17:03.9799600, 2023/11/16 18:17:03 or 16/Nov/2023:18:17:03 +0000";
+
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /// Nanoseconds since 1970 (UTC).
 pub(super) fn parse(text: &str) -> Result<i128, String> {
     let text = text.trim();
     let fault = |reason: &str| format!("\"{text}\" is not a timestamp: {reason}");
-    let mut cursor = Cursor(text.as_bytes());
-    let shape = "it must look like YYYY-MM-DD hh:mm:ss";
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let shape = match has_year_last(bare) {
+        true => "which of its numbers is the day and which the month cannot be told; write the year first",
+        false => "it must look like YYYY-MM-DD hh:mm:ss",
+    };
+    let mut cursor = Cursor(bare.as_bytes());
     // Without its separators a date is told from a number by the `T` alone.
-    let compact = text.as_bytes().get(8).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T'));
-    let marks = if compact { (None, None) } else { (Some(b'-'), Some(b':')) };
-    let date = cursor.triple(4, marks.0).ok_or_else(|| fault(shape))?;
-    if !cursor.eat(b' ') && !cursor.eat(b'T') && !cursor.eat(b't') {
-        return Err(fault(shape));
-    }
-    let clock = cursor.triple(2, marks.1).ok_or_else(|| fault(shape))?;
-    let (year, month, day) = date;
+    let compact = cursor.0.get(8).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T'));
+    let (year, month, day) = cursor.date(compact).ok_or_else(|| fault(shape))?;
+    let clock = cursor.triple(2, (!compact).then_some(b':')).ok_or_else(|| fault(shape))?;
     if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
         return Err(fault("there is no such day"));
     }
@@ -35,6 +43,13 @@ pub(super) fn parse(text: &str) -> Result<i128, String> {
     let days = days_from_civil(year, month, day);
     let seconds = days * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second - offset;
     Ok(i128::from(seconds) * 1_000_000_000 + i128::from(fraction))
+}
+
+/// Whether a date begins with one or two digits twice, and a year, or what may be one, comes after them.
+fn has_year_last(text: &str) -> bool {
+    let mut parts = text.splitn(3, ['/', '-', '.']);
+    let mut short = || parts.next().is_some_and(|part| part.len() <= 2 && part.parse::<u8>().is_ok());
+    short() && short() && parts.next().is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 struct Cursor<'a>(&'a [u8]);
@@ -58,6 +73,28 @@ impl Cursor<'_> {
             .try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))?;
         self.0 = rest;
         Some(value)
+    }
+
+    /// Year, month and day, and the mark between them and the time of day.
+    fn date(&mut self, compact: bool) -> Option<(i64, i64, i64)> {
+        let (date, marks) = if self.0.get(3).is_some_and(u8::is_ascii_alphabetic) {
+            (self.logged()?, &b": Tt"[..])
+        } else {
+            let slashes = self.0.get(4) == Some(&b'/');
+            let mark = if slashes { b'/' } else { b'-' };
+            (self.triple(4, (!compact).then_some(mark))?, &b" Tt"[..])
+        };
+        marks.iter().any(|&mark| self.eat(mark)).then_some(date)
+    }
+
+    /// A date such as `16/Nov/2023`.
+    fn logged(&mut self) -> Option<(i64, i64, i64)> {
+        let day = self.digits(2).filter(|_| self.eat(b'/'))?;
+        let (name, rest) = self.0.split_at_checked(3)?;
+        let month = MONTHS.iter().position(|month| name.eq_ignore_ascii_case(month.as_bytes()))?;
+        self.0 = rest;
+        let year = if self.eat(b'/') { self.digits(4)? } else { return None };
+        Some((year, month as i64 + 1, day))
     }
 
     /// A first number and two of two digits, separated if anything does.
@@ -137,6 +174,11 @@ mod tests {
             ("20231116T191703,97996+0100", 1_700_158_623_979_960_000),
             (" 2023-11-16 18:17:03.9799600 +00 ", 1_700_158_623_979_960_000),
             ("2024-02-29 23:59:59", 1_709_251_199_000_000_000),
+            ("2023/11/16 18:17:03.97996", 1_700_158_623_979_960_000),
+            ("2023/11/16T19:17:03,97996+01:00", 1_700_158_623_979_960_000),
+            ("16/Nov/2023:18:17:03 +0000", 1_700_158_623_000_000_000),
+            ("[16/Nov/2023:13:47:03.97996 -0430]", 1_700_158_623_979_960_000),
+            ("29/feb/2024 23:59:59", 1_709_251_199_000_000_000),
             ("1969-12-31 23:59:59.5", -500_000_000),
         ];
         for (text, nanos) in rows {
@@ -160,6 +202,18 @@ mod tests {
             ("2023-11-16 18:17:03.1234567890", "decimal places"),
             ("2023-11-16 18:17:03 CET", "offset"),
             ("2023-11-16 18:17:03+1:00", "offset"),
+            ("03/04/2024 12:00:05", "cannot be told; write the year first"),
+            ("[3/4/2024:12:00:05]", "cannot be told; write the year first"),
+            ("25.12.2024 12:00:05", "cannot be told; write the year first"),
+            ("24/03/01 12:00:05", "cannot be told; write the year first"),
+            ("2024/03-01 12:00:05", "YYYY-MM-DD"),
+            ("2024/03/01", "YYYY-MM-DD"),
+            ("2024/3/1 12:00:05", "YYYY-MM-DD"),
+            ("2024/02/30 12:00:05", "no such day"),
+            ("16/Nuv/2023:18:17:03 +0000", "YYYY-MM-DD"),
+            ("31/Nov/2023:18:17:03 +0000", "no such day"),
+            ("16/Nov/23:18:17:03 +0000", "YYYY-MM-DD"),
+            ("[16/Nov/2023:18:17:03 +0000", "YYYY-MM-DD"),
         ];
         for (text, reason) in rows {
             let message = parse(text).unwrap_err();

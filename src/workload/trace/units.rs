@@ -13,7 +13,7 @@ pub enum TimeUnit {
     Micros,
     /// Nanoseconds since the start of the run.
     Nanos,
-    /// Calendar times such as `2023-11-16 18:17:03.9799600`; the earliest row arrives at the start of the run.
+    /// Calendar times such as `2023-11-16 18:17:03.9799600`, `2023/11/16 18:17:03` or `16/Nov/2023:18:17:03 +0000`; the earliest row arrives at the start of the run.
     Timestamp,
 }
 
