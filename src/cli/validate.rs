@@ -5,12 +5,12 @@ use super::checked::Sink;
 use super::exit::{Answer, Failure};
 use super::printer;
 use crate::experiment::Judgement;
+use crate::experiment::validate;
 use crate::experiment::validate::exact::{self, Case, Check};
 use crate::experiment::validate::recorded::{self, Comparison};
 use crate::model::Diagnostic;
 use crate::report::figure;
 use crate::workload::recording::{self, RecordedConstants, RecordedException, RecordedExceptions};
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Prints a table of what was compared; the answer is no where anything is off. What cannot be compared stands in
@@ -113,25 +113,14 @@ fn exact_row(table: &mut Table, case: &Case, check: &Check) {
     ));
 }
 
-fn causes(error: &exact::Failure) -> Vec<String> {
+/// A line for each cause.
+fn causes(error: &validate::Failure) -> Vec<String> {
     match error {
-        exact::Failure::File(faults) | exact::Failure::Case(faults) => faults.list.iter().map(line).collect(),
-        exact::Failure::Run(breach) => vec![breach.to_string()],
+        validate::Failure::File(faults) | validate::Failure::Case(faults) => {
+            faults.list.iter().map(Diagnostic::in_line).collect()
+        }
+        validate::Failure::Run(breach) => vec![breach.to_string()],
     }
-}
-
-/// A fault in a line: place, what is wrong, and what helps.
-fn line(fault: &Diagnostic) -> String {
-    let mut text = String::new();
-    if let Some(place) = &fault.location {
-        let (line, column) = place.line_column();
-        let _ = write!(text, "{}:{line}:{column}: ", place.source.name);
-    }
-    text += &fault.message;
-    if let Some(hint) = &fault.hint {
-        let _ = write!(text, "; {hint}");
-    }
-    text
 }
 
 // ---- recorded runs --------------------------------------------------------------------------------------------
@@ -157,7 +146,10 @@ fn against_recordings(args: &RawValidate) -> Result<Table, Failure> {
                 found.iter().for_each(|one| recorded_rows(&mut table, one, &folder.exceptions));
                 seen.extend(found);
             }
-            Err(why) => table.refuse(&name_of(path), &[format!("{}: {}", path.display(), one_line(&why))]),
+            Err(causes) => {
+                let placed = causes.iter().map(|cause| format!("{}: {cause}", path.display()));
+                table.refuse(&name_of(path), &placed.collect::<Vec<_>>());
+            }
         }
     }
     // With --only, what an exception names may not have been compared.
@@ -206,16 +198,11 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn compared(path: &Path, constants: &RecordedConstants) -> Result<Vec<Comparison>, String> {
+/// What was compared of a scenario, or why nothing could be.
+fn compared(path: &Path, constants: &RecordedConstants) -> Result<Vec<Comparison>, Vec<String>> {
     let scenario = recording::read_scenario(|name| std::fs::read(path.join(name)).ok())
-        .map_err(|error| error.to_string())?;
-    recorded::compare(&scenario, constants)
-}
-
-/// A fault without the lines that show its place in a text of several lines.
-fn one_line(why: &str) -> String {
-    let said = why.lines().filter(|line| !line.contains(" |") && !line.trim().is_empty());
-    said.map(str::trim).collect::<Vec<_>>().join(": ")
+        .map_err(|error| vec![error.to_string()])?;
+    recorded::compare(&scenario, constants).map_err(|error| causes(&error))
 }
 
 fn is_about_any(exception: &RecordedException, seen: &[Comparison]) -> bool {

@@ -80,6 +80,16 @@ impl Diagnostic {
         renderer.render(&[group])
     }
 
+    /// In one line: place, what is wrong, and what helps.
+    pub fn in_line(&self) -> String {
+        let place = self.location.as_ref().map_or_else(String::new, |place| {
+            let (line, column) = place.line_column();
+            format!("{}:{line}:{column}: ", place.source.name)
+        });
+        let hint = self.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
+        format!("{place}{}{hint}", self.message)
+    }
+
     /// The places, those in one source together.
     fn marks(&self) -> Vec<Vec<Mark<'_>>> {
         let first = self.location.iter().map(|place| (place, self.label.as_str(), AnnotationKind::Primary));
@@ -235,6 +245,14 @@ mod tests {
         assert!(text.contains("slots = \"zwölf\""), "{text}");
         assert!(text.contains("^^^^^^^ this is text"), "{text}");
         assert!(text.contains("help: write 12"), "{text}");
+    }
+
+    #[test]
+    fn a_fault_is_told_in_one_line_with_or_without_a_place() {
+        let mut fault = sample(21..29);
+        assert_eq!(fault.in_line(), "model.toml:2:9: `slots` is not a whole number; write 12");
+        (fault.location, fault.hint) = (None, None);
+        assert_eq!(fault.in_line(), "`slots` is not a whole number");
     }
 
     #[test]

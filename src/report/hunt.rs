@@ -1,5 +1,6 @@
 //! What a hunt found, as text and as a document.
 
+use super::figure::counted;
 use crate::experiment::hunt::record::{HuntRecord, Hunted};
 use std::fmt::Write;
 
@@ -15,8 +16,8 @@ pub fn text(record: &HuntRecord) -> String {
         for finding in &one.findings {
             let _ = writeln!(out, "  BROKEN  {:<22} {}", finding.law.name(), finding.law.text());
             let _ = writeln!(out, "          {}", finding.what);
-            let (count, requests) = (finding.count, plural(finding.requests, "request"));
-            let _ = writeln!(out, "          in {count} cases; the smallest has {requests}");
+            let (cases, requests) = (counted(finding.count, "case"), counted(finding.requests, "request"));
+            let _ = writeln!(out, "          in {cases}; the smallest has {requests}");
             if let Some(file) = &finding.file {
                 let _ = writeln!(out, "          poolsim hunt --repeat {file}");
             }
@@ -60,16 +61,37 @@ pub fn markdown(record: &HuntRecord) -> String {
 }
 
 fn headline(one: &Hunted) -> String {
-    let (cases, events) = (one.cases, one.events);
-    let last = one.first_case + cases;
-    let numbers = if cases == 0 { String::new() } else { format!(" ({} to {})", one.first_case, last - 1) };
+    let last = one.first_case + one.cases;
+    let numbers =
+        if one.cases == 0 { String::new() } else { format!(" ({} to {})", one.first_case, last - 1) };
+    let (cases, events) = (counted(one.cases, "case"), counted(one.events, "event"));
     let verdict = match one.found() {
         true => "laws are broken",
         false => "no law is broken",
     };
-    format!("{} ({}): {verdict} in {}{numbers}, {events} events", one.name, one.target, plural(cases, "case"))
+    format!("{} ({}): {verdict} in {cases}{numbers}, {events}", one.name, one.target)
 }
 
-fn plural(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_headline_counts_one_and_thousands_as_they_are_said() {
+        let one = Hunted {
+            name: String::from("random"),
+            target: String::from("policy"),
+            first_case: 7,
+            cases: 1,
+            events: 12_345,
+            corpus: Vec::new(),
+            findings: Vec::new(),
+        };
+        assert_eq!(
+            headline(&one),
+            "random (policy): no law is broken in 1 case (7 to 7), 12\u{202f}345 events"
+        );
+        let none = Hunted { cases: 0, events: 1, ..one };
+        assert_eq!(headline(&none), "random (policy): no law is broken in 0 cases, 1 event");
+    }
 }

@@ -462,7 +462,7 @@ impl RecordedExceptions {
 pub struct RecordingError {
     /// The file at fault.
     pub file: String,
-    /// What is wrong, with its place where there is one.
+    /// What is wrong, with its place where there is one, in one line.
     pub message: String,
 }
 

@@ -50,6 +50,7 @@ impl Believed<'_> {
     pub fn model(&self, run: Option<&RecordedRun>, seed: u64) -> Result<Model, String> {
         let belief = (self.preset, self.overrides);
         recorded::model_with(self.scenario, self.constants, run, seed, belief)
+            .map_err(|faults| faults.render(false))
     }
 
     /// Classes of the workload, without phases: a recording names none.

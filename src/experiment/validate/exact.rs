@@ -4,10 +4,12 @@
 //! The format of a case file is described at its head (`tests/data/exact.toml`). A case is turned into the text of a
 //! model file, so what is tested is what a planner would write, and any case can be run by hand.
 
+pub use super::Failure;
+
 use crate::engine::{self, Breach};
 use crate::experiment::Metric;
 use crate::experiment::estimate::{EstimateSettings, metrics};
-use crate::model::{self, Diagnostics, ExactFile, Model};
+use crate::model::{self, ExactFile, Model};
 use crate::stats::{Estimate, Replication, interval};
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -142,28 +144,6 @@ impl Check {
 fn is_quantile(metric: &str) -> bool {
     metric.rsplit_once("_p").is_some_and(|(_, digits)| digits.starts_with(|c: char| c.is_ascii_digit()))
 }
-
-/// Why a case could not be checked.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Failure {
-    /// The file is not a list of cases.
-    File(Diagnostics),
-    /// The case says something that is not known, or has no model.
-    Case(Diagnostics),
-    /// The run broke a law.
-    Run(Breach),
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Failure::File(faults) | Failure::Case(faults) => faults.fmt(f),
-            Failure::Run(breach) => breach.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Failure {}
 
 /// Replications of a case: enough for a t-interval that is not much wider than a normal one.
 const REPLICATIONS: u64 = 40;

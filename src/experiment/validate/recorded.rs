@@ -7,9 +7,10 @@
 //! * with time-outs, or in a closed loop: on average over seeds, because a millisecond decides which way a run goes;
 //! * with the recorded races (whether a write to a dying worker failed) repeated: nearly task by task.
 
+use super::Failure;
 use super::score::{mean_and_deviation, quantile, sorted};
 use crate::engine::{self, Breach, Races, RequestSeen};
-use crate::model::{self, Load, Model, ScriptedRequest, ScriptedUser};
+use crate::model::{self, Diagnostics, Load, Model, ScriptedRequest, ScriptedUser};
 use crate::outcome::Outcome;
 use crate::time::Span;
 use crate::workload::recording::{
@@ -97,9 +98,10 @@ impl Tasks {
 pub fn compare(
     scenario: &RecordedScenario,
     constants: &RecordedConstants,
-) -> Result<Vec<Comparison>, String> {
+) -> Result<Vec<Comparison>, Failure> {
     if scenario.runs.is_empty() {
-        return Err(String::from("no run is recorded: there is no results_r1.csv"));
+        let missing = Diagnostics::plain("no run is recorded: there is no results_r1.csv", None);
+        return Err(Failure::Case(missing));
     }
     let real: Vec<Tasks> = scenario.runs.iter().map(|run| real_tasks(scenario, run)).collect();
     let times_out = real.iter().any(|run| run.count(Outcome::Timeout) > 0.0);
@@ -119,11 +121,11 @@ fn task_by_task(
     scenario: &RecordedScenario,
     constants: &RecordedConstants,
     real: &[Tasks],
-) -> Result<Comparison, String> {
+) -> Result<Comparison, Failure> {
     let mut figures = Vec::new();
     for (run, recorded) in real.iter().zip(&scenario.runs) {
-        let model = model_of(scenario, constants, Some(recorded), 1)?;
-        let simulated = simulate(&model, 0, None).map_err(|breach| breach.to_string())?;
+        let model = model_of(scenario, constants, Some(recorded), 1).map_err(Failure::Case)?;
+        let simulated = simulate(&model, 0, None).map_err(Failure::Run)?;
         let pairs = paired(run, &simulated);
         let different = pairs.iter().filter(|(real, ours)| (real.1, real.2) != (ours.1, ours.2)).count();
         let distances = sorted(pairs.iter().map(|(real, ours)| (real.0 - ours.0).abs()).collect());
@@ -152,13 +154,13 @@ fn on_average(
     scenario: &RecordedScenario,
     constants: &RecordedConstants,
     real: &[Tasks],
-) -> Result<Comparison, String> {
+) -> Result<Comparison, Failure> {
     let mut simulated = Vec::new();
     for seed in 1..=SEEDS {
         // Runs differ in when their workers became ready: take them in turn.
         let recorded = scenario.runs.get(seed as usize % scenario.runs.len().max(1));
-        let model = model_of(scenario, constants, recorded, seed)?;
-        simulated.push(simulate(&model, 0, None).map_err(|breach| breach.to_string())?);
+        let model = model_of(scenario, constants, recorded, seed).map_err(Failure::Case)?;
+        simulated.push(simulate(&model, 0, None).map_err(Failure::Run)?);
     }
     let column =
         |runs: &[Tasks], index: usize| runs.iter().map(|run| run.figures()[index].1).collect::<Vec<_>>();
@@ -187,13 +189,13 @@ fn with_races(
     scenario: &RecordedScenario,
     constants: &RecordedConstants,
     real: &[Tasks],
-) -> Result<Comparison, String> {
+) -> Result<Comparison, Failure> {
     let mut figures = Vec::new();
     let mut simulated = Vec::new();
     for (run, recorded) in real.iter().zip(&scenario.runs) {
-        let model = model_of(scenario, constants, Some(recorded), 1)?;
+        let model = model_of(scenario, constants, Some(recorded), 1).map_err(Failure::Case)?;
         let races = races(scenario, recorded);
-        let ours = simulate(&model, 0, Some(&races)).map_err(|breach| breach.to_string())?;
+        let ours = simulate(&model, 0, Some(&races)).map_err(Failure::Run)?;
         let pairs = paired(run, &ours);
         let different = pairs.iter().filter(|(real, ours)| real.1 != ours.1).count();
         let share = different as f64 / run.ends.len().max(1) as f64;
@@ -297,7 +299,7 @@ pub fn model_of(
     constants: &RecordedConstants,
     run: Option<&RecordedRun>,
     seed: u64,
-) -> Result<Model, String> {
+) -> Result<Model, Diagnostics> {
     model_with(scenario, constants, run, seed, (PRESET, &[]))
 }
 
@@ -315,15 +317,16 @@ pub fn model_with(
     run: Option<&RecordedRun>,
     seed: u64,
     (preset, overrides): (&str, &[model::Override]),
-) -> Result<Model, String> {
+) -> Result<Model, Diagnostics> {
     let classes = scenario.workload.classes();
     let text = model_text(scenario, constants, &classes, (seed, preset));
     let loaded = model::load(&scenario.settings.name, &text, &NoFiles, overrides);
-    let mut model = loaded.map_err(|faults| faults.render(false))?.model;
+    let mut model = loaded?.model;
     model.sources[0].load = match &scenario.workload {
         RecordedWorkload::Closed(users) => Load::Script(script(users, &classes)),
         RecordedWorkload::Open(_) => {
-            Load::Trace(scenario.workload.trace().ok_or("an open workload has no arrivals")?)
+            let trace = scenario.workload.trace();
+            Load::Trace(trace.ok_or_else(|| Diagnostics::plain("an open workload has no arrivals", None))?)
         }
     };
     let life = &mut model.pools[0].life;

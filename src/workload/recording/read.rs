@@ -205,7 +205,15 @@ fn fault(file: &str, message: impl Into<String>) -> RecordingError {
 
 fn toml_file<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, RecordingError> {
     let text = std::str::from_utf8(bytes).map_err(|_| fault(file, "not UTF-8"))?;
-    toml::from_str(text).map_err(|error| fault(file, error.to_string().trim_end()))
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let place = before.map_or_else(String::new, |before| {
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            format!(" at line {line}, column {column}")
+        });
+        fault(file, format!("TOML parse error{place}: {}", error.message()))
+    })
 }
 
 fn csv_file<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<Vec<T>, RecordingError> {
