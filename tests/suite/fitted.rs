@@ -72,6 +72,126 @@ fn models_of_odd_traces_run() {
     }
 }
 
+/// Points of k6: metric, milliseconds after an instant, value, tags (names and values).
+type Points = Vec<(&'static str, u64, f64, Vec<(&'static str, String)>)>;
+
+/// A hundred and twenty requests as k6 sees them: of four users who wait for their answers, or at a rate that is held.
+fn points(users: bool) -> Points {
+    let end = if users { 20 } else { 30 };
+    let mut all: Points = (0..=end).map(|second| ("vus", second * 1000, 4.0, Vec::new())).collect();
+    let mut free = [0u64; 4];
+    for number in 0..120u64 {
+        let (user, took) = ((number % 4) as usize, 100 + number * 7919 % 700);
+        let at = if users { free[user] } else { number * 250 };
+        free[user] = at + took + 200;
+        let tags = vec![
+            ("name", String::from(if number % 3 == 0 { "http://x/a" } else { "http://x/b" })),
+            ("expected_response", (number % 10 != 0).to_string()),
+            ("vu", user.to_string()),
+            ("iter", (number / 4).to_string()),
+        ];
+        all.push(("http_req_duration", at + took, took as f64, tags));
+        let pause = if users { 200 } else { 0 };
+        all.push(("iteration_duration", at + took + pause, (took + pause) as f64, Vec::new()));
+    }
+    all.sort_by_key(|point| point.1);
+    all
+}
+
+/// As `k6 --out json` writes points: each metric is told of before its first.
+fn k6_json(points: &Points) -> String {
+    let mut text = String::from(
+        "{\"type\":\"Metric\",\"data\":{\"name\":\"vus\",\"type\":\"gauge\"},\"metric\":\"vus\"}\n",
+    );
+    for (metric, ms, value, tags) in points {
+        let tags: Vec<String> = tags.iter().map(|(name, value)| format!("\"{name}\":\"{value}\"")).collect();
+        let _ = writeln!(
+            text,
+            "{{\"metric\":\"{metric}\",\"type\":\"Point\",\"data\":{{\"time\":\"2026-03-02T10:{:02}:{:02}.{:03}+01:00\",\
+             \"value\":{value},\"tags\":{{{}}}}}}}",
+            ms / 60_000,
+            ms / 1000 % 60,
+            ms % 1000,
+            tags.join(",")
+        );
+    }
+    text
+}
+
+/// As `k6 --out csv` writes points, in whole seconds or, as K6_CSV_TIME_FORMAT has it, in microseconds.
+fn k6_csv(points: &Points, unit: u64) -> String {
+    let mut text =
+        String::from("metric_name,timestamp,metric_value,expected_response,name,extra_tags,metadata\n");
+    for (metric, ms, value, tags) in points {
+        let tag = |wanted: &str| tags.iter().find(|(name, _)| *name == wanted).map_or("", |(_, value)| value);
+        let metadata =
+            if tags.is_empty() { String::new() } else { format!("vu={}&iter={}", tag("vu"), tag("iter")) };
+        let time = (1_772_445_600_000 + ms) * 1000 / unit;
+        let _ = writeln!(
+            text,
+            "{metric},{time},{value},{},{},,{metadata}",
+            tag("expected_response"),
+            tag("name")
+        );
+    }
+    text
+}
+
+#[test]
+fn models_of_results_of_k6_run() {
+    let folder = Folder::new("fitted-k6");
+    let (users, rate) = (points(true), points(false));
+    let array = format!("[{}]", k6_json(&rate).trim_end().replace('\n', ",\n "));
+    for (name, text, load) in [
+        ("users.json", k6_json(&users), "users = {"),
+        ("rate.json", k6_json(&rate), "arrivals = {"),
+        ("array.json", array, "arrivals = {"),
+        ("users.csv", k6_csv(&users, 1), "users = {"),
+        ("rate.csv", k6_csv(&rate, 1), "arrivals = {"),
+        ("seconds.csv", k6_csv(&rate, 1_000_000), "arrivals = {"),
+    ] {
+        let place = folder.0.join(name);
+        fs::write(&place, text).unwrap();
+        for slots in [&[][..], &["--slots", "8"]] {
+            let fitted = format!("{name}-{}", slots.len());
+            runs(&folder, &fitted, &[&[place.to_str().unwrap()], slots].concat());
+            let model = fs::read_to_string(folder.0.join(format!("{fitted}.toml"))).unwrap();
+            assert!(model.contains(load) && model.contains("error = 0.1"), "{name}: {model}");
+        }
+    }
+}
+
+/// Replays as short as they get, of open and closed loads, with failures that a pool and clients try again.
+#[cfg(feature = "live")]
+#[test]
+fn models_of_the_requests_of_a_replay_run() {
+    let folder = Folder::new("fitted-replays");
+    let open =
+        "pool = \"main\"\nmix = { a = 0.5, b = 0.5 }\narrivals = { process = \"poisson\", rate = \"4/s\" }";
+    let users = "pool = \"main\"\nclass = \"a\"\nusers = { count = 4, think = \"500ms\" }";
+    let again = format!("{open}\nclient = {{ deadline = \"2s\", retry = {{ max = 1 }} }}");
+    for (name, source, pool) in [
+        ("open", open, "slots = 3"),
+        ("users", users, "slots = 3"),
+        ("again", again.as_str(), "slots = 2, retry = { max = 2, on = [\"crash\"] }"),
+    ] {
+        let text = format!(
+            "name = \"{name}\"\nrun.horizon = \"20s\"\n\
+             class.a = {{ demand = {{ dist = \"exponential\", mean = \"200ms\" }}, fates = {{ error = 0.1, crash = 0.1 }} }}\n\
+             class.b.demand = \"300ms\"\npool.main = {{ {pool} }}\n[source.web]\n{source}\n"
+        );
+        let (model, output) = (folder.0.join(format!("{name}-model.toml")), folder.0.join(name));
+        fs::write(&model, text).unwrap();
+        let places = [model.to_str().unwrap(), "--output", output.to_str().unwrap()];
+        poolsim(&[&["replay"], &places[..], &["--speed", "20", "--no-report", "-q", "-o", "-"]].concat());
+        let requests = output.join("requests.csv");
+        runs(&folder, name, &[requests.to_str().unwrap()]);
+        let fitted = fs::read_to_string(folder.0.join(format!("{name}.toml"))).unwrap();
+        assert_eq!(fitted.contains("users = {"), name == "users", "{fitted}");
+        runs(&folder, &format!("{name}-journal"), &[output.join("journal.jsonl").to_str().unwrap()]);
+    }
+}
+
 /// A journal of a pool that a model describes: twenty jobs, each at work for 30 ms.
 #[cfg(feature = "live")]
 fn journal(pool: &str) -> String {

@@ -113,7 +113,9 @@ fn faulty_recordings_name_the_file() {
     let settings = ("settings.toml", SETTINGS);
     assert_eq!(read(&[]), "settings.toml: the file is missing");
     assert_eq!(read(&[settings]), "workload.csv: the file is missing");
-    assert!(read(&[("settings.toml", "name = 3")]).starts_with("settings.toml: TOML parse error at line 1"));
+    let message = read(&[("settings.toml", "mode = \"open\"\nname = 3")]);
+    assert!(message.starts_with("settings.toml: TOML parse error at line 2, column 8: "), "{message}");
+    assert!(!message.contains('\n'), "{message}");
     let header = "id,class,arrival_ms,duration_ms,fate\n";
     let gone = format!("{header}t0,a,1,2,gone\n");
     let message = read(&[settings, ("workload.csv", &gone)]);
