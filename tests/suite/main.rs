@@ -18,6 +18,7 @@ mod front_door;
 mod house;
 #[cfg(feature = "live")]
 mod http;
+#[cfg(feature = "live")]
 mod laws;
 #[cfg(feature = "live")]
 mod live;
