@@ -98,9 +98,9 @@ fn whatever_an_adapter_says_each_job_has_one_end() {
     for part in [
         "known to",
         "4 times: a line that is none of the protocol's; the first was not JSON at all",
-        "1 times: an event of a job that it was never given",
-        "2 times: an event of a job that had ended; the first was job 3",
-        "an instant in the future or out of order; the first was job 4",
+        "once: an event of a job that it was never given: `started` of job 4000000",
+        "2 times: an event of a job that had ended; the first was `finished` of job 3",
+        "an instant in the future or out of order; the first was `queued` of job 4",
     ] {
         assert!(remarks.contains(part), "{part}\n{remarks}");
     }

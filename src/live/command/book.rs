@@ -69,13 +69,13 @@ impl Book {
                 return;
             }
             let fault = if Some(id) <= self.highest { Fault::AfterEnd } else { Fault::Stranger };
-            return self.fault(fault, format!("job {id}: {event:?}"));
+            return self.fault(fault, format!("`{}` of job {id}", event.word()));
         };
         let at = said.unwrap_or(heard).clamp(*last, heard.max(*last));
         let wrong = said.is_none_or(|said| said.nanos().abs_diff(at.nanos()) > TOLERATED + slack.nanos());
         *last = at;
         if wrong {
-            self.fault(Fault::Instant, format!("job {id}: {event:?}"));
+            self.fault(Fault::Instant, format!("`{}` of job {id}", event.word()));
         }
         let what = match event {
             JobEvent::Queued => What::Queued { id },
@@ -111,8 +111,9 @@ impl Book {
 
     /// What the adapter did wrong.
     pub(super) fn remarks(&self) -> Vec<String> {
-        let remark = |(fault, (count, first)): (&Fault, &(u64, String))| {
-            format!("the adapter's fault, {count} times: {fault}; the first was {first}")
+        let remark = |(fault, (count, first)): (&Fault, &(u64, String))| match count {
+            1 => format!("the adapter's fault, once: {fault}: {first}"),
+            count => format!("the adapter's fault, {count} times: {fault}; the first was {first}"),
         };
         self.faults.iter().map(remark).collect()
     }

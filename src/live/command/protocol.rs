@@ -56,6 +56,19 @@ pub(super) enum JobEvent {
     Ended { outcome: Outcome, detail: String },
 }
 
+impl JobEvent {
+    /// Its type as the protocol has it.
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            JobEvent::Queued => "queued",
+            JobEvent::Started { .. } => "started",
+            JobEvent::Retried(_) => "retried",
+            JobEvent::Ended { outcome: Outcome::Ok, .. } => "finished",
+            JobEvent::Ended { .. } => "failed",
+        }
+    }
+}
+
 /// The first line that is said: what is to be run, and the pools as the model has them.
 pub(super) fn hello(model: &Model, settings: &CommandSettings, speed: f64) -> String {
     let classes: Vec<&str> = model.classes.iter().map(|class| class.name.as_str()).collect();
