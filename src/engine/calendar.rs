@@ -397,17 +397,33 @@ impl Timers {
         timer.expect("the first timer is where it was noted")
     }
 
-    /// Takes back a ring's first timers as long as they are stale.
+    /// How many timers a ring has.
     #[inline(always)]
-    pub(super) fn drop_first(&mut self, ring: usize, stale: impl Fn(&Timer) -> bool) {
+    pub(super) fn length(&self, ring: usize) -> usize {
+        self.rings[ring].timers.len()
+    }
+
+    /// The ring that has the first timer, if one has.
+    pub(super) fn first_ring(&self) -> Option<usize> {
+        Some(self.first.1).filter(|&place| place != HEAP)
+    }
+
+    /// Takes back a ring's first timers as long as they are stale; says whether there were any.
+    #[inline(always)]
+    pub(super) fn drop_first(&mut self, ring: usize, stale: impl Fn(&Timer) -> bool) -> bool {
         let timers = &mut self.rings[ring].timers;
+        let before = timers.len();
         while timers.front().is_some_and(&stale) {
             timers.pop_front();
         }
-        let key = timers.front().map_or(NO_TIMER, Timer::key);
-        if std::mem::replace(&mut self.heads[ring], key) != key && self.first.1 == ring {
+        if timers.len() == before {
+            return false;
+        }
+        self.heads[ring] = timers.front().map_or(NO_TIMER, Timer::key);
+        if self.first.1 == ring {
             self.find_first();
         }
+        true
     }
 
     /// Of equals the one of the first ring; any ring comes before the heap.
@@ -536,8 +552,11 @@ mod tests {
         assert_eq!(ids, [5, 3, 2, 7, 0, 1, 6, 4]);
         (0..4).for_each(|id| timers.push_ring(fast, Time::from_nanos(u64::from(id)), id, 0));
         timers.push(heap(6, 9, TimerKind::Retry));
-        timers.drop_first(fast, |timer| timer.id != 2);
-        assert_eq!((timers.first(), timers.pop().id), (Time::from_nanos(6), 9), "0 and 1 are gone");
+        assert_eq!(timers.first_ring(), Some(fast));
+        assert!(timers.drop_first(fast, |timer| timer.id != 2));
+        assert_eq!((timers.first(), timers.first_ring()), (Time::from_nanos(6), None));
+        assert_eq!(timers.pop().id, 9, "0 and 1 are gone");
+        assert!(!timers.drop_first(fast, |timer| timer.id != 2));
         assert_eq!((timers.pop().id, timers.pop().id), (2, 3), "3 stood behind one that is wanted");
         assert!(timers.first() > Time::HORIZON_MAX);
     }

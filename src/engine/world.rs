@@ -186,15 +186,21 @@ impl<'m, C: SlotCalendar> World<'m, C> {
                     Beyond::Ends => return Ok(()),
                 }
             }
-            self.advance(at)?;
             // The order of one instant that `calendar` states.
             if slot_at == at {
+                self.advance(at)?;
                 self.slot_event(slot);
             } else if host_at == at {
+                self.advance(at)?;
                 self.phys.host_done(host);
             } else if timer_at == at {
+                if self.phys.drop_what_is_over() {
+                    continue;
+                }
+                self.advance(at)?;
                 self.timer_event();
             } else {
+                self.advance(at)?;
                 self.arrival(if C::ALONE { 0 } else { self.next_arrival.1 });
             }
             if self.phys.news && self.is_over() {

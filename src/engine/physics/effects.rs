@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Each time that a ring of waiting limits has got so many more it is looked through.
+const LOOK: usize = 64;
+
 impl<C> Tickets for Physics<'_, C> {
     #[inline(always)]
     fn ticket(&mut self, job: JobId) -> &mut Ticket {
@@ -270,7 +273,6 @@ impl<C: SlotCalendar> Physics<'_, C> {
         }
         let at = now + slot.overhead + entry.demand;
         (slot.act, slot.act_at) = (Act::Answer, at);
-        let limited = if waiting { entry.wait_ring } else { None };
         if slot.key == Time::NEVER && slot.beat_at == Time::NEVER && at < Time::HORIZON_MAX {
             // What `schedule` would find out.
             slot.key = at;
@@ -278,20 +280,22 @@ impl<C: SlotCalendar> Physics<'_, C> {
         } else {
             self.schedule(number);
         }
-        if let Some(ring) = limited {
-            self.drop_waiting_limits(usize::from(ring));
-        }
     }
 
-    /// Takes back the first timers of a ring as long as they are those of jobs that wait no longer: where jobs start
-    /// in the order in which they came, none comes due in vain.
+    /// Takes back the waiting limits of jobs that wait no longer, if such come due first: none comes due in vain. Says
+    /// whether there were any.
+    pub(in crate::engine) fn drop_what_is_over(&mut self) -> bool {
+        self.timers.first_ring().is_some_and(|ring| self.drop_waiting_limits(ring))
+    }
+
     #[inline(never)]
-    fn drop_waiting_limits(&mut self, ring: usize) {
+    fn drop_waiting_limits(&mut self, ring: usize) -> bool {
         let Physics { timers, jobs, .. } = self;
-        timers.drop_first(ring, |timer| {
+        let past = |timer: &Timer| {
             let entry = jobs.get(timer.id);
             entry.stamp != timer.generation || entry.ticket.place != Place::Queued
-        });
+        };
+        timers.drop_first(ring, |timer| timer.kind == TimerKind::WaitLimit && past(timer))
     }
 
     /// Books the end of a job that did not end well at once, and leaves the rest to its client.
@@ -392,6 +396,10 @@ impl<C: SlotCalendar> Physics<'_, C> {
         match entry.wait_ring {
             Some(ring) if !again => {
                 self.timers.push_ring(usize::from(ring), self.now, job, entry.stamp);
+                if self.timers.length(usize::from(ring)).is_multiple_of(LOOK) {
+                    // Those that started long ago would heap up before a long limit is over.
+                    self.drop_waiting_limits(usize::from(ring));
+                }
             }
             _ => self.job_timer(TimerKind::WaitLimit, job, leave_by),
         }

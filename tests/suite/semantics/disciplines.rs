@@ -95,11 +95,13 @@ fn a_job_leaves_the_queue_when_its_waiting_limit_passes_but_not_its_worker() {
 
 #[test]
 fn a_waiting_limit_that_never_passes_leaves_no_trace() {
-    let jobs = "0 a 5; 0 a 4; 1 a 2; 2.5 a 1; 3 a 4; 3 a 1; 20 a 1";
-    let [with, without] = ["waiting_limit = \"9s\"", ""]
-        .map(|limit| play(&format!("slots = 2\n{limit}"), "", jobs).report)
-        .map(|report| (report.fingerprint, report.events, report.end));
-    assert_eq!(with, without, "timers of jobs that have started are no events");
+    let jobs = "0 a 5; 0 a 4; 1 a 2; 2.5 a 1; 3 a 4; 3 a 1; 20 a 1; 30 a 1";
+    for order in ["fifo", "lifo", "shortest_job", "random"] {
+        let [with, without] = ["waiting_limit = \"15s\"", ""]
+            .map(|limit| play(&format!("slots = 2\ndiscipline = \"{order}\"\n{limit}"), "", jobs).report)
+            .map(|report| (report.fingerprint, report.events, report.end));
+        assert_eq!(with, without, "{order}: timers of jobs that have started are no events");
+    }
 }
 
 #[test]
