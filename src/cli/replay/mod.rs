@@ -69,16 +69,16 @@ pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
     let replayed = replay(&model, target.as_mut(), &settings, &stop);
     drop(target);
     let replayed = replayed.inspect_err(|_| unmake(&made))?;
+    if replayed.interrupted {
+        // The replay has stopped; the simulation beside it can be asked to as well, as soon as anyone is told so.
+        interrupt::heeded();
+    }
     if !out.quiet {
         terminal::say(&lateness(&replayed, raw.speed));
     }
     // Only a question for causes looks at it; where none was written, delays are not measured.
     let journal = journal.filter(|_| raw.explain).and_then(|journal| std::fs::read(journal).ok());
     asked.journal = journal.unwrap_or_default();
-    if replayed.interrupted {
-        // The replay has stopped; the simulation beside it can be asked to as well.
-        interrupt::heeded();
-    }
     let replay = Arc::new((model, replayed));
     let compared = compare(&replay, given.clone(), asked, out.quiet)?;
     let (model, replayed) = replay.as_ref();
