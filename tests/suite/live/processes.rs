@@ -116,7 +116,8 @@ fn workers_that_do_everything_wrong_cost_no_request_its_outcome() {
     // (what it does, pool, how many of twenty end well at least, a note that is left)
     let one = "slots = 1\nworker = { restart_delay = \"5ms\" }";
     let rows: [(&str, &str, &str, usize, &str); 9] = [
-        ("deaf", "ok(r)\nif n == 5: os.close(0); time.sleep(60)", one, 14, ""),
+        // Deaf before it answers: what was written to it in between would be lost, and nobody could know.
+        ("deaf", "if n == 5: os.close(0)\nok(r)\nif n == 5: time.sleep(60)", one, 14, ""),
         ("garbage", "print('{{]', flush=True); print('\"x\"'); ok(r)", plain, 20, "garbage"),
         ("twice", "ok(r); ok(r)", plain, 20, "stray_answers"),
         (
