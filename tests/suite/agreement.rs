@@ -4,6 +4,7 @@
 use poolsim::experiment::agreement::recording::{self, Believed, Made};
 use poolsim::experiment::agreement::{Agreement, Terms, explain};
 use poolsim::experiment::validate::recorded::PRESET;
+use poolsim::model::Override;
 use poolsim::report;
 use poolsim::stats::Equivalence;
 use poolsim::workload::recording::{self as recordings, RecordedConstants, RecordedScenario};
@@ -29,34 +30,94 @@ fn compared(name: &str, preset: &str) -> Vec<Agreement> {
     recording::compare(&believed, &Terms::default(), 20).unwrap().agreements
 }
 
+/// Everything that was recorded.
+const RECORDED: [&str; 12] = [
+    "closed_12vu_p6",
+    "crash5_p4",
+    "error10_p4",
+    "freeze_p4",
+    "grid_p2_short",
+    "grid_p4_long",
+    "grid_p6_short",
+    "grid_p8_long",
+    "hang2_p6",
+    "review_p2_t120",
+    "slowstart_p4",
+    "spike_p6",
+];
+
 #[test]
-fn what_leaves_nothing_to_chance_is_judged_equivalent() {
-    for name in ["grid_p4_long", "grid_p8_long", "spike_p6", "error10_p4", "slowstart_p4", "freeze_p4"] {
+fn every_recording_is_judged_equivalent_under_what_was_measured() {
+    for name in RECORDED {
         let agreements = compared(name, PRESET);
-        let [only] = agreements.as_slice() else { panic!("{name}: {} comparisons", agreements.len()) };
-        let open: Vec<_> = only.figures.iter().filter(|one| one.verdict != Equivalence::Equivalent).collect();
-        assert_eq!(only.count(Equivalence::Different), 0, "{name}: {open:#?}");
+        let [same_input, predicted] = agreements.as_slice() else { panic!("{name}: {agreements:#?}") };
+        let open: Vec<_> =
+            same_input.figures.iter().filter(|one| one.verdict != Equivalence::Equivalent).collect();
+        assert_eq!(same_input.verdict, Equivalence::Equivalent, "{name}: {open:#?}");
         // Two runs cannot tell every quantile of every class; whatever is about all requests they can.
         let whole = open.iter().filter(|one| one.scope.class.is_none()).count();
-        assert!(whole == 0 && open.len() <= 3, "{name}: {open:#?}");
-        let requests = only.requests.as_ref().unwrap();
+        assert!(whole == 0 && open.len() <= 4, "{name}: {open:#?}");
+        assert_eq!(predicted.count(Equivalence::Different), 0, "{name}: {predicted:#?}");
+        let requests = same_input.requests.as_ref().unwrap();
+        // A run under time-outs may still split where two events lie within a fraction of a millisecond.
+        assert!(requests.same_outcome.value > 0.998 && requests.alone == 0, "{name}: {requests:?}");
+        assert!(requests.distance_p50 < 0.004, "{name}: {}", requests.distance_p50);
+    }
+}
+
+#[test]
+fn what_leaves_nothing_to_chance_is_predicted_request_by_request() {
+    for name in ["grid_p4_long", "grid_p8_long", "spike_p6", "error10_p4", "slowstart_p4", "freeze_p4"] {
+        let agreements = compared(name, PRESET);
+        assert_eq!(agreements[1].verdict, Equivalence::Equivalent, "{name}: {:#?}", agreements[1]);
+        let requests = agreements[1].requests.as_ref().unwrap();
         assert_eq!((requests.same_outcome.value, requests.alone), (1.0, 0), "{name}");
         assert!(requests.distance_p50 < 0.008, "{name}: {}", requests.distance_p50);
     }
 }
 
 #[test]
-fn where_chance_decides_nothing_is_called_different_and_much_stays_open() {
+fn where_chance_decides_few_runs_leave_the_prediction_open() {
     for name in ["grid_p2_short", "grid_p6_short", "hang2_p6", "closed_12vu_p6"] {
         let agreements = compared(name, PRESET);
-        assert_eq!(agreements.len(), 2, "{name}");
-        for agreement in &agreements {
-            let wrong: Vec<_> =
-                agreement.figures.iter().filter(|one| one.verdict == Equivalence::Different).collect();
-            assert!(wrong.is_empty(), "{name}, {}: {wrong:#?}", agreement.how);
-        }
+        assert!(agreements[1].requests.is_none(), "{name}: other chance, other requests");
         assert!(agreements[1].count(Equivalence::Undecided) > 0, "{name}: few runs cannot tell everything");
     }
+}
+
+#[test]
+fn measured_input_hides_no_wrong_belief_of_what_the_scheduler_does() {
+    let wrong = [
+        ("grid_p6_short", "pool.workers.worker.restart_delay", "600ms"),
+        ("grid_p6_short", "pool.workers.retry.place", "tail"),
+        ("spike_p6", "pool.workers.discipline", "lifo"),
+        ("spike_p6", "pool.workers.slots", "7"),
+        ("crash5_p4", "pool.workers.retry.max", "0"),
+        ("closed_12vu_p6", "pool.workers.slots", "5"),
+    ];
+    let constants = constants();
+    for (name, path, value) in wrong {
+        let (scenario, overrides) = (scenario(name), [Override { path: path.into(), value: value.into() }]);
+        let believed =
+            Believed { scenario: &scenario, constants: &constants, preset: PRESET, overrides: &overrides };
+        let compared = recording::compare(&believed, &Terms::default(), 4).unwrap();
+        let same_input = &compared.agreements[0];
+        assert_eq!(same_input.verdict, Equivalence::Different, "{name}, {path} = {value}: {same_input:#?}");
+    }
+}
+
+#[test]
+fn a_recording_without_dispatches_and_processes_is_simulated_as_planned() {
+    let (mut scenario, constants) = (scenario("slowstart_p4"), constants());
+    for run in &mut scenario.runs {
+        run.attempts.clear();
+        run.processes.clear();
+    }
+    let believed = Believed { scenario: &scenario, constants: &constants, preset: PRESET, overrides: &[] };
+    let compared = recording::compare(&believed, &Terms::default(), 4).unwrap();
+    let requests = compared.agreements[0].requests.as_ref().unwrap();
+    assert_eq!((requests.same_outcome.value, requests.alone), (1.0, 0));
+    assert!(requests.distance_p50 < 0.008, "{requests:?}");
 }
 
 #[test]
@@ -112,8 +173,8 @@ fn a_recording_is_judged_with_its_constants_wherever_one_stands() {
         // All requests together are equivalent; classes have too few to tell, and that is said.
         let text = String::from_utf8_lossy(&done.stdout);
         assert_eq!(done.status.code(), Some(0), "{text}");
-        assert!(text.contains("equivalent for all requests together; 22 of 27"), "{text}");
-        assert!(text.contains("5 of single classes or phases undecided, which is no agreement"), "{text}");
+        assert!(text.contains("equivalent for all requests together; 23 of 27"), "{text}");
+        assert!(text.contains("4 of single classes or phases undecided, which is no agreement"), "{text}");
     }
 }
 
@@ -143,7 +204,7 @@ fn a_prediction_that_few_runs_cannot_decide_stands_beside_the_verdict() {
     let (code, text) = ask(&[".", "--only", "grid_p"]);
     assert_eq!(code, Some(0), "{text}");
     let told = "under the same input: 4 of 4 equivalent, 0 different, 0 undecided; \
-                as predicted from the model: 0 of 2 equivalent, 0 different, 2 undecided, which is no agreement";
+                as predicted from the model: 2 of 4 equivalent, 0 different, 2 undecided, which is no agreement";
     assert!(text.contains(told), "{text}");
     let row = "grid_p6_short equivalent equivalent undecided";
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");

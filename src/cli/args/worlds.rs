@@ -76,7 +76,7 @@ pub struct RawCompare {
     /// With two records it also asks for a verdict: the exit code is then 0, 1 or 3.
     #[arg(long, value_name = "SHARE", help_heading = "Verdict")]
     pub margin: Option<String>,
-    /// A difference of so many of all requests does not matter in a share [default: 2%]
+    /// Of a share a difference of so many of all requests never matters, whatever the margin [default: 2%]
     #[arg(long, value_name = "SHARE", help_heading = "Verdict")]
     pub margin_of_shares: Option<String>,
     /// Confidence of every claim [default: 0.95]
@@ -124,8 +124,8 @@ Examples:
 
 Equivalent means: within the margin, by two one-sided tests. What the data cannot tell is undecided.
 The verdict of a comparison is that of all requests together, and different as soon as any figure is.
-A recording is judged under its own arrivals, demands and races (trace-driven); what the model predicts of it
-(model-driven) has a verdict of its own, which makes the whole different but never undecided.
+A recording is judged under the arrivals, demands, start-ups and races that were measured in it (trace-driven); what the
+model predicts from its plan (model-driven) has a verdict of its own, which makes the whole different but never undecided.
 
 Files: output/compare-NAME/record.json, points.csv, tables.md, report.html.
 

@@ -54,15 +54,14 @@ impl Default for Terms {
 }
 
 impl Terms {
-    /// The margin around a reference value of a unit. That of a share is the same for its complement: a share of the
-    /// rarer side.
+    /// The margin around a reference value of a unit. A rare outcome is a figure of its own, whose margin is the floor:
+    /// what a margin of nearly all requests lets pass for good ones is seen there.
     pub fn around(&self, unit: Unit, reference: f64) -> f64 {
+        let relative = self.margin * reference.abs();
         match unit {
-            Unit::Seconds => (self.margin * reference.abs()).max(self.floor_time),
-            Unit::Ratio => (self.margin * reference.min(1.0 - reference)).max(self.floor_share),
-            // Per request, like a share; but it has no complement.
-            Unit::Number => (self.margin * reference.abs()).max(self.floor_share),
-            _ => self.margin * reference.abs(),
+            Unit::Seconds => relative.max(self.floor_time),
+            Unit::Ratio | Unit::Number => relative.max(self.floor_share),
+            _ => relative,
         }
     }
 }

@@ -1,8 +1,11 @@
 //! A recorded scenario of the real orchestrator against its simulation: the same workload and settings in.
 //!
-//! *Trace-driven*, run by run: planned arrivals and demands as recorded, heartbeats from the run's own workers, and the
-//! recorded races (whether a write to a dying worker failed) repeated. *Model-driven*, where chance matters (time-outs,
-//! closed loops): races drawn anew under many seeds.
+//! *Trace-driven*, run by run: what was measured goes in ([`measured`]), with heartbeats from the run's own workers and
+//! the recorded races (whether a write to a dying worker failed) repeated. *Model-driven*: what was planned goes in, with
+//! constants for every delay. Where chance matters (time-outs, closed loops) races are drawn anew under many seeds;
+//! where it does not, a planned request is still the same request, and run is compared with run.
+
+mod measured;
 
 use super::super::RegimeFound;
 use super::super::fit::workers::{self, Constant};
@@ -58,9 +61,15 @@ impl Believed<'_> {
         Parts { classes: self.scenario.workload.classes(), ..Parts::default() }
     }
 
-    /// What the recorded runs saw.
+    /// What the recorded runs saw, requests named by their places in the plan.
     pub fn real(&self) -> Vec<Vec<RequestSeen>> {
-        self.scenario.runs.iter().map(|run| seen(self.scenario, run)).collect()
+        let keys = recorded::keys(self.scenario);
+        self.scenario.runs.iter().map(|run| seen(self.scenario, run, &keys)).collect()
+    }
+
+    /// The same, requests named by their places in what was measured.
+    fn real_as_sent(&self) -> Vec<Vec<RequestSeen>> {
+        self.scenario.runs.iter().map(|run| seen(self.scenario, run, &measured::keys(run))).collect()
     }
 
     /// Whether the course of a run depends on chance.
@@ -88,13 +97,23 @@ impl Believed<'_> {
         (1..=seeds).into_par_iter().map(one).collect()
     }
 
-    /// Simulates every recorded run with its races.
+    /// Simulates every recorded run under what was measured in it, with its races.
     fn trace_driven(&self) -> Result<Vec<(Replication, Vec<RequestSeen>)>, String> {
         let one = |run: &RecordedRun| {
-            let model = self.model(Some(run), 1)?;
-            let races = recorded::races(self.scenario, run);
+            let mut model = self.model(Some(run), 1)?;
+            measured::put_in(&mut model, self.scenario, run);
+            let races = recorded::races(run, &measured::keys(run));
             let races: Option<&Races> = Some(&races).filter(|races| !races.is_empty());
             engine::prepare(&model).follow(0, races).map_err(|breach| breach.to_string())
+        };
+        self.scenario.runs.iter().map(one).collect()
+    }
+
+    /// Simulates every recorded run under what was planned.
+    fn planned(&self) -> Result<Vec<(Replication, Vec<RequestSeen>)>, String> {
+        let one = |run: &RecordedRun| {
+            let model = self.model(Some(run), 1)?;
+            engine::prepare(&model).follow(0, None).map_err(|breach| breach.to_string())
         };
         self.scenario.runs.iter().map(one).collect()
     }
@@ -122,9 +141,9 @@ impl Played for Believed<'_> {
     }
 }
 
-/// What a recorded run saw of its requests.
-pub fn seen(scenario: &RecordedScenario, run: &RecordedRun) -> Vec<RequestSeen> {
-    let (keys, classes) = (recorded::keys(scenario), scenario.workload.classes());
+/// What a recorded run saw of its requests, under their keys by name.
+fn seen(scenario: &RecordedScenario, run: &RecordedRun, keys: &BTreeMap<String, u64>) -> Vec<RequestSeen> {
+    let classes = scenario.workload.classes();
     let mut service: BTreeMap<&str, f64> = BTreeMap::new();
     for attempt in &run.attempts {
         let spent = attempt.end_ms.map_or(0.0, |end| end - attempt.start_ms);
@@ -132,7 +151,7 @@ pub fn seen(scenario: &RecordedScenario, run: &RecordedRun) -> Vec<RequestSeen> 
     }
     let one = |result: &RecordedResult| {
         let (key, latency) = (*keys.get(&result.id)?, result.latency_ms?);
-        let sent = Time::ZERO + millis(result.submit_ms.max(0.0));
+        let sent = measured::sent(result);
         let waiting = match service.get(result.id.as_str()) {
             Some(spent) => (latency - spent).max(0.0),
             None => result.queue_ms.unwrap_or(0.0),
@@ -155,11 +174,11 @@ pub fn seen(scenario: &RecordedScenario, run: &RecordedRun) -> Vec<RequestSeen> 
 /// A recording and its simulation side by side.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compared {
-    /// Trace-driven, then model-driven where chance matters.
+    /// Trace-driven, then model-driven.
     pub agreements: Vec<Agreement>,
     /// The recorded runs.
     real: Vec<Vec<RequestSeen>>,
-    /// The simulated ones: of the last comparison.
+    /// The simulated ones of the model-driven comparison.
     simulated: Vec<(Replication, Vec<RequestSeen>)>,
 }
 
@@ -168,19 +187,21 @@ pub struct Compared {
 /// # Errors
 /// Settings that have no model, a broken law, or a recording without runs.
 pub fn compare(believed: &Believed<'_>, terms: &Terms, seeds: u64) -> Result<Compared, String> {
-    let (real, parts) = (believed.real(), believed.parts());
-    let world = |label, runs| World { label, runs };
-    let mut simulated = believed.trace_driven()?;
-    let runs = requests_of(&simulated);
-    let pair = (&world("recorded", &real), &world("simulated", &runs));
-    let mut agreements: Vec<Agreement> =
-        judge(TRACE_DRIVEN, pair, &parts, terms, Pairing::Runs).into_iter().collect();
-    if believed.by_chance(&real) {
-        simulated = believed.simulate(seeds, &|_| {})?;
-        let runs = requests_of(&simulated);
-        let pair = (&world("recorded", &real), &world("simulated", &runs));
-        agreements.extend(judge(MODEL_DRIVEN, pair, &parts, terms, Pairing::None));
-    }
+    let parts = believed.parts();
+    let judged = |how: &str, real: &[Vec<RequestSeen>], runs: &[Vec<RequestSeen>], pairing| {
+        let (real, runs) = (World { label: "recorded", runs: real }, World { label: "simulated", runs });
+        judge(how, (&real, &runs), &parts, terms, pairing)
+    };
+    let traced = requests_of(&believed.trace_driven()?);
+    let same_input = judged(TRACE_DRIVEN, &believed.real_as_sent(), &traced, Pairing::Runs);
+    let real = believed.real();
+    let (simulated, pairing) = if believed.by_chance(&real) {
+        (believed.simulate(seeds, &|_| {})?, Pairing::None)
+    } else {
+        (believed.planned()?, Pairing::Runs)
+    };
+    let predicted = judged(MODEL_DRIVEN, &real, &requests_of(&simulated), pairing);
+    let agreements: Vec<Agreement> = same_input.into_iter().chain(predicted).collect();
     if agreements.is_empty() {
         return Err(format!("scenario {} has no recorded runs", believed.scenario.settings.name));
     }
@@ -220,7 +241,8 @@ pub fn against(
     };
     let simulated: Vec<(Replication, Vec<RequestSeen>)> =
         (0..seeds).into_par_iter().map(one).collect::<Result<_, String>>()?;
-    let real: Vec<Vec<RequestSeen>> = scenario.runs.iter().map(|run| seen(scenario, run)).collect();
+    let keys = recorded::keys(scenario);
+    let real: Vec<Vec<RequestSeen>> = scenario.runs.iter().map(|run| seen(scenario, run, &keys)).collect();
     let (runs, parts) = (requests_of(&simulated), Parts { classes, ..Parts::default() });
     let pair = (&World { label: "recorded", runs: &real }, &World { label: "simulated", runs: &runs });
     let agreement = judge(MODEL_DRIVEN, pair, &parts, terms, Pairing::None);

@@ -194,7 +194,7 @@ fn with_races(
     let mut simulated = Vec::new();
     for (run, recorded) in real.iter().zip(&scenario.runs) {
         let model = model_of(scenario, constants, Some(recorded), 1).map_err(Failure::Case)?;
-        let races = races(scenario, recorded);
+        let races = races(recorded, &keys(scenario));
         let ours = simulate(&model, 0, Some(&races)).map_err(Failure::Run)?;
         let pairs = paired(run, &ours);
         let different = pairs.iter().filter(|(real, ours)| real.1 != ours.1).count();
@@ -277,9 +277,8 @@ pub(in crate::experiment) fn outcome(name: &str) -> Outcome {
     }
 }
 
-/// The races of a run: how each write to a dying worker ended.
-pub(in crate::experiment) fn races(scenario: &RecordedScenario, run: &RecordedRun) -> Races {
-    let keys = keys(scenario);
+/// The races of a run, under the keys of its tasks: how each write to a dying worker ended.
+pub(in crate::experiment) fn races(run: &RecordedRun, keys: &BTreeMap<String, u64>) -> Races {
     let dying = run.attempts.iter().filter(|attempt| attempt.dispatched_to_dying);
     dying
         .filter_map(|attempt| {
