@@ -9,6 +9,7 @@ mod rows;
 mod timestamp;
 mod units;
 
+use crate::outcome::Outcome;
 use crate::time::{Span, Time};
 pub use json::{Element, elements};
 use rows::{Cell, Columns};
@@ -46,6 +47,16 @@ impl Fate {
     /// The fate of that name.
     pub fn from_name(name: &str) -> Option<Fate> {
         Fate::NAMES.iter().find(|(known, _)| *known == name).map(|(_, fate)| *fate)
+    }
+
+    /// How an execution ends that nothing interrupts.
+    pub const fn leads_to(self) -> Outcome {
+        match self {
+            Fate::Ok => Outcome::Ok,
+            Fate::Error => Outcome::Error,
+            Fate::Crash | Fate::CrashOnce => Outcome::Crash,
+            Fate::Hang | Fate::Freeze => Outcome::Timeout,
+        }
     }
 
     /// The word for it.

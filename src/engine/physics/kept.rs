@@ -94,12 +94,10 @@ impl<C: SlotCalendar> Physics<'_, C> {
         }
         for (job, kept) in std::mem::take(&mut self.kept) {
             let entry = self.jobs.get(job);
-            let how = match (entry.orphan, entry.present_fate()) {
-                (true, _) => Use::Zombie,
-                (false, Fate::Ok) => Use::Useful,
-                (false, Fate::Error) => Use::Wasted(Waste::Error),
-                (false, Fate::Crash | Fate::CrashOnce) => Use::Wasted(Waste::Crash),
-                (false, Fate::Hang | Fate::Freeze) => Use::Wasted(Waste::Timeout),
+            let how = match entry.present_fate().leads_to() {
+                _ if entry.orphan => Use::Zombie,
+                Outcome::Ok => Use::Useful,
+                failed => Use::Wasted(Waste::of(failed)),
             };
             self.count_kept(kept, how);
         }

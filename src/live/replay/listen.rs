@@ -144,11 +144,8 @@ impl Replay<'_> {
     fn leads_to(&self, attempt: &Attempt) -> Outcome {
         let again = self.flights.get(&attempt.flight).is_some_and(|flight| flight.executions > 1);
         match attempt.request.fate {
-            Fate::Ok => Outcome::Ok,
             Fate::CrashOnce if again => Outcome::Ok,
-            Fate::Error => Outcome::Error,
-            Fate::Crash | Fate::CrashOnce => Outcome::Crash,
-            Fate::Hang | Fate::Freeze => Outcome::Timeout,
+            fate => fate.leads_to(),
         }
     }
 
