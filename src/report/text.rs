@@ -104,7 +104,7 @@ impl Page {
         }
         let tables = study::tables(record);
         // Of a replay the worlds themselves come before what is said of them.
-        let replay = record.points.iter().any(|point| point.world == World::Traced);
+        let replay = record.points.iter().any(|point| point.world == World::Real);
         if tables.is_empty() || replay {
             self.table(text, &table::points(record));
         }

@@ -70,7 +70,7 @@ fn real(set: &[(&str, &str)]) -> Replayed {
 fn compared(believed: &[(&str, &str)], replayed: &Replayed, explain: bool) -> Record {
     let asked = Asked { explain: explain.then_some(24), ..Asked::default() };
     let given = Given::default();
-    beside(&load(believed), given, replayed, &asked, &Silent).unwrap().record
+    beside(&load(believed), given, replayed, &asked, &Silent).unwrap()
 }
 
 fn explained(believed: &[(&str, &str)], real_set: &[(&str, &str)]) -> (Record, Explained) {
@@ -105,6 +105,32 @@ fn a_world_that_is_the_simulators_own_is_equivalent_and_needs_no_reason() {
     for point in &record.points {
         let told = format!("{}: {}; ", report::words::called(point), report::words::regime(point));
         assert!(text.contains(&told) && markdown.contains(&told), "{told}: {text}");
+    }
+}
+
+#[test]
+fn where_nobody_knows_demands_the_prediction_alone_is_judged() {
+    let mut replayed = real(&[]);
+    let codes = |record: &Record| record.warnings.iter().map(|one| one.code.clone()).collect::<Vec<_>>();
+    let known = compared(&[], &replayed, false);
+    assert_eq!(codes(&known), [""; 0]);
+    for sent in &mut replayed.requests {
+        (sent.told, sent.started) = (false, Time::NEVER);
+    }
+    let record = compared(&[], &replayed, false);
+    let hows: Vec<&str> = record.study.agreements.iter().map(|one| one.how.as_str()).collect();
+    assert_eq!((hows, record.points.len()), (vec!["model-driven"], 2));
+    assert_eq!(codes(&record), ["demands_unknown"]);
+    let text = report::text::page(&record, report::text::Look::PLAIN);
+    assert!(text.contains("only the prediction can be judged") && text.contains("\nPoints\n"), "{text}");
+    assert!(!text.contains("measured"), "{text}");
+    // One of the two is enough to know them by.
+    for told in [true, false] {
+        for sent in &mut replayed.requests {
+            let began = Time::from_nanos(sent.seen.end.nanos().saturating_sub(sent.seen.demand.nanos()));
+            (sent.told, sent.started) = (told, if told { Time::NEVER } else { began });
+        }
+        assert_eq!(compared(&[], &replayed, false).points.len(), 3, "{told}");
     }
 }
 

@@ -111,7 +111,7 @@ fn compare(
     bar.clear();
     match done {
         None | Some(Err(RunError::Interrupted)) => Ok(None),
-        Some(done) => Ok(Some(done?.record)),
+        Some(done) => Ok(Some(done?)),
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Three points answer three questions. *Simulated* (model-driven): what was predicted. *Real*: what happened.
 //! *Traced*: the simulator under the arrivals and demands that were measured; what is left between it and the real
-//! point is an error of the physics, the rest of the gap an error of the model's load. Both are judged by
-//! [`super::agreement`], request by request, because a replay is one run.
+//! point is an error of the physics, the rest of the gap an error of the model's load; it needs demands that somebody
+//! knows. Both are judged by [`super::agreement`], request by request, because a replay is one run.
 
 mod traced;
 mod untold;
@@ -23,6 +23,9 @@ use crate::random::RNG_CONTRACT;
 use crate::stats::{Replication, RequestSeen};
 use crate::time::Time;
 
+/// The label of the simulation under what was measured.
+const UNDER_TRACE: &str = "simulated, measured demands";
+
 /// What is asked of a replay and its simulations.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
@@ -35,28 +38,17 @@ pub struct Asked {
 }
 
 /// The same requests in each world, for comparisons request by request.
-#[derive(Clone, Debug, Default)]
-pub struct Sides {
+struct Sides {
     /// As the real scheduler served them.
-    pub real: Vec<RequestSeen>,
+    real: Vec<RequestSeen>,
     /// As predicted from the model.
-    pub predicted: Vec<RequestSeen>,
-    /// As simulated under the measured arrivals and demands.
-    pub traced: Vec<RequestSeen>,
+    predicted: Vec<RequestSeen>,
+    /// As simulated under the measured arrivals and demands, where demands are known.
+    traced: Option<Vec<RequestSeen>>,
 }
 
-/// What a replay and its simulations came to.
-#[derive(Clone, Debug)]
-pub struct Beside {
-    /// The record: points simulated, real, traced.
-    pub record: Record,
-    /// The requests one by one.
-    pub sides: Sides,
-    /// The model of the traced point.
-    pub traced: Model,
-}
-
-/// Simulates what was replayed, judges how far it is from what happened, and makes the record of both.
+/// Simulates what was replayed, judges how far it is from what happened, and makes the record of both: points simulated,
+/// real and, where demands are known, traced.
 ///
 /// # Errors
 /// A [`RunError`].
@@ -66,27 +58,50 @@ pub fn beside(
     replayed: &Replayed,
     asked: &Asked,
     progress: &dyn Progress,
-) -> Result<Beside, RunError> {
-    let traced = traced::model(model, replayed, traced::Demands::Measured);
+) -> Result<Record, RunError> {
     let index = replayed.replication.index;
+    let follow = |model: &Model| engine::prepare(model).follow(index, None).map_err(RunError::Breach);
     let mut simulated = run::point(model, 0, String::from("simulated"), Vec::new(), progress)?;
     simulated.world = World::Simulated;
     let real = real_point(model, replayed);
-    let (again, traced_requests) = engine::prepare(&traced).follow(index, None).map_err(RunError::Breach)?;
-    let label = String::from("simulated, measured demands");
-    let under_trace = point_of(&traced, (2, World::Traced), label, again);
-    let (_, predicted) = engine::prepare(model).follow(index, None).map_err(RunError::Breach)?;
+    let parts = real.parts.clone();
+    let mut points = vec![simulated, real];
+    let traced = traced::knows_demands(replayed)
+        .then(|| {
+            let model = traced::model(model, replayed, traced::Demands::Measured);
+            let (again, requests) = follow(&model)?;
+            points.push(point_of(&model, (2, World::Traced), String::from(UNDER_TRACE), again));
+            Ok(requests)
+        })
+        .transpose()?;
+    let (_, predicted) = follow(model)?;
     let real_requests = replayed.requests.iter().map(|sent: &Sent| sent.seen).collect();
-    let mut sides = Sides { real: real_requests, predicted, traced: traced_requests };
+    let mut sides = Sides { real: real_requests, predicted, traced };
     if replayed.interrupted {
         sides.cut();
     }
-    let agreements = judged(&sides, &real.parts, &asked.terms);
-    let explain = |seeds| why::explain(model, replayed, &sides.real, &real.parts, asked, seeds);
+    let agreements = judged(&sides, &parts, &asked.terms);
+    let explain = |seeds| why::explain(model, replayed, &sides.real, &parts, asked, seeds);
     let explained = asked.explain.map(explain).transpose()?;
     let study = Study { explained, ..Study::compared(agreements) };
-    let record = record_of(model, given, replayed, vec![simulated, real, under_trace], study);
-    Ok(Beside { record, sides, traced })
+    let mut record = record_of(model, given, replayed, points, study);
+    if sides.traced.is_none() && !replayed.requests.is_empty() {
+        record.warnings.push(demands_unknown());
+    }
+    Ok(record)
+}
+
+fn demands_unknown() -> Warning {
+    Warning {
+        code: String::from("demands_unknown"),
+        text: String::from(
+            "the target is not told demands and does not tell when work begins: only the prediction can be judged, not \
+             the physics by itself",
+        ),
+        advice: String::from(
+            "tell it: {demand_ms} in the body of a service or the payload of a worker; or let an adapter report \"started\"",
+        ),
+    }
 }
 
 /// The record of a replay alone, where nobody waited for its simulations: it says so.
@@ -137,7 +152,7 @@ fn judged(sides: &Sides, parts: &Parts, terms: &Terms) -> Vec<Agreement> {
         let other = agreement::World { label, runs: std::slice::from_ref(runs) };
         agreement::judge(how, (&real, &other), parts, terms, Pairing::Runs)
     };
-    let traced = judge(TRACE_DRIVEN, "simulated, measured demands", &sides.traced);
+    let traced = sides.traced.as_ref().and_then(|traced| judge(TRACE_DRIVEN, UNDER_TRACE, traced));
     traced.into_iter().chain(judge(MODEL_DRIVEN, "simulated", &sides.predicted)).collect()
 }
 
@@ -145,7 +160,7 @@ impl Sides {
     /// Ends the simulated worlds when the real one was stopped, so that they are asked about the same stretch.
     fn cut(&mut self) {
         let stopped = self.real.iter().map(|request| request.end).max().unwrap_or(Time::ZERO);
-        for world in [&mut self.predicted, &mut self.traced] {
+        for world in std::iter::once(&mut self.predicted).chain(&mut self.traced) {
             world.retain(|request| request.sent <= stopped);
             for request in world.iter_mut().filter(|request| request.end > stopped) {
                 (request.end, request.outcome) = (stopped, Outcome::Unfinished);

@@ -21,6 +21,11 @@ pub(super) enum Demands {
     Told,
 }
 
+/// Whether anybody knows how much work requests brought: the target was told, or it tells when work begins.
+pub(super) fn knows_demands(replayed: &Replayed) -> bool {
+    replayed.requests.iter().any(|sent| sent.told || sent.started != Time::NEVER)
+}
+
 /// The model with what was measured in place of its load.
 pub(super) fn model(model: &Model, replayed: &Replayed, demands: Demands) -> Model {
     let mut traced = model.clone();
