@@ -128,8 +128,7 @@ impl Input {
 
     /// A folder that holds no record: recorded scenarios, or nothing that can be compared.
     fn recordings(folder: &Path, args: &RawCompare) -> Result<Input, Failure> {
-        let scenario = |path: &PathBuf| path.join("settings.toml").is_file();
-        if subfolders(folder)?.iter().any(scenario) {
+        if subfolders(folder)?.iter().any(is_scenario) {
             return Recording::all(folder, args).map(Input::Recordings);
         }
         Err(Failure::new(
@@ -205,12 +204,26 @@ impl Recording {
             path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
         };
         folders.retain(|path| args.only.as_ref().is_none_or(|only| name(path).contains(only.as_str())));
-        if folders.is_empty() {
-            let hint = "leave out --only to see all";
+        let (scenarios, others): (Vec<PathBuf>, Vec<PathBuf>) = folders.into_iter().partition(is_scenario);
+        if scenarios.is_empty() {
+            let hint = match args.only {
+                Some(_) => "leave out --only to see all",
+                None => "a recorded scenario is a folder with a settings.toml",
+            };
             return Err(Failure::new(format!("no such scenario in {}", folder.display()), hint));
         }
-        folders.iter().map(|folder| Recording::read(folder, args)).collect()
+        for other in others.iter().filter(|_| !args.out.quiet) {
+            terminal::say(&format!(
+                "{}: no settings.toml, so no recorded scenario; left out",
+                other.display()
+            ));
+        }
+        scenarios.iter().map(|folder| Recording::read(folder, args)).collect()
     }
+}
+
+fn is_scenario(folder: &PathBuf) -> bool {
+    folder.join("settings.toml").is_file()
 }
 
 /// The folders in a folder, by name.

@@ -234,12 +234,26 @@ fn a_prediction_that_is_wrong_makes_the_whole_different() {
 fn a_folder_without_anything_to_compare_is_told_what_was_looked_for() {
     let place = std::env::temp_dir().join(format!("poolsim-nothing-{}", std::process::id()));
     std::fs::create_dir_all(place.join("within")).unwrap();
-    let done = poolsim(&place, &["compare", "."]);
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert_eq!(done.status.code(), Some(2), "{said}");
-    for word in ["nothing to compare", "record.json", "settings.toml", "scenarios/"] {
-        assert!(said.contains(word), "{word}: {said}");
+    let refused = |words: &[&str]| {
+        let done = poolsim(&place, &["compare", "."]);
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{said}");
+        words.iter().for_each(|word| assert!(said.contains(word), "{word}: {said}"));
+    };
+    refused(&["nothing to compare", "record.json", "settings.toml", "scenarios/"]);
+    std::fs::create_dir_all(place.join("scenarios/within")).unwrap();
+    refused(&["no such scenario", "settings.toml"]);
+    // Beside a scenario a folder that is none is left out, and that is said.
+    let one = place.join("scenarios/spike_p6");
+    std::fs::create_dir_all(&one).unwrap();
+    for entry in std::fs::read_dir(folder().join("scenarios/spike_p6")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), one.join(entry.file_name())).unwrap();
     }
+    let done = poolsim(&place, &["compare", ".", "--output", "none"]);
+    let (said, text) = (String::from_utf8_lossy(&done.stderr), String::from_utf8_lossy(&done.stdout));
+    assert!(said.contains("within: no settings.toml, so no recorded scenario; left out"), "{said}");
+    assert!(text.starts_with("spike_p6: recorded and simulated: "), "{text}");
     std::fs::remove_dir_all(&place).unwrap();
 }
 
