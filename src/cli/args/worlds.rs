@@ -123,9 +123,10 @@ Examples:
       what the model without the dying window lacks
 
 Equivalent means: within the margin, by two one-sided tests. What the data cannot tell is undecided.
-The verdict of a comparison is that of all requests together, and different as soon as any figure is.
-A recording is judged under the arrivals, demands, start-ups and races that were measured in it (trace-driven); what the
-model predicts from its plan (model-driven) has a verdict of its own, which makes the whole different but never undecided.
+The verdict of a comparison is that of all requests together, and different as soon as any
+figure is. A recording is judged under the arrivals, demands, start-ups and races that were
+measured in it (trace-driven); what the model predicts from its plan (model-driven) has a verdict
+of its own, which makes the whole different but never undecided.
 
 Files: output/compare-NAME/record.json, points.csv, tables.md, report.html.
 
