@@ -7,6 +7,7 @@ use super::{interrupt, printer, terminal};
 use crate::experiment::fit::predict::{self, Predicted};
 use crate::experiment::fit::read::{self, Columns};
 use crate::experiment::fit::text::{self, About};
+use crate::experiment::fit::workers::Told;
 use crate::experiment::fit::{self, Recording};
 use crate::report::figure;
 use crate::workload::recording;
@@ -77,8 +78,9 @@ fn of_scenario(path: &Path, args: &RawFit, about: &mut About) -> Result<Recordin
     }
     let scenario = recording::read_scenario(|name| std::fs::read(path.join(name)).ok())
         .map_err(|error| Failure::new(format!("{}: {error}", args.file), "is it a recorded scenario?"))?;
-    about.slots = about.slots.or(Some(scenario.settings.pool.pool_size));
-    about.pool = Some(scenario.settings.pool);
+    let told = Told::of(&scenario);
+    about.slots = about.slots.or(Some(told.pool.pool_size));
+    about.recorded = Some(told);
     Ok(read::scenario(&scenario))
 }
 

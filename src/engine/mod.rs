@@ -35,6 +35,7 @@ use crate::policy::decision::Log;
 use crate::stats::Replication;
 pub use crate::stats::RequestSeen;
 use calendar::{Followed, Indexed, Packed};
+pub use physics::Recorded;
 use plan::Plan;
 use request::Ends;
 use trail::{Asked, Trail};
@@ -58,10 +59,6 @@ impl std::fmt::Display for Breach {
 }
 
 impl std::error::Error for Breach {}
-
-/// Recorded outcomes of writes to dying workers, to be repeated instead of drawn: (request key, retries used) to
-/// whether the write failed; keys as in [`RequestSeen`].
-pub type Races = physics::Races;
 
 /// A model laid out for simulation; runs any number of replications.
 pub struct Prepared<'m> {
@@ -95,16 +92,16 @@ impl Prepared<'_> {
         Tape::draw(self.plan.model, &self.plan.requests_of, index)
     }
 
-    /// Like [`Prepared::run`], with the end of every request, in order of ending; recorded races are repeated.
+    /// Like [`Prepared::run`], with the end of every request, in order of ending; what was recorded of chance is repeated.
     ///
     /// # Errors
     /// A [`Breach`] when one of the run's self-checks fails.
     pub fn follow(
         &self,
         index: u64,
-        races: Option<&Races>,
+        recorded: Option<&Recorded>,
     ) -> Result<(Replication, Vec<RequestSeen>), Breach> {
-        self.play(index, races, Some(Ends::all()), None)
+        self.play(index, recorded, Some(Ends::all()), None)
     }
 
     /// Like [`Prepared::run_with`], with the `each` slowest requests of every class, the slowest first.
@@ -145,19 +142,19 @@ impl Prepared<'_> {
     fn play(
         &self,
         index: u64,
-        races: Option<&Races>,
+        recorded: Option<&Recorded>,
         ends: Option<Ends>,
         tape: Option<&Tape>,
     ) -> Result<(Replication, Vec<RequestSeen>), Breach> {
         let plan = &self.plan;
         match plan.slots {
-            _ if plan.unlimited => World::<Indexed>::new(plan, index, races, tape).run(ends),
-            0..=8 if plan.alone => World::<Packed<8, true>>::new(plan, index, races, tape).run(ends),
-            9..=12 if plan.alone => World::<Packed<12, true>>::new(plan, index, races, tape).run(ends),
-            13..=32 if plan.alone => World::<Packed<32, true>>::new(plan, index, races, tape).run(ends),
-            0..=12 => World::<Packed<12, false>>::new(plan, index, races, tape).run(ends),
-            13..=32 => World::<Packed<32, false>>::new(plan, index, races, tape).run(ends),
-            _ => World::<Indexed>::new(plan, index, races, tape).run(ends),
+            _ if plan.unlimited => World::<Indexed>::new(plan, index, recorded, tape).run(ends),
+            0..=8 if plan.alone => World::<Packed<8, true>>::new(plan, index, recorded, tape).run(ends),
+            9..=12 if plan.alone => World::<Packed<12, true>>::new(plan, index, recorded, tape).run(ends),
+            13..=32 if plan.alone => World::<Packed<32, true>>::new(plan, index, recorded, tape).run(ends),
+            0..=12 => World::<Packed<12, false>>::new(plan, index, recorded, tape).run(ends),
+            13..=32 => World::<Packed<32, false>>::new(plan, index, recorded, tape).run(ends),
+            _ => World::<Indexed>::new(plan, index, recorded, tape).run(ends),
         }
     }
 }

@@ -26,10 +26,20 @@ use crate::time::{Span, Time};
 use crate::workload::Sampler;
 use crate::workload::trace::Fate;
 use kept::Kept;
+use std::collections::BTreeMap;
 use std::num::Wrapping;
 
-/// Whether a write to a dying worker failed, by (request, retries used): recorded races to be repeated.
-pub(super) type Races = std::collections::BTreeMap<(u64, u32), bool>;
+/// What a recorded run left to chance, to be repeated instead of drawn. What is not in it is drawn.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recorded {
+    /// Whether a write to a dying worker failed, by (request key, retries used); keys as in
+    /// [`RequestSeen`](crate::stats::RequestSeen).
+    pub writes: BTreeMap<(u64, u32), bool>,
+    /// How late a service's timer fired, by (request key, retries used).
+    pub timers: BTreeMap<(u64, u32), Span>,
+    /// From the kill of a worker to the notice of its exit, by (slot, workers that were started in it since the start).
+    pub exits: BTreeMap<(u32, u32), Span>,
+}
 
 /// How an instance's slots are numbered, and whose it is.
 #[derive(Clone, Copy, Debug)]
@@ -59,8 +69,8 @@ pub(super) struct Physics<'m, C> {
     pub(super) inbox: Vec<(JobId, Outcome)>,
     /// Slots on which a write failed and whose pool has not been told.
     pub(super) failed_writes: Vec<u32>,
-    /// Recorded races, where they are to be repeated.
-    pub(super) races: Option<&'m Races>,
+    /// What is to be repeated.
+    pub(super) recorded: Option<&'m Recorded>,
     /// By instance: spawns so far.
     spawn_order: Vec<u32>,
     /// Virtual users, all sources together.
@@ -82,12 +92,20 @@ pub(super) struct Physics<'m, C> {
     /// Waiting counted so far, for the balance check: nanoseconds modulo 2^64.
     pub(super) waiting_counted: Wrapping<u64>,
     /// Service of jobs that wait to go on after a breakdown.
-    kept: std::collections::BTreeMap<JobId, Kept>,
+    kept: BTreeMap<JobId, Kept>,
 }
 
 impl<'m, C: SlotCalendar> Physics<'m, C> {
-    pub(super) fn new(plan: &'m Plan<'m>, streams: Streams, races: Option<&'m Races>) -> Physics<'m, C> {
-        let (slots, numbering) = lay_out(plan);
+    pub(super) fn new(
+        plan: &'m Plan<'m>,
+        streams: Streams,
+        recorded: Option<&'m Recorded>,
+    ) -> Physics<'m, C> {
+        let (mut slots, numbering) = lay_out(plan);
+        if recorded.is_some_and(|recorded| !recorded.timers.is_empty()) {
+            // A constant lateness would not be asked for.
+            slots.iter_mut().for_each(|slot| slot.timer_delay = None);
+        }
         Physics {
             plan,
             streams,
@@ -102,7 +120,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             news: false,
             inbox: Vec::with_capacity(16),
             failed_writes: Vec::new(),
-            races,
+            recorded,
             spawn_order: vec![0; plan.instances.len()],
             users: Vec::new(),
             think_rings: vec![None; plan.model.sources.len()],
@@ -113,7 +131,7 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             notes: None,
             service_counted: Wrapping(0),
             waiting_counted: Wrapping(0),
-            kept: std::collections::BTreeMap::new(),
+            kept: BTreeMap::new(),
         }
     }
 
@@ -378,16 +396,15 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         let pool = self.plan.instances[slot.instance as usize].0;
         self.monitor.pools[pool].tally.starts_on_dying += 1;
         let entry = self.jobs.get(job);
-        let fails = match self.races {
-            Some(races) => races.get(&(entry.key, entry.ticket.retries)).copied().unwrap_or(false),
-            None if first => {
-                let chance = self.plan.model.pools[pool].life.write_error;
-                let mut stream =
-                    self.streams.keyed(Purpose::WriteError, entry.key, u64::from(entry.ticket.retries));
-                chance > 0.0 && stream.chance(chance)
-            }
-            None => false,
-        };
+        let known =
+            self.recorded.and_then(|recorded| recorded.writes.get(&(entry.key, entry.ticket.retries)));
+        let fails = known.copied().unwrap_or_else(|| {
+            let chance = self.plan.model.pools[pool].life.write_error;
+            let retries = u64::from(entry.ticket.retries);
+            first
+                && chance > 0.0
+                && self.streams.keyed(Purpose::WriteError, entry.key, retries).chance(chance)
+        });
         if fails {
             self.failed_writes.push(number);
             self.news = true;

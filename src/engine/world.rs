@@ -9,7 +9,7 @@ use super::calendar::{SlotCalendar, Timer, TimerKind};
 use super::client::Direct;
 use super::first::First;
 use super::monitor::Use;
-use super::physics::{Physics, Races};
+use super::physics::{Physics, Recorded};
 use super::plan::Plan;
 use super::request::Ends;
 use super::scale::Scaler;
@@ -89,11 +89,11 @@ impl<'m, C: SlotCalendar> World<'m, C> {
     pub(super) fn new(
         plan: &'m Plan<'m>,
         index: u64,
-        races: Option<&'m Races>,
+        recorded: Option<&'m Recorded>,
         tape: Option<&Tape>,
     ) -> World<'m, C> {
         let streams = Streams::new(plan.model.run.seed, index);
-        let mut phys = Physics::new(plan, streams, races);
+        let mut phys = Physics::new(plan, streams, recorded);
         let model = plan.model;
         let pools = plan.instances.iter().enumerate().map(|(number, &(pool, _))| {
             let chance = streams.stream(Purpose::Policy, number as u64);

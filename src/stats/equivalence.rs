@@ -151,19 +151,27 @@ impl Contrast {
         Some(Contrast { first: one.0, second: two.0, difference, error: (a + b).sqrt(), freedom, n })
     }
 
-    /// Independent samples of one common variance (Student), one of which may hold a single value: the assumption
-    /// that it scatters like the other is then all that is known of its noise. `None` with fewer than three values.
-    pub fn common_variance(first: &[f64], second: &[f64]) -> Option<Contrast> {
+    /// Independent samples (Welch), of which one with fewer than [`ENOUGH`] values is taken to scatter no less than the
+    /// other: two or three values may lie close together by luck, and a single one tells nothing of it. `None` where
+    /// neither tells.
+    pub fn of_few(first: &[f64], second: &[f64]) -> Option<Contrast> {
         let (one, two) = (mean_and_variance(first)?, mean_and_variance(second)?);
-        let (n, m) = (first.len() as f64, second.len() as f64);
-        let freedom = n + m - 2.0;
-        if freedom < 1.0 {
+        let (n, m) = (first.len(), second.len());
+        if n.max(m) < 2 {
             return None;
         }
-        let variance = ((n - 1.0) * one.1 + (m - 1.0) * two.1) / freedom;
-        let error = (variance * (1.0 / n + 1.0 / m)).sqrt();
-        let n = (first.len() + second.len()) as u64;
-        Some(Contrast { first: one.0, second: two.0, difference: two.0 - one.0, error, freedom, n })
+        let borrows = |own: f64, own_size: usize, other: f64, other_size: usize| {
+            other_size >= 2 && (own_size < 2 || own_size < ENOUGH && own < other)
+        };
+        let lender = match (borrows(one.1, n, two.1, m), borrows(two.1, m, one.1, n)) {
+            (true, _) => (two.1, m),
+            (false, true) => (one.1, n),
+            (false, false) => return Contrast::independent(first, second),
+        };
+        let error = (lender.0 * (1.0 / n as f64 + 1.0 / m as f64)).sqrt();
+        let freedom = lender.1 as f64 - 1.0;
+        let difference = two.0 - one.0;
+        Some(Contrast { first: one.0, second: two.0, difference, error, freedom, n: (n + m) as u64 })
     }
 
     /// Quantile `p` of two samples of values: the error of each from the order statistics around it. `effective` are
@@ -258,6 +266,9 @@ pub fn student_tail(x: f64, freedom: f64) -> f64 {
     }
 }
 
+/// So many runs of a world tell by themselves how they scatter.
+pub const ENOUGH: usize = 5;
+
 /// From here Student's law is the normal one to six digits.
 const NORMAL_FROM: f64 = 1e6;
 
@@ -310,11 +321,18 @@ mod tests {
         close(judged.p_equivalent, 1.0 - 0.040_258, 2e-6);
         close(judged.difference.low, 3.0 - 2.306_004, 1e-5);
         assert_eq!(judged.verdict, Equivalence::Undecided);
-        // With one variance for both the same, and a single value borrows the other's.
-        close(Contrast::common_variance(&one, &two).unwrap().error, 1.0, 1e-12);
-        let single = Contrast::common_variance(&one, &[6.0]).unwrap();
+        // Samples that scatter alike borrow nothing; a single value, and two that agree by luck, borrow the other's.
+        close(Contrast::of_few(&one, &two).unwrap().error, 1.0, 1e-12);
+        let single = Contrast::of_few(&one, &[6.0]).unwrap();
         close(single.error, (2.5f64 * 1.2).sqrt(), 1e-12);
-        assert_eq!(Contrast::common_variance(&[1.0], &[2.0]), None);
+        close(single.freedom, 4.0, 1e-12);
+        let lucky = Contrast::of_few(&[6.0, 6.0], &one).unwrap();
+        close(lucky.error, (2.5f64 * 0.7).sqrt(), 1e-12);
+        close(Contrast::of_few(&[6.0; 5], &one).unwrap().error, (2.5f64 * 0.2).sqrt(), 1e-12);
+        // Few that scatter more than the others keep what is their own.
+        let wild = Contrast::of_few(&[0.0, 12.0], &one).unwrap();
+        close(wild.error, (72.0f64 / 2.0 + 2.5 / 5.0).sqrt(), 1e-12);
+        assert_eq!(Contrast::of_few(&[1.0], &[2.0]), None);
         assert_eq!(Contrast::independent(&one, &[2.0]), None);
         // What five pairs at error 1 could have seen: t(0.975; 8) + t(0.8; 8).
         close(contrast.detectable(0.95, 0.8), 2.306_004 + 0.888_890, 1e-4);

@@ -132,7 +132,7 @@ pub fn of_runs(first: &[Vec<f64>], second: &[Vec<f64>], margin: f64, confidence:
     };
     let noise: Vec<f64> = (0..ours.len()).map(apart).collect();
     let distance = distance_of(&away, &noise, confidence);
-    let excess = Contrast::independent(&noise, &away).or_else(|| Contrast::common_variance(&noise, &away));
+    let excess = Contrast::of_few(&noise, &away);
     let p_value = exchange(&grid, base.len());
     let level = 1.0 - confidence;
     // One-sided: the distance can only be too large by chance.

@@ -59,9 +59,9 @@ fn every_recording_is_judged_equivalent_under_what_was_measured() {
         assert!(whole == 0 && open.len() <= 4, "{name}: {open:#?}");
         assert_eq!(predicted.count(Equivalence::Different), 0, "{name}: {predicted:#?}");
         let requests = same_input.requests.as_ref().unwrap();
-        // A run under time-outs may still split where two events lie within a fraction of a millisecond.
-        assert!(requests.same_outcome.value > 0.998 && requests.alone == 0, "{name}: {requests:?}");
-        assert!(requests.distance_p50 < 0.004, "{name}: {}", requests.distance_p50);
+        assert_eq!((requests.same_outcome.value, requests.alone), (1.0, 0), "{name}: {requests:?}");
+        assert_eq!(requests.same_hand_overs.unwrap().value, 1.0, "{name}: {requests:?}");
+        assert!(requests.distance_p50 < 0.001, "{name}: {}", requests.distance_p50);
     }
 }
 

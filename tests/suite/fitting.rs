@@ -4,10 +4,12 @@ use poolsim::experiment::fit::arrivals::{self, Process};
 use poolsim::experiment::fit::predict::{draw, predict};
 use poolsim::experiment::fit::read::{self, Columns, read};
 use poolsim::experiment::fit::text::{self, About};
+use poolsim::experiment::fit::workers::Told;
 use poolsim::experiment::fit::{Recording, Row, demand, fit};
 use poolsim::model;
 use poolsim::outcome::Outcome;
 use poolsim::random::{Purpose, Stream, Streams};
+use poolsim::time::Span;
 use poolsim::workload::{Distribution, recording};
 
 fn stream(seed: u64) -> Stream {
@@ -274,8 +276,10 @@ fn every_recorded_scenario_becomes_a_model() {
     for (name, words) in [
         ("closed_12vu_p6", "users = {"),
         ("hang2_p6", "hang = 0."),
-        ("freeze_p4", "freeze = 0."),
+        ("freeze_p4", "sticky = true"),
         ("crash5_p4", "crash = 0."),
+        ("hang2_p6", "heartbeat_timeout = \"3000ms\"\nwarm_start = true\nstart_timeout = \"5000ms\"\n"),
+        ("grid_p6_short", "write_error = 0."),
     ] {
         let place = folder.join(name);
         let found = recording::read_scenario(|file| std::fs::read(place.join(file)).ok()).unwrap();
@@ -283,7 +287,7 @@ fn every_recorded_scenario_becomes_a_model() {
         let about = About {
             name: name.to_owned(),
             slots: Some(found.settings.pool.pool_size),
-            pool: Some(found.settings.pool),
+            recorded: Some(Told::of(&found)),
             constants: recording.pool.constants.clone(),
             ..About::default()
         };
@@ -292,6 +296,29 @@ fn every_recorded_scenario_becomes_a_model() {
         let loaded = model::load("fit", &text, &NoFiles, &[]).map_err(|faults| faults.render(false)).unwrap();
         assert!(loaded.warnings.is_empty(), "{name}: {text}");
     }
+}
+
+#[test]
+fn a_fitted_pool_has_the_settings_of_the_recorded_one() {
+    let place = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/orchestrator/scenarios/grid_p6_short");
+    let mut found = recording::read_scenario(|file| std::fs::read(place.join(file)).ok()).unwrap();
+    (found.settings.pool.max_task_retries, found.settings.pool.heartbeat_timeout_ms) = (0, 2500.0);
+    found.settings.pool.worker_start_timeout_ms = 0.0;
+    found.settings.run.warm_start = false;
+    let about = About { recorded: Some(Told::of(&found)), slots: Some(6), ..About::default() };
+    let text = text::model(&fit(&read::scenario(&found)).unwrap(), &about, None);
+    let model =
+        model::load("fit", &text, &NoFiles, &[]).map_err(|faults| faults.render(false)).unwrap().model;
+    let (settings, life) = (&model.pools[0].settings, &model.pools[0].life);
+    assert_eq!(settings.retry.map_or(0, |retry| retry.max), 0, "{text}");
+    assert_eq!(settings.worker.heartbeat_timeout, Span::from_millis(2500));
+    // Switched off.
+    assert!(settings.worker.start_timeout > Span::from_whole_secs(86_400 * 300), "{text}");
+    // Six workers that start together are slow; 29 of 104 first writes to killed workers failed.
+    assert!(!life.warm_start && life.first_start_up.len() == 6, "{text}");
+    assert!(life.first_start_up.iter().all(|span| *span > Span::from_millis(60)), "{text}");
+    assert!((life.write_error - 29.0 / 104.0).abs() < 1e-5, "{text}");
 }
 
 #[test]

@@ -5,6 +5,11 @@ use super::*;
 /// Each time that a ring of waiting limits has got so many more it is looked through.
 const LOOK: usize = 64;
 
+/// The timer of a worker's beats, as the draws of its lateness are marked.
+const BEATS: u64 = 1 << 62;
+/// A slot's other timer, of which it has one at a time.
+const OTHER: u64 = 1 << 63;
+
 impl<C> Tickets for Physics<'_, C> {
     #[inline(always)]
     fn ticket(&mut self, job: JobId) -> &mut Ticket {
@@ -29,12 +34,12 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         if timer == SlotTimer::Heartbeat {
             // A live worker beats in time; only a silent one, or one whose beats are too rare, is timed.
             if self.slots[number as usize].silent || self.beats_too_rarely(number) {
-                self.slots[number as usize].beat_at = at + self.lateness(number, at, 1 << 62);
+                self.slots[number as usize].beat_at = at + self.lateness(number, at, BEATS);
                 self.schedule(number);
             }
             return;
         }
-        let late = self.lateness(number, at, 1 << 63);
+        let late = self.lateness(number, at, OTHER);
         let slot = &mut self.slots[number as usize];
         slot.disarm(self.now);
         (slot.timer, slot.timer_due, slot.timer_at) = (timer, at, at + late);
@@ -61,7 +66,9 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         if !self.slots[number as usize].doomed {
             let pool = self.pool_of(instance);
             self.monitor.pools[pool].tally.kills += 1;
-            let delay = self.life_draw(number, |delays| &delays.kill_exit);
+            let slot = (local, self.slots[number as usize].spawns);
+            let known = self.recorded.and_then(|recorded| recorded.exits.get(&slot)).copied();
+            let delay = known.unwrap_or_else(|| self.life_draw(number, |delays| &delays.kill_exit));
             self.doom(number, delay);
         }
     }
@@ -377,7 +384,19 @@ impl<C: SlotCalendar> Physics<'_, C> {
     #[inline(always)]
     fn lateness(&self, number: u32, at: Time, mark: u64) -> Span {
         let slot = &self.slots[number as usize];
-        slot.timer_delay.unwrap_or_else(|| {
+        slot.timer_delay.unwrap_or_else(|| self.drawn_lateness(number, at, mark))
+    }
+
+    #[inline(never)]
+    fn drawn_lateness(&self, number: u32, at: Time, mark: u64) -> Span {
+        let slot = &self.slots[number as usize];
+        // The same timer bounds a start-up, when the slot has no job yet.
+        let serving = mark == OTHER && slot.job != NO_JOB;
+        let known = self.recorded.filter(|_| serving).and_then(|recorded| {
+            let entry = self.jobs.get(slot.job);
+            recorded.timers.get(&(entry.key, entry.ticket.retries))
+        });
+        known.copied().unwrap_or_else(|| {
             let key = u64::from(number) << 32 | mark;
             let mut chance = self.streams.keyed(Purpose::Transport, key, at.nanos());
             self.plan.pools[slot.pool as usize].delays.timer_late.draw(&mut chance)

@@ -27,6 +27,7 @@ use self::pairs::Pairs;
 use super::metric::{Metric, Scope, Unit};
 use super::record::{Difference, Parts};
 use crate::outcome::Outcome;
+use crate::stats::equivalence::ENOUGH;
 use crate::stats::proportions::Shares;
 use crate::stats::shape::{self, ShapeJudged};
 use crate::stats::{
@@ -242,9 +243,6 @@ pub fn tells_starts<'a>(mut requests: impl Iterator<Item = &'a RequestSeen>) -> 
     told || !ended_well
 }
 
-/// So many pairs of runs say enough by themselves; fewer are asked request by request.
-const RUNS_ENOUGH: usize = 5;
-
 /// What is judged, and how.
 struct Both<'a> {
     first: &'a World<'a>,
@@ -257,7 +255,7 @@ struct Both<'a> {
 impl Both<'_> {
     /// Pairs, where there are too few runs to be the unit.
     fn few(&self) -> Option<&Pairs<'_>> {
-        self.pairs.filter(|_| self.first.runs.len() < RUNS_ENOUGH)
+        self.pairs.filter(|_| self.first.runs.len() < ENOUGH)
     }
 
     /// One figure, with the probability that its claim of difference rests on. `None` where a world has no value.
@@ -299,7 +297,7 @@ impl Both<'_> {
             let contrast = match self.pairs {
                 Some(_) if whole => Contrast::paired(one, two),
                 Some(_) => None,
-                None => Contrast::independent(one, two).or_else(|| Contrast::common_variance(one, two)),
+                None => Contrast::of_few(one, two),
             };
             contrast.map(|contrast| contrast.judge(margin, self.terms.confidence))
         };

@@ -6,6 +6,7 @@
 //! where it does not, a planned request is still the same request, and run is compared with run.
 
 mod measured;
+mod spread;
 
 use super::super::RegimeFound;
 use super::super::fit::workers::{self, Constant};
@@ -17,7 +18,7 @@ use super::super::validate::recorded;
 use super::explain::{Change, Explained, Played};
 use super::whole::{MODEL_DRIVEN, TRACE_DRIVEN};
 use super::{Agreement, Pairing, Terms, World, judge, metrics};
-use crate::engine::{self, Races};
+use crate::engine;
 use crate::model::{Model, Override};
 use crate::outcome::Outcome;
 use crate::random::RNG_CONTRACT;
@@ -91,6 +92,7 @@ impl Believed<'_> {
         let one = |seed: u64| {
             let run = runs.get(seed as usize % runs.len().max(1));
             let mut model = self.model(run, seed)?;
+            spread::put_in(&mut model, self.constants);
             change(&mut model);
             engine::prepare(&model).follow(0, None).map_err(|breach| breach.to_string())
         };
@@ -102,9 +104,8 @@ impl Believed<'_> {
         let one = |run: &RecordedRun| {
             let mut model = self.model(Some(run), 1)?;
             measured::put_in(&mut model, self.scenario, run);
-            let races = recorded::races(run, &measured::keys(run));
-            let races: Option<&Races> = Some(&races).filter(|races| !races.is_empty());
-            engine::prepare(&model).follow(0, races).map_err(|breach| breach.to_string())
+            let chance = measured::chance(self.scenario, run);
+            engine::prepare(&model).follow(0, Some(&chance)).map_err(|breach| breach.to_string())
         };
         self.scenario.runs.iter().map(one).collect()
     }

@@ -67,9 +67,9 @@ fn of_requests(rows: &[&Row]) -> Failures {
     for word in rows.iter().filter_map(|row| row.failure()) {
         *failures.counts.entry(word).or_insert(0) += 1;
     }
-    // The fates of a plan: what crashes crashes each time, unless it is said to do so once.
+    // The fates of a plan: what crashes or freezes does so each time, unless it is said to do so once.
     let has = |fate| rows.iter().any(|row| row.outcome.is_none() && row.fate == Some(fate));
-    failures.sticky = has(Fate::Crash) && !has(Fate::CrashOnce);
+    failures.sticky = (has(Fate::Crash) || has(Fate::Freeze)) && !has(Fate::CrashOnce);
     failures
 }
 

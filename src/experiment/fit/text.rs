@@ -9,12 +9,11 @@ pub use pool::slots_of;
 use super::arrivals::{ArrivalFit, P_MIN, Process};
 use super::demand::DemandFit;
 use super::predict::Draw;
-use super::workers::Constant;
+use super::workers::{Constant, Told};
 use super::{Fitted, LoadFit, UsersFit};
 use crate::policy::PoolSettings;
 use crate::stats::{Level, interval};
 use crate::workload::Distribution;
-use crate::workload::recording::RecordedPool;
 use std::fmt::Write;
 
 /// What the model is written for.
@@ -26,8 +25,8 @@ pub struct About {
     pub file: String,
     /// Slots, where the user or the recording says.
     pub slots: Option<u32>,
-    /// Settings of a recorded pool.
-    pub pool: Option<RecordedPool>,
+    /// What a recorded pool was told.
+    pub recorded: Option<Told>,
     /// Settings of a live pool.
     pub settings: Option<PoolSettings>,
     /// Measured delays of its workers.

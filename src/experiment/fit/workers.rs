@@ -1,7 +1,9 @@
-//! Constants of a recorded pool: how long its workers take to start, to exit, to get a job and to hand back an answer.
+//! A recorded pool: what it was told, and how long its workers take to start, to exit, to get a job and to hand back an
+//! answer.
 
 use crate::stats::interval;
-use crate::workload::recording::{RecordedEvent, RecordedScenario};
+use crate::workload::recording::{RecordedEvent, RecordedPool, RecordedRun, RecordedScenario};
+use std::collections::BTreeMap;
 
 /// A delay as measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +18,73 @@ pub struct Constant {
     pub interval: Option<(f64, f64)>,
     /// Tenth and ninetieth percentile.
     pub spread: (f64, f64),
+}
+
+/// What a recorded pool was told, and how it began.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// Its settings, as the scheduler took them.
+    pub pool: RecordedPool,
+    /// Whether every worker was ready at the start.
+    pub warm_start: bool,
+    /// Start-ups of the workers of a cold start and of those whose delays were prescribed one by one, in order of spawn:
+    /// medians over the runs, milliseconds.
+    pub first_start_up: Vec<f64>,
+    /// First writes to workers that had been killed: how many failed, of how many.
+    pub write_errors: (u64, u64),
+}
+
+impl Told {
+    /// Of a scenario.
+    pub fn of(scenario: &RecordedScenario) -> Told {
+        let warm_start = scenario.settings.run.warm_start;
+        let before = if warm_start { scenario.settings.pool.meant().pool_size as usize } else { 0 };
+        Told {
+            pool: scenario.settings.pool.meant(),
+            warm_start,
+            first_start_up: first_start_ups(scenario, before),
+            write_errors: write_errors(&scenario.runs),
+        }
+    }
+}
+
+/// Start-ups of the first spawns after `before`, as far as they are the pool's own or were prescribed; nothing where one of
+/// them was never ready.
+fn first_start_ups(scenario: &RecordedScenario, before: usize) -> Vec<f64> {
+    let size = scenario.settings.pool.meant().pool_size as usize;
+    let last = scenario.settings.worker.start_delay_ms_by_spawn.len().max(size);
+    let median = |process: usize| {
+        let at = |run: &RecordedRun, event: &str| {
+            let of = |one: &&RecordedEvent| one.process as usize == process && one.event == event;
+            run.processes.iter().find(of).map(|one| one.t_ms)
+        };
+        let took = |run: &RecordedRun| Some(at(run, "ready")? - at(run, "spawn")?);
+        constant("worker.first_start_up", scenario.runs.iter().filter_map(took).collect())
+    };
+    let medians: Option<Vec<f64>> =
+        (before..last).map(|process| median(process).map(|found| found.median)).collect();
+    medians.unwrap_or_default()
+}
+
+/// Of the first writes to each worker that had been killed, how many failed.
+fn write_errors(runs: &[RecordedRun]) -> (u64, u64) {
+    let (mut failed, mut all) = (0, 0);
+    for run in runs {
+        let mut by_worker: BTreeMap<u32, Vec<_>> = BTreeMap::new();
+        run.attempts.iter().for_each(|one| by_worker.entry(one.worker).or_default().push(one));
+        for attempts in by_worker.values_mut() {
+            attempts.sort_by(|a, b| a.start_ms.total_cmp(&b.start_ms));
+            // A worker that is replaced is handed something before it is killed in turn.
+            let firsts = attempts
+                .windows(2)
+                .filter(|pair| pair[1].dispatched_to_dying && !pair[0].dispatched_to_dying);
+            for pair in firsts {
+                all += 1;
+                failed += u64::from(pair[1].result == "EPIPE");
+            }
+        }
+    }
+    (failed, all)
 }
 
 /// Every delay that the runs of a scenario show.
@@ -34,7 +103,7 @@ pub fn measure(scenario: &RecordedScenario) -> Vec<Constant> {
                 reply.extend(attempt.end_ms.zip(attempt.done_ms).map(|(end, done)| end - done));
             }
             if attempt.result == "REQUEST_TIMEOUT" {
-                let limit = scenario.settings.pool.request_timeout_ms;
+                let limit = scenario.settings.pool.meant().request_timeout_ms;
                 timer.extend(attempt.end_ms.map(|end| end - attempt.start_ms - limit));
             }
         }
@@ -48,7 +117,7 @@ pub fn measure(scenario: &RecordedScenario) -> Vec<Constant> {
             run.processes.iter().filter(first).filter_map(gap).collect::<Vec<f64>>()
         };
         // Those that start together slow each other down: only replacements count.
-        let size = scenario.settings.pool.pool_size as usize;
+        let size = scenario.settings.pool.meant().pool_size as usize;
         start_up.extend(between("spawn", "ready").into_iter().skip(size));
         kill_exit.extend(between("kill", "exit"));
         for exit in run.processes.iter().filter(|event| event.event == "exit") {

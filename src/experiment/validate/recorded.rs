@@ -9,7 +9,7 @@
 
 use super::Failure;
 use super::score::{mean_and_deviation, quantile, sorted};
-use crate::engine::{self, Breach, Races, RequestSeen};
+use crate::engine::{self, Breach, Recorded, RequestSeen};
 use crate::model::{self, Diagnostics, Load, Model, ScriptedRequest, ScriptedUser};
 use crate::outcome::Outcome;
 use crate::time::Span;
@@ -193,9 +193,11 @@ fn with_races(
     let mut figures = Vec::new();
     let mut simulated = Vec::new();
     for (run, recorded) in real.iter().zip(&scenario.runs) {
-        let model = model_of(scenario, constants, Some(recorded), 1).map_err(Failure::Case)?;
-        let races = races(recorded, &keys(scenario));
-        let ours = simulate(&model, 0, Some(&races)).map_err(Failure::Run)?;
+        let mut model = model_of(scenario, constants, Some(recorded), 1).map_err(Failure::Case)?;
+        // A race that was not run is not lost.
+        model.pools[0].life.write_error = 0.0;
+        let writes = Recorded { writes: races(recorded, &keys(scenario)), ..Recorded::default() };
+        let ours = simulate(&model, 0, Some(&writes)).map_err(Failure::Run)?;
         let pairs = paired(run, &ours);
         let different = pairs.iter().filter(|(real, ours)| real.1 != ours.1).count();
         let share = different as f64 / run.ends.len().max(1) as f64;
@@ -221,8 +223,8 @@ fn paired<'a>(real: &'a Tasks, simulated: &'a Tasks) -> Vec<(&'a End, &'a End)> 
     real.ends.iter().filter_map(|(key, end)| Some((end, simulated.ends.get(key)?))).collect()
 }
 
-fn simulate(model: &Model, index: u64, races: Option<&Races>) -> Result<Tasks, Breach> {
-    let (_, ends) = engine::prepare(model).follow(index, races)?;
+fn simulate(model: &Model, index: u64, recorded: Option<&Recorded>) -> Result<Tasks, Breach> {
+    let (_, ends) = engine::prepare(model).follow(index, recorded)?;
     let end = |end: &RequestSeen| {
         let latency = end.end.since(end.sent).secs() * 1e3;
         (end.key, (latency, end.outcome, end.hand_overs))
@@ -278,7 +280,10 @@ pub(in crate::experiment) fn outcome(name: &str) -> Outcome {
 }
 
 /// The races of a run, under the keys of its tasks: how each write to a dying worker ended.
-pub(in crate::experiment) fn races(run: &RecordedRun, keys: &BTreeMap<String, u64>) -> Races {
+pub(in crate::experiment) fn races(
+    run: &RecordedRun,
+    keys: &BTreeMap<String, u64>,
+) -> BTreeMap<(u64, u32), bool> {
     let dying = run.attempts.iter().filter(|attempt| attempt.dispatched_to_dying);
     dying
         .filter_map(|attempt| {

@@ -2,7 +2,10 @@
 //! sent, demands as long as they really took, workers that start as slowly as they really did. What is left between the
 //! two is an error of the physics: of what the scheduler decides, and when.
 
+use super::super::super::validate::recorded;
+use crate::engine::Recorded;
 use crate::model::{Load, Model, Pool};
+use crate::outcome::Outcome;
 use crate::time::{Span, Time};
 use crate::workload::recording::{RecordedAttempt, RecordedResult, RecordedRun, RecordedScenario, millis};
 use crate::workload::trace::Fate;
@@ -69,7 +72,8 @@ fn served(run: &RecordedRun) -> BTreeMap<&str, f64> {
 /// The work of a request: its last service less what hand-over and answer take. A service that was cut short says
 /// nothing of it, and it is what was planned.
 fn demand(result: &RecordedResult, served: Option<f64>, pool: &Pool) -> Span {
-    let whole = matches!(result.outcome.as_str(), "ok" | "error") && result.fate != Fate::Hang;
+    let answered = matches!(recorded::outcome(&result.outcome), Outcome::Ok | Outcome::Error);
+    let whole = answered && result.fate != Fate::Hang;
     let served = served.filter(|_| whole);
     served.map_or(millis(result.duration_ms), |ms| pool.transport.demand_within(millis(ms)))
 }
@@ -77,22 +81,83 @@ fn demand(result: &RecordedResult, served: Option<f64>, pool: &Pool) -> Span {
 /// Workers that start as slowly as those of the run, in order of their starts. One that never became ready keeps the
 /// delay that was planned for it.
 fn start_as_measured(model: &mut Model, scenario: &RecordedScenario, run: &RecordedRun) {
-    let (warm_start, size) = (scenario.settings.run.warm_start, scenario.settings.pool.meant().pool_size);
-    let before = if warm_start { size } else { 0 };
-    let at = |process: u32, event: &str| {
-        let found = run.processes.iter().find(|one| one.process == process && one.event == event);
-        found.map(|one| one.t_ms)
-    };
-    // The first workers of a cold pool are due at the start, though they are spawned one after the other.
-    let due = |process: u32| if process < size { Some(0.0) } else { at(process, "spawn") };
-    let took = |process: u32| Some(millis((at(process, "ready")? - due(process)?).max(0.0)));
+    let lives = lives(run);
+    let restart_delay = scenario.settings.pool.meant().restart_delay_ms;
+    let mut starts: Vec<(u32, Option<Span>)> = Vec::new();
+    for of_slot in lives.values() {
+        // The first workers of a cold pool are due at the start, though they are spawned one after the other.
+        let mut due = Some(0.0);
+        for life in of_slot {
+            let took = due.zip(life.ready).map(|(due, ready)| millis((ready - due).max(0.0)));
+            starts.push((life.process, took));
+            due = life.exit.map(|exit| exit + restart_delay);
+        }
+    }
+    starts.sort_by_key(|(process, _)| *process);
     let life = &mut model.pools[0].life;
     let planned = std::mem::take(&mut life.first_start_up);
     let usual = Span::from_secs(life.start_up.mean());
-    let known = run.processes.iter().filter(|one| one.event == "spawn").map(|one| one.process + 1).max();
-    let last = known.unwrap_or(0).max(before + planned.len() as u32);
-    let start_up = |(place, process): (usize, u32)| {
-        took(process).unwrap_or_else(|| planned.get(place).copied().unwrap_or(usual))
+    let before = if scenario.settings.run.warm_start { lives.len() } else { 0 };
+    let measured = starts.into_iter().skip(before).map(|(_, took)| took);
+    let mut measured = measured.chain(std::iter::repeat(None));
+    let last = planned.len().max(lives.values().map(Vec::len).sum::<usize>().saturating_sub(before));
+    let start_up = |place: usize| {
+        measured.next().flatten().unwrap_or_else(|| planned.get(place).copied().unwrap_or(usual))
     };
-    life.first_start_up = (before..last).enumerate().map(start_up).collect();
+    life.first_start_up = (0..last).map(start_up).collect();
+}
+
+/// What chance decided in a run: how writes to dying workers ended, how late timers fired, and how long killed workers
+/// took to exit.
+pub(super) fn chance(scenario: &RecordedScenario, run: &RecordedRun) -> Recorded {
+    let (keys, lives) = (keys(run), lives(run));
+    let limit = scenario.settings.pool.meant().request_timeout_ms;
+    let fired = |attempt: &RecordedAttempt| {
+        let end = attempt.end_ms.filter(|_| attempt.result == "REQUEST_TIMEOUT")?;
+        // The kill comes first in the turn that ends the task, and may take its time.
+        let kills = lives.get(&attempt.worker)?.iter().filter_map(|life| life.kill);
+        let kill = kills.filter(|kill| (attempt.start_ms..=end).contains(kill)).fold(f64::NAN, f64::max);
+        let late = kill.min(end) - attempt.start_ms - limit;
+        Some(((*keys.get(&attempt.id)?, attempt.attempt - 1), millis(late.max(0.0))))
+    };
+    // Workers of a warm start are not started in the run.
+    let first = u32::from(!scenario.settings.run.warm_start);
+    let exits = lives.iter().flat_map(|(&slot, of_slot)| {
+        let took = |life: &Life| Some(millis((life.exit? - life.kill?).max(0.0)));
+        of_slot.iter().zip(first..).filter_map(move |(life, number)| Some(((slot, number), took(life)?)))
+    });
+    Recorded {
+        writes: recorded::races(run, &keys),
+        timers: run.attempts.iter().filter_map(fired).collect(),
+        exits: exits.collect(),
+    }
+}
+
+/// A worker process of a run: instants in milliseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Life {
+    /// Its number in the order of spawns.
+    process: u32,
+    ready: Option<f64>,
+    kill: Option<f64>,
+    exit: Option<f64>,
+}
+
+/// The worker processes of a run, by slot and in order of their spawns.
+fn lives(run: &RecordedRun) -> BTreeMap<u32, Vec<Life>> {
+    let mut all: BTreeMap<(u32, u32), Life> = BTreeMap::new();
+    for event in &run.processes {
+        let life = all.entry((event.worker, event.process)).or_default();
+        life.process = event.process;
+        let at = match event.event.as_str() {
+            "ready" => &mut life.ready,
+            "kill" => &mut life.kill,
+            "exit" => &mut life.exit,
+            _ => continue,
+        };
+        at.get_or_insert(event.t_ms);
+    }
+    let mut by_slot: BTreeMap<u32, Vec<Life>> = BTreeMap::new();
+    all.into_iter().for_each(|((slot, _), life)| by_slot.entry(slot).or_default().push(life));
+    by_slot
 }

@@ -2,7 +2,7 @@
 
 use super::super::Fitted;
 use super::super::failures::RetrySeen;
-use super::super::workers::Constant;
+use super::super::workers::{Constant, Told};
 use super::{About, UTILIZATION, number, span};
 use crate::policy::{DelayGrowth, Discipline, OnTimeout, PoolSettings, RetryPlace, Slots, TimeoutOrigin};
 use crate::time::Span;
@@ -22,11 +22,11 @@ pub(super) fn pool(text: &mut String, fitted: &Fitted, about: &About) {
         )
     };
     let _ = write!(text, "\n# Offered load: {} slots' worth of work.\n{why}[pool.pool]\n", number(load));
-    if let Some(pool) = &about.pool {
+    if let Some(told) = &about.recorded {
         let _ = write!(
             text,
-            "preset = \"orchestrator-bridge\"\nslots = {slots}\nservice_timeout = \"{}ms\"\n",
-            pool.request_timeout_ms
+            "preset = \"orchestrator-bridge\"\nslots = {slots}\nservice_timeout = \"{}ms\"\nretry.max = {}\n",
+            told.pool.request_timeout_ms, told.pool.max_task_retries
         );
     } else {
         let _ = writeln!(text, "slots = {slots}");
@@ -36,7 +36,36 @@ pub(super) fn pool(text: &mut String, fitted: &Fitted, about: &About) {
             (None, None) => {}
         }
     }
-    constants(text, "pool", &about.constants, about.settings.as_ref());
+    match &about.recorded {
+        Some(told) => tables(text, "pool", &about.constants, &|_| worker_told(told)),
+        None => constants(text, "pool", &about.constants, about.settings.as_ref()),
+    }
+}
+
+/// What the workers of a recorded pool were told.
+fn worker_told(told: &Told) -> String {
+    let pool = &told.pool;
+    let mut text = format!(
+        "heartbeat_interval = \"{}ms\"\nheartbeat_timeout = \"{}ms\"\nwarm_start = {}\n",
+        pool.heartbeat_interval_ms, pool.heartbeat_timeout_ms, told.warm_start
+    );
+    // A year for "never".
+    let _ = writeln!(text, "start_timeout = \"{}ms\"", pool.worker_start_timeout_ms.min(31_536e6));
+    if !told.first_start_up.is_empty() {
+        let each: Vec<String> =
+            told.first_start_up.iter().map(|ms| format!("\"{}ms\"", number(*ms))).collect();
+        let _ = writeln!(text, "first_start_up = [{}]", each.join(", "));
+    }
+    let (failed, all) = told.write_errors;
+    if all > 0 {
+        let share = failed as f64 / all as f64;
+        let _ = writeln!(
+            text,
+            "write_error = {} # {failed} of {all} first writes to killed workers; 0 on an idle host",
+            number(share)
+        );
+    }
+    text
 }
 
 /// Retries that were seen, as the rule that makes them.
@@ -66,17 +95,21 @@ pub(in crate::experiment) fn constants(
     measured: &[Constant],
     known: Option<&PoolSettings>,
 ) {
+    let possible: Vec<Constant> = measured.iter().filter(|one| is_possible(one, known)).cloned().collect();
+    tables(text, pool, &possible, &|own| known.map(|known| worker(known, own)).unwrap_or_default());
+}
+
+/// The tables of measured delays; `told` is what the workers were told, beside what was measured of them.
+fn tables(text: &mut String, pool: &str, measured: &[Constant], told: &dyn Fn(&[&Constant]) -> String) {
     let bare = !pool.is_empty() && pool.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
     let name = if bare { pool.to_owned() } else { format!("{pool:?}") };
     for table in ["worker", "transport"] {
-        let known = known.filter(|_| table == "worker");
-        let own: Vec<&Constant> =
-            measured.iter().filter(|one| one.path.starts_with(table) && is_possible(one, known)).collect();
-        let known = known.map(|known| worker(known, &own)).unwrap_or_default();
-        if own.is_empty() && known.is_empty() {
+        let own: Vec<&Constant> = measured.iter().filter(|one| one.path.starts_with(table)).collect();
+        let told = if table == "worker" { told(&own) } else { String::new() };
+        if own.is_empty() && told.is_empty() {
             continue;
         }
-        let _ = write!(text, "\n[pool.{name}.{table}]\n{known}");
+        let _ = write!(text, "\n[pool.{name}.{table}]\n{told}");
         for one in own {
             let key = one.path.rsplit('.').next().unwrap_or(one.path);
             let interval = one
