@@ -117,6 +117,7 @@ pub(super) fn in_pool<T: Send>(
 fn save(record: &Record, folder: &Path, args: &Run) -> Result<(), Failure> {
     let paths: Vec<PathBuf> = {
         let _guard = interrupt::hold();
+        report::files::forget(folder, &[])?;
         let drawn = if args.report { draw(record, folder)? } else { Vec::new() };
         let mut paths = report::files::write(record, folder)?;
         // Of the pictures one needs to know the page only.

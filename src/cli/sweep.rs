@@ -135,6 +135,7 @@ pub(super) fn deliver(record: &Record, out: &Out, folder: Option<&Path>) -> Resu
     if let Some(folder) = folder {
         let paths = {
             let _guard = interrupt::hold();
+            report::files::forget(folder, &[])?;
             let drawn = if out.report { super::run::draw(record, folder)? } else { Vec::new() };
             let mut paths = report::files::write_study(record, folder)?;
             paths.extend(drawn.into_iter().filter(|path| path.ends_with(report::files::REPORT)));

@@ -9,6 +9,8 @@
 //! Decides which probes are sent and which spans their reports show. What a target cannot show is left out, with the
 //! reason. Makes no constants of the spans: that is `experiment::calibrate`.
 
+mod seen;
+
 use super::clock::Clock;
 use super::replay::Note;
 use super::target::{Disturbance, Job, Report, Target, TargetError, What, WorkerEvent};
@@ -19,6 +21,7 @@ use crate::policy::{OnTimeout, ServiceTimeout, TimeoutOrigin};
 use crate::time::{Span, Time};
 use crate::workload::Distribution;
 use crate::workload::trace::Fate;
+use seen::{grain, middle, ms, spans};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -181,6 +184,8 @@ struct Way {
     started: Option<Time>,
     end: Time,
     outcome: Outcome,
+    /// A worker got ready while it waited.
+    awaited_worker: bool,
 }
 
 impl Way {
@@ -218,7 +223,7 @@ impl Prober<'_> {
     /// Probes without work and with some, in turn, so that what drifts meets both alike.
     fn answers(&mut self, found: &mut Probed) -> Result<(), Broken> {
         let (mut hand_over, mut answer, mut worked) = (Vec::new(), Vec::new(), Vec::new());
-        let mut failed = BTreeMap::new();
+        let (mut failed, mut awaited) = (BTreeMap::new(), false);
         for n in 0..WARM_UP + self.settings.probes {
             for work in [Span::ZERO, WORK] {
                 let way = self.send(work, Fate::Ok)?;
@@ -229,7 +234,8 @@ impl Prober<'_> {
                     *failed.entry(way.outcome.name()).or_insert(0u32) += 1;
                     continue;
                 }
-                hand_over.extend(way.started.map(|at| ms(way.sent, at)));
+                hand_over.extend(way.started.filter(|_| !way.awaited_worker).map(|at| ms(way.sent, at)));
+                awaited |= way.awaited_worker;
                 if work == Span::ZERO { &mut answer } else { &mut worked }.push(way.served());
             }
         }
@@ -246,7 +252,12 @@ impl Prober<'_> {
         let work = WORK.secs() * 1e3;
         let (alone, with) = (middle(&mut answer), middle(&mut worked));
         if hand_over.is_empty() {
-            found.leave_out(Shown::HandOver, "the target reported no hand-over");
+            let why = if awaited {
+                "no probe found a worker that was ready"
+            } else {
+                "the target reported no hand-over"
+            };
+            found.leave_out(Shown::HandOver, why);
         } else {
             found.samples.insert(Shown::HandOver, hand_over);
         }
@@ -376,7 +387,7 @@ impl Prober<'_> {
     /// Sends a probe and waits for its end.
     fn send(&mut self, demand: Span, fate: Fate) -> Result<Way, Broken> {
         wait::sleep_until(Instant::now() + PAUSE);
-        let id = self.next;
+        let (id, begun) = (self.next, self.lives.len());
         self.next += 1;
         let sent = self.clock.now();
         self.target.submit(Job {
@@ -407,7 +418,10 @@ impl Prober<'_> {
                             format!("the target refused the first probes ({}): {detail}", outcome.name());
                         return Err(Broken::Silent(text));
                     }
-                    return Ok(Way { sent, started, end: report.at, outcome });
+                    let awaited_worker = self.lives[begun..].iter().any(|life| {
+                        life.event == WorkerEvent::Ready && started.is_some_and(|at| life.at <= at)
+                    });
+                    return Ok(Way { sent, started, end: report.at, outcome, awaited_worker });
                 }
                 _ => {}
             }
@@ -463,38 +477,4 @@ impl Probed {
     fn leave_out(&mut self, shown: Shown, why: &str) {
         self.left_out.insert(shown, why.to_owned());
     }
-}
-
-/// From each `first` of a worker to its next `then`: milliseconds.
-fn spans(lives: &[Life], first: WorkerEvent, then: WorkerEvent) -> Vec<f64> {
-    let gap = |(index, life): (usize, &Life)| {
-        let later = lives[index + 1..].iter().filter(|other| other.worker == life.worker);
-        let next = later.clone().find(|other| other.event == then)?;
-        // A second `first` in between began another span.
-        let again = later.take_while(|other| other.event != then).any(|other| other.event == first);
-        (!again).then(|| ms(life.at, next.at))
-    };
-    lives.iter().enumerate().filter(|(_, life)| life.event == first).filter_map(gap).collect()
-}
-
-/// How late waits of a millisecond end, as the sender of a replay waits.
-fn grain() -> Vec<f64> {
-    let (_alive, messages) = channel::<()>();
-    let one = |_| {
-        let until = Instant::now() + Duration::from_millis(1);
-        let _ = wait::receive_until(&messages, until);
-        until.elapsed().as_secs_f64() * 1e3
-    };
-    (0..WAITS).map(one).collect()
-}
-
-/// Milliseconds between two instants; less than 0 where the clocks of two sides say so.
-fn ms(from: Time, to: Time) -> f64 {
-    (to.nanos() as f64 - from.nanos() as f64) / 1e6
-}
-
-/// The median; 0 of none.
-fn middle(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }

@@ -169,24 +169,6 @@ impl OwnPools {
     }
 }
 
-/// What to know where worker processes were killed because they gave no sign of life in time.
-fn silenced(pool: &crate::model::Pool, (heard, killed): (u64, u64)) -> Option<Note> {
-    if killed == 0 {
-        return None;
-    }
-    let (name, limit) = (&pool.name, pool.settings.worker.heartbeat_timeout.secs());
-    Some(Note {
-        code: "workers_silent",
-        text: format!(
-            "pool `{name}`: {killed} workers were killed because they gave no sign of life for {limit} s; {heard} heartbeats were heard in all"
-        ),
-        advice: format!(
-            "a worker does not know the model's heartbeat_interval: set pool.{name}.worker.heartbeat_interval to its own, and \
-             heartbeat_timeout well above it, or leave both out"
-        ),
-    })
-}
-
 fn unwritten(path: &Path, error: &std::io::Error) -> TargetError {
     TargetError {
         text: format!("could not write {}: {error}", path.display()),
@@ -257,8 +239,10 @@ impl Target for OwnPools {
         let (mut left, mut faults) = (Vec::new(), Vec::new());
         for (desk, pool) in self.desks.drain(..).zip(&self.model.pools) {
             faults.extend(desk.hire_faults());
-            if let Some(note) = self.command.as_ref().and_then(|_| silenced(pool, desk.beats())) {
-                self.remarks.push(note);
+            // What happens to workers while they are ended says nothing of them.
+            let signs = desk.signs();
+            if self.command.is_some() {
+                self.remarks.extend(signs.notes(pool));
             }
             if let Err(what) = desk.close(grace) {
                 left.push(format!("pool `{}`: {what}", pool.name));

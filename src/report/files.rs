@@ -23,6 +23,19 @@ pub const REPORT: &str = "report.html";
 /// The name of the folder of pictures.
 pub const CHARTS: &str = "charts";
 
+/// What may stand beside a record, each file of which belongs to that record.
+const BESIDE: [&str; 9] = [
+    "comparisons.csv",
+    "journal.jsonl",
+    "metrics.csv",
+    "points.csv",
+    "points.parquet",
+    REPORT,
+    "requests.csv",
+    "tables.md",
+    "timeline.csv",
+];
+
 /// How a picture is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Picture {
@@ -38,6 +51,30 @@ pub fn folder_name(name: &str) -> String {
     let kept: String = name.chars().map(keep).collect();
     let kept = kept.trim_matches(['.', '-']);
     if kept.is_empty() { String::from("run") } else { kept.to_owned() }
+}
+
+/// Removes what belongs to an earlier record in a folder, before another is written there: a page, pictures or a journal
+/// of another run would be taken for those of the new one. Files named in `keep` are the new one's own. Where there is no
+/// record, nothing is known to be ours, and nothing is touched.
+///
+/// # Errors
+/// [`RecordError::Io`] with the path that could not be removed.
+pub fn forget(folder: &Path, keep: &[&str]) -> Result<(), RecordError> {
+    if !folder.join(RECORD).is_file() {
+        return Ok(());
+    }
+    let beside = BESIDE.iter().filter(|name| !keep.contains(name)).map(|name| folder.join(name));
+    let charts = fs::read_dir(folder.join(CHARTS)).into_iter().flatten().flatten().map(|entry| entry.path());
+    let pictures = charts.filter(|path| path.extension().is_some_and(|kind| kind == "svg" || kind == "png"));
+    for path in beside.chain(pictures) {
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(RecordError::Io { path, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Writes `record.json`, `metrics.csv` and `timeline.csv` into a folder, which is made if need be, and returns their
@@ -140,7 +177,26 @@ fn parquet_bytes(record: &Record, path: &Path) -> Result<Vec<u8>, RecordError> {
 
 #[cfg(test)]
 mod tests {
-    use super::folder_name;
+    use super::{folder_name, forget};
+
+    #[test]
+    fn what_belongs_to_an_earlier_record_goes_and_nothing_else() {
+        let folder = std::env::temp_dir().join(format!("poolsim-forget-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("charts")).unwrap();
+        let names =
+            ["journal.jsonl", "report.html", "requests.csv", "notes.txt", "charts/a.svg", "charts/own.txt"];
+        let there = || names.map(|name| folder.join(name).is_file());
+        names.iter().for_each(|name| std::fs::write(folder.join(name), "x").unwrap());
+        // Without a record nothing is known to be ours.
+        forget(&folder, &[]).unwrap();
+        assert_eq!(there(), [true; 6]);
+        std::fs::write(folder.join("record.json"), "{}").unwrap();
+        forget(&folder, &["journal.jsonl"]).unwrap();
+        assert_eq!(there(), [true, false, false, true, false, true]);
+        forget(&folder, &[]).unwrap();
+        assert_eq!(there(), [false, false, false, true, false, true]);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn a_name_never_leaves_the_output_folder() {

@@ -37,12 +37,34 @@ for line in sys.stdin:
     if how == "stranger": say(type="started", id=4000000, worker=0, t_ms=t)
     if how == "flood": sys.stderr.write("x" * 3000000)
     if how == "long": print("y" * 3000000, flush=True)
+    if how == "giant": say(type="started", id=id, worker=4294967295, t_ms=t); say(type="worker_ready", worker=1, t_ms=t)
     if how == "future": say(type="queued", id=id, t_ms=t + 1e9); say(type="started", id=id, worker=0, t_ms=-1e12)
     say(type="finished", id=id, t_ms=t, detail="%d %d" % (os.getpid(), child.pid))
     if how == "double": say(type="finished", id=id, t_ms=t); say(type="failed", id=id, outcome="crash", t_ms=t)
 if mode == "stubborn":
     while True: time.sleep(600)
 "#;
+
+/// An adapter that goes away at its first job and leaves its pipes to somebody in its group, or closes its output.
+const GOING: &str = r#"
+import json, os, subprocess, sys, time
+def say(**m): print(json.dumps(m), flush=True)
+for line in sys.stdin:
+    m = json.loads(line)
+    if m["type"] == "hello":
+        say(type="hello", protocol=1, name="going", capabilities={})
+        say(type="ready")
+    if m["type"] == "sync": say(type="sync", n=m["n"], t_ms=time.monotonic() * 1e3)
+    if m["type"] != "job": continue
+    if m["class"] == "held": subprocess.Popen(["sleep", "600"]); os._exit(7)
+    os.close(1)
+    time.sleep(600)
+"#;
+
+#[allow(clippy::disallowed_methods, reason = "how long an answer takes is asked")]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
 
 fn model(classes: &[&str], pool: &str, run: &[&str], more: &str) -> Model {
     let list: String = classes.iter().map(|name| format!("[class.{name}]\ndemand = \"1ms\"\n")).collect();
@@ -80,7 +102,7 @@ fn whatever_an_adapter_says_each_job_has_one_end() {
     if !has("python3") {
         return;
     }
-    let classes = ["fine", "garbage", "stranger", "double", "future", "flood", "long", "silent"];
+    let classes = ["fine", "garbage", "stranger", "double", "future", "flood", "long", "giant", "silent"];
     let model = model(&classes, "slots = 1", &["python3", "-c", WRONG], "");
     let (mut target, reports) = opened(&model);
     assert_eq!(target.scheduler(), "wrong");
@@ -97,7 +119,7 @@ fn whatever_an_adapter_says_each_job_has_one_end() {
     let remarks = target.said().join("\n");
     for part in [
         "known to",
-        "4 times: a line that is none of the protocol's; the first was not JSON at all",
+        "6 times: a line that is none of the protocol's; the first was not JSON at all",
         "once: an event of a job that it was never given: `started` of job 4000000",
         "2 times: an event of a job that had ended; the first was `finished` of job 3",
         "an instant in the future or out of order; the first was `queued` of job 4",
@@ -126,6 +148,52 @@ fn an_adapter_that_goes_away_takes_its_jobs_with_it() {
     assert_eq!(ends(&reports, 1)[&4].0, Outcome::WriteError);
     target.close(Span::from_whole_secs(60)).unwrap();
     assert!(target.said().iter().any(|remark| remark.contains("exit code 7")), "{:?}", target.said());
+}
+
+#[test]
+fn an_adapter_that_closes_its_output_is_lost_at_once() {
+    if !has("python3") {
+        return;
+    }
+    let model = model(&["mute", "fine"], "slots = 1", &["python3", "-c", GOING], "");
+    let (mut target, reports) = opened(&model);
+    let begun = now();
+    target.submit(job(1, 0, Span::ZERO, Fate::Ok));
+    let (outcome, detail, _) = ends(&reports, 1).remove(&1).unwrap();
+    assert_eq!(outcome, Outcome::Crash);
+    // Our own signal is no cause.
+    assert!(detail.contains("it closed its output") && !detail.contains("signal"), "{detail}");
+    target.submit(job(2, 1, Span::ZERO, Fate::Ok));
+    assert_eq!(ends(&reports, 1)[&2].0, Outcome::WriteError);
+    // It would take seven seconds to ask it politely.
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    target.close(Span::ZERO).unwrap();
+}
+
+#[test]
+fn an_adapter_is_missed_however_much_is_said_meanwhile() {
+    if !has("python3") {
+        return;
+    }
+    // Something that it started holds its pipes, so that only its exit tells that it is gone.
+    let model = model(&["held", "fine"], "slots = 1", &["python3", "-c", GOING], "");
+    let (mut target, reports) = opened(&model);
+    target.submit(job(1, 0, Span::ZERO, Fate::Ok));
+    let begun = now();
+    for id in 2.. {
+        target.submit(job(id, 1, Span::ZERO, Fate::Ok));
+        let lost = reports
+            .try_iter()
+            .any(|report| matches!(report.what, What::Ended { outcome: Outcome::WriteError, .. }));
+        if lost {
+            break;
+        }
+        assert!(begun.elapsed().as_secs() < 20, "{id} jobs were given to it");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    // Jobs came every 10 ms; two looks, 100 ms apart, are enough but for a busy machine.
+    assert!(begun.elapsed().as_millis() < 1500, "{:?}", begun.elapsed());
+    let _ = target.close(Span::ZERO);
 }
 
 #[test]

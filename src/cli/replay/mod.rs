@@ -320,6 +320,9 @@ fn save(
 ) -> Result<(), Failure> {
     let paths: Vec<PathBuf> = {
         let _guard = interrupt::hold();
+        // Only own pools keep a journal; it has been written by now.
+        let own = ["pool", "process"].contains(&replayed.target);
+        report::files::forget(folder, if own { &[JOURNAL] } else { &[] })?;
         let path = folder.join(REQUESTS);
         write_whole(&path, requests::table(model, &replayed.requests).as_bytes())?;
         // A replay cannot be made again like a simulation: the record does not wait for pictures that may fail.

@@ -178,6 +178,11 @@ impl Adapter {
         self.gone_within(Duration::ZERO)
     }
 
+    /// Whether it leaves so soon. Its status is not taken.
+    pub(super) fn leaves_within(&self, patience: Duration) -> bool {
+        self.gone_within(patience)
+    }
+
     fn signal(&self, signal: Signal) {
         // It fails where nothing is left to be told.
         let _ = kill_process_group(Pid::from_child(&self.child), signal);

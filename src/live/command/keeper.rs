@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How often the adapter is asked for the time.
 const ASK: Duration = Duration::from_secs(2);
+/// How long an adapter that has closed its output may take to leave.
+const LEAVING: Duration = Duration::from_millis(300);
 /// How long the last question waits for its answer.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
 
@@ -28,6 +30,8 @@ pub(super) struct Keeper {
     /// Number of the next question for the time.
     question: u64,
     ask_at: Instant,
+    /// When the adapter is looked after again.
+    look_at: Instant,
     ready: bool,
     /// The adapter had left when it was looked after, and some of its words may still be on their way.
     leaving: bool,
@@ -54,6 +58,7 @@ impl Keeper {
             silence,
             question: super::ROUNDS,
             ask_at: now() + ASK,
+            look_at: now() + LOOK,
             ready: false,
             leaving: false,
             gone: None,
@@ -104,16 +109,12 @@ impl Keeper {
 
     /// Waits for a note, at most until the next question is due. What was heard is dealt with here.
     fn step(&mut self, inbox: &Receiver<Note>, until: Option<Instant>) -> Option<Note> {
-        let due = until.map_or(self.ask_at, |until| until.min(self.ask_at));
-        match inbox.recv_timeout(due.saturating_duration_since(now()).min(LOOK)) {
+        self.look();
+        let due = until.map_or(self.ask_at, |until| until.min(self.ask_at)).min(self.look_at);
+        match inbox.recv_timeout(due.saturating_duration_since(now())) {
             Ok(Note::Heard(Heard::Line { at, line })) => self.line(at, &line),
             Ok(Note::Heard(Heard::End)) => self.lose(None),
             Ok(note) => return Some(note),
-            Err(RecvTimeoutError::Timeout) if self.gone.is_none() && self.adapter.has_left() => {
-                if std::mem::replace(&mut self.leaving, true) {
-                    self.lose(None);
-                }
-            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Some(Note::Close(Duration::ZERO)),
         }
@@ -123,6 +124,18 @@ impl Keeper {
             self.ask_at = now() + ASK;
         }
         None
+    }
+
+    /// Looks whether the adapter is still there, however much is said meanwhile: what it started may hold its output open
+    /// when it is gone.
+    fn look(&mut self) {
+        if now() < self.look_at {
+            return;
+        }
+        self.look_at = now() + LOOK;
+        if self.gone.is_none() && self.adapter.has_left() && std::mem::replace(&mut self.leaving, true) {
+            self.lose(None);
+        }
     }
 
     fn ask(&mut self) {
@@ -183,6 +196,9 @@ impl Keeper {
                     Some(name) => self.names.pools.iter().position(|one| one == name),
                 };
                 match index.and_then(|index| u16::try_from(index).ok()) {
+                    Some(number) if worker >= self.names.slots[usize::from(number)] => {
+                        self.no_such_worker(worker, self.names.slots[usize::from(number)]);
+                    }
                     Some(pool) => {
                         let at = self.sync.at(t_ms).unwrap_or(at).min(at);
                         self.book.report(at, What::Worker { pool, worker, event });
@@ -197,7 +213,18 @@ impl Keeper {
         }
     }
 
+    fn no_such_worker(&mut self, worker: u32, slots: u32) {
+        self.book.fault(Fault::Line, format!("worker {worker} of a pool that has {slots}, counted from 0"));
+    }
+
     fn job(&mut self, id: u64, event: JobEvent, t_ms: f64, heard: Time) {
+        // Which of several pools a job went to is not asked.
+        let most = self.names.slots.iter().copied().max().unwrap_or(0);
+        if let JobEvent::Started { worker, .. } = &event
+            && *worker >= most
+        {
+            return self.no_such_worker(*worker, most);
+        }
         self.book.event(id, event, self.sync.at(t_ms), heard, self.sync.round_trip());
     }
 
@@ -207,9 +234,12 @@ impl Keeper {
             return;
         }
         let at = self.clock.now();
-        // One that has closed its output may still be on its way out, and its exit code says more than our signal.
-        let stopped = if why.is_some() { self.adapter.kill() } else { self.adapter.stop() };
-        let mut text = format!("the adapter is gone: {}", why.unwrap_or_else(|| self.adapter.ended()));
+        // One that has closed its output may still be on its way out, and its exit code says more than our signal; but
+        // jobs wait meanwhile.
+        let left = why.is_none() && self.adapter.leaves_within(LEAVING);
+        let stopped = self.adapter.kill();
+        let ended = if left { self.adapter.ended() } else { String::from("it closed its output") };
+        let mut text = format!("the adapter is gone: {}", why.unwrap_or(ended));
         for more in stopped.err().map(|error| error.text).into_iter().chain(self.adapter.last_words()) {
             text.push_str("; ");
             text.push_str(&more);

@@ -18,8 +18,9 @@ mod sync;
 use super::clock::Clock;
 use super::replay;
 use super::target::{self, AttemptId, Capabilities, Job, Report, Stop, Target, TargetError};
-use crate::model::Model;
 use crate::model::target::CommandSettings;
+use crate::model::{Model, Pool};
+use crate::policy::Slots;
 use crate::time::Span;
 use adapter::{Adapter, Heard};
 use keeper::Keeper;
@@ -44,9 +45,12 @@ pub struct CommandTarget {
 }
 
 /// Names of classes and pools, by index.
+#[derive(Default)]
 struct Names {
     classes: Vec<String>,
     pools: Vec<String>,
+    /// Workers of each pool.
+    slots: Vec<u32>,
 }
 
 enum State {
@@ -116,6 +120,7 @@ impl CommandTarget {
         let names = Names {
             classes: model.classes.iter().map(|class| class.name.clone()).collect(),
             pools: model.pools.iter().map(|pool| pool.name.clone()).collect(),
+            slots: model.pools.iter().map(workers_of).collect(),
         };
         let state = State::Started { adapter, inbox, notes, early };
         let settings = settings.clone();
@@ -167,7 +172,7 @@ impl Target for CommandTarget {
         debug_assert!((clock.speed() - self.speed).abs() < 1e-9, "the adapter was told another speed");
         let end = now() + clamped(self.settings.start_timeout);
         let sync = synchronise(&mut adapter, &inbox, clock, (end, &self.stop), early)?;
-        let names = std::mem::replace(&mut self.names, Names { classes: Vec::new(), pools: Vec::new() });
+        let names = std::mem::replace(&mut self.names, Names::default());
         let silence = clamped(self.settings.silence_timeout);
         let mut keeper = Keeper::new(adapter, names, sync, clock, reports, silence);
         keeper.await_ready(&inbox, (end, &self.stop))?;
@@ -215,6 +220,16 @@ impl Drop for CommandTarget {
     fn drop(&mut self) {
         // An unwinding caller need not wait for what it no longer wants.
         let _ = self.close(Span::ZERO);
+    }
+}
+
+/// How many workers a pool can have. One without a limit has a worker for each job that it was ever given at once.
+fn workers_of(pool: &Pool) -> u32 {
+    /// More than any machine runs.
+    const UNLIMITED: u32 = 1 << 20;
+    match pool.settings.slots {
+        Slots::Limited(slots) => slots,
+        Slots::Unlimited => UNLIMITED,
     }
 }
 

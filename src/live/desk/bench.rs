@@ -3,7 +3,7 @@
 mod effects;
 
 use super::life::Life;
-use super::{Course, Early, End, Order, Work, Worker, keep};
+use super::{Course, Early, End, Order, Signs, Work, Worker, keep};
 use crate::live::clock::Clock;
 use crate::live::journal::Journal;
 use crate::live::target::{AttemptId, Job, Report, What};
@@ -83,6 +83,8 @@ pub(super) struct Seat {
     /// When the job that it has will take it down; `NEVER` if it will not.
     crash_at: Option<Time>,
     pub(super) early: Option<Early>,
+    /// Its last heartbeat that was news.
+    beaten: Option<Time>,
     /// Its heartbeats have ceased.
     silent: bool,
     /// Being killed, or told to leave.
@@ -128,8 +130,10 @@ pub(in crate::live) struct Bench {
     pub(super) requests: Option<Arc<Requests<'static>>>,
     pub(super) faults: VecDeque<String>,
     pub(super) start_timeout: Span,
-    /// Signs of life that were heard, and workers that were killed because none was.
-    pub(super) beats: (u64, u64),
+    /// What was heard of workers, and not heard.
+    pub(super) signs: Signs,
+    /// A heartbeat that comes sooner after another is no news.
+    beat_grain: Span,
     /// Why exits came about, for the jobs that they end.
     last_words: String,
 }
@@ -167,7 +171,12 @@ impl Bench {
             requests: None,
             faults: VecDeque::new(),
             start_timeout: Span::NEVER,
-            beats: (0, 0),
+            signs: Signs::default(),
+            beat_grain: if heartbeat_timeout.is_never() {
+                Span::NEVER
+            } else {
+                heartbeat_timeout.scaled(0.01)
+            },
             last_words: String::new(),
         }
     }
@@ -308,12 +317,35 @@ impl Bench {
         (seat.serial, seat.crash_at) = (0, None);
     }
 
-    pub(super) fn remember(&mut self, slot: u32, early: Early) {
+    /// Keeps what a worker said before its pool knew of it; says whether that was news.
+    pub(super) fn remember(&mut self, slot: u32, early: Early) -> bool {
         let seat = &mut self.seats[slot as usize];
+        let again = matches!((&seat.early, &early), (Some(Early::Ready), Early::Ready));
         // An exit outdoes a word before it.
         if !matches!(seat.early, Some(Early::Exit(_))) {
             seat.early = Some(early);
         }
+        !again
+    }
+
+    /// Counts a heartbeat; says whether the pool need be told of it. A worker that floods its pool with heartbeats says
+    /// no more than one that gives a hundred in the time that it is given.
+    pub(super) fn is_news(&mut self, slot: u32) -> bool {
+        self.read_clock();
+        self.signs.beats += 1;
+        let (now, grain) = (self.now, self.beat_grain);
+        let seat = &mut self.seats[slot as usize];
+        let news = seat.beaten.is_none_or(|last| now.since(last) >= grain);
+        if news {
+            seat.beaten = Some(now);
+        }
+        news
+    }
+
+    /// A worker has ended by itself before it was ready.
+    pub(super) fn ended_unready(&mut self, detail: &str) {
+        self.signs.unready += 1;
+        detail.clone_into(&mut self.signs.last_words);
     }
 
     pub(super) fn silence(&mut self, slot: u32) {
@@ -428,7 +460,7 @@ impl Bench {
         seat.spawns += 1;
         (seat.silent, seat.doomed, seat.struck, seat.first_write) = (false, false, false, false);
         (seat.serial, seat.crash_at, seat.early, seat.worker) = (0, None, None, None);
-        seat.pending = None;
+        (seat.pending, seat.beaten) = (None, None);
         seat.generation
     }
 }

@@ -150,12 +150,17 @@ impl Desk {
             }
             Due::Service { slot } => timer(slot, SlotTimer::Service),
             Due::Grace { slot } => timer(slot, SlotTimer::Grace),
-            Due::Start { slot } => timer(slot, SlotTimer::Start),
             Due::Idle { slot } => timer(slot, SlotTimer::Idle),
             Due::Heartbeat { slot } => {
                 let doomed = state.bench.seats[slot as usize].doomed;
                 state.tell(timer(slot, SlotTimer::Heartbeat));
-                state.bench.beats.1 += u64::from(!doomed && state.bench.seats[slot as usize].doomed);
+                state.bench.signs.silenced += u64::from(!doomed && state.bench.seats[slot as usize].doomed);
+                return state;
+            }
+            Due::Start { slot } => {
+                let doomed = state.bench.seats[slot as usize].doomed;
+                state.tell(timer(slot, SlotTimer::Start));
+                state.bench.signs.late += u64::from(!doomed && state.bench.seats[slot as usize].doomed);
                 return state;
             }
             Due::Turn => Input::PoolTimer { timer: PoolTimer::Turn },
@@ -227,6 +232,7 @@ impl Desk {
         match state.bench.seats[slot as usize].early.take() {
             Some(Early::Ready) => state.tell(Input::Ready { slot }),
             Some(Early::Exit(why)) => {
+                state.bench.ended_unready(&why);
                 state.bench.gone(slot, &why);
                 state.tell(Input::Exited { slot, crashed: false });
             }

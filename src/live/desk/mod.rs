@@ -14,6 +14,7 @@
 mod bench;
 mod keeper;
 mod life;
+mod signs;
 
 use super::clock::Clock;
 use super::journal::Journal;
@@ -25,6 +26,7 @@ use crate::random::{Purpose, Streams};
 use crate::time::{Span, Time};
 pub(super) use bench::Bench;
 pub(super) use life::Life;
+pub(super) use signs::Signs;
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
@@ -241,22 +243,26 @@ impl Desk {
         true
     }
 
-    /// The worker is ready.
-    pub(super) fn ready(&self, slot: u32, generation: u64) {
+    /// The worker says that it is ready; says whether anybody waited for that.
+    pub(super) fn ready(&self, slot: u32, generation: u64) -> bool {
         let mut state = self.lock();
-        if state.bench.knows(slot, generation) {
-            if state.is_hiring(slot) {
-                return state.bench.remember(slot, Early::Ready);
-            }
+        if !state.bench.knows(slot, generation) {
+            return false;
+        }
+        if state.is_hiring(slot) {
+            return state.bench.remember(slot, Early::Ready);
+        }
+        let awaited = state.pool.state(slot) == WorkerState::Starting;
+        if awaited {
             self.tell(state, Input::Ready { slot });
         }
+        awaited
     }
 
     /// The worker gave a sign of life.
     pub(super) fn beat(&self, slot: u32, generation: u64) {
         let mut state = self.lock();
-        if state.bench.knows(slot, generation) && !state.is_hiring(slot) {
-            state.bench.beats.0 += 1;
+        if state.bench.knows(slot, generation) && !state.is_hiring(slot) && state.bench.is_news(slot) {
             self.tell(state, Input::Beat { slot });
         }
     }
@@ -276,7 +282,11 @@ impl Desk {
             return;
         }
         if state.is_hiring(slot) {
-            return state.bench.remember(slot, Early::Exit(detail.to_owned()));
+            state.bench.remember(slot, Early::Exit(detail.to_owned()));
+            return;
+        }
+        if state.pool.state(slot) == WorkerState::Starting {
+            state.bench.ended_unready(detail);
         }
         let crashed = state.bench.gone(slot, detail);
         self.tell(state, Input::Exited { slot, crashed });
@@ -305,9 +315,9 @@ impl Desk {
         (state.pool.queue_len(), state.pool.load(), states)
     }
 
-    /// How many signs of life were heard, and how many workers were killed because none was.
-    pub(super) fn beats(&self) -> (u64, u64) {
-        self.lock().bench.beats
+    /// Signs of life so far.
+    pub(super) fn signs(&self) -> Signs {
+        self.lock().bench.signs.clone()
     }
 
     /// Why workers could not be started, once for each kind of reason.

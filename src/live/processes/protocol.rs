@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Lines of workers that were passed over.
 #[derive(Debug, Default)]
 pub(in crate::live) struct Strays {
-    /// No JSON, or no line of the protocol.
+    /// No JSON, no line of the protocol, or a second word that it is ready.
     pub(in crate::live) garbage: AtomicU64,
     /// Answers to requests that the worker does not have: a wrong number, a second answer, one that comes too late.
     pub(in crate::live) answers: AtomicU64,
@@ -84,7 +84,11 @@ pub(super) fn hear(line: &[u8], desk: &Desk, slot: u32, generation: u64, strays:
         return;
     };
     match spoken.what.as_str() {
-        "ready" => desk.ready(slot, generation),
+        "ready" => {
+            if !desk.ready(slot, generation) {
+                strays.garbage.fetch_add(1, Ordering::Relaxed);
+            }
+        }
         "heartbeat" => desk.beat(slot, generation),
         "response" => {
             let serial = spoken.id.as_str().and_then(|id| id.strip_prefix("task-")?.parse().ok());
@@ -111,8 +115,12 @@ fn complaint(spoken: &Spoken) -> String {
         other => other.to_string(),
     };
     let (code, error) = (text(&spoken.code), text(&spoken.error));
-    match (code.is_empty(), error.is_empty()) {
+    let whole = match (code.is_empty(), error.is_empty()) {
         (false, false) => format!("{code}: {error}"),
         _ => code + &error,
-    }
+    };
+    whole.chars().take(COMPLAINT_MOST).collect()
 }
+
+/// So many letters of a complaint are kept.
+const COMPLAINT_MOST: usize = 200;

@@ -91,6 +91,24 @@ fn workers_whose_delays_are_known_are_found_to_have_them() {
 }
 
 #[test]
+fn the_wait_for_a_worker_is_no_hand_over() {
+    if !has_python() {
+        return;
+    }
+    // Each worker serves one job, so that every probe but the first waits for the next one.
+    let folder = Folder::new("calibrate-recycled");
+    std::fs::write(folder.0.join("worker.py"), SLOW).unwrap();
+    let model = "name = \"one\"\nrun = { requests = 10 }\nclass.job = { demand = \"1ms\" }\n\
+                 source.web = { pool = \"main\", class = \"job\", arrivals = { rate = \"1/s\" } }\n\
+                 pool.main = { slots = 1, worker = { recycle_after = 1, restart_delay = \"50ms\" } }\n";
+    std::fs::write(folder.0.join("one.toml"), model).unwrap();
+    let args =
+        ["one.toml", "--target", "process", "--worker", "python3 worker.py", "--probes", "6", "--ends", "2"];
+    let document = found(&folder.0, &args);
+    assert_eq!(why(&document, "transport.dispatch"), "no probe found a worker that was ready");
+}
+
+#[test]
 fn what_a_target_cannot_show_is_named_with_the_reason() {
     let folder = Folder::new("calibrate-left-out");
     // Threads that play workers: their lives are the model's.

@@ -255,6 +255,46 @@ fn workers_that_are_killed_for_their_silence_are_told_of() {
 }
 
 #[test]
+fn workers_that_end_before_they_are_ready_are_told_of() {
+    if !has_python() {
+        return;
+    }
+    // The first worker of each slot is well and dies at its third request; those after it are not.
+    let folder = Folder::new("unready");
+    let script = worker(&folder, "if n == 3: os._exit(9)\nok(r)");
+    let text = std::fs::read_to_string(&script).unwrap();
+    let ill = "open('starts', 'a').write('x'); starts = len(open('starts').read())\n\
+               if starts > 1: sys.stderr.write('no licence left\\n'); os._exit(7)\nsay({'type': 'ready'})";
+    let text = text.replace("say({'type': 'ready'})", ill);
+    std::fs::write(&script, format!("import os, sys\nos.chdir({:?})\n{text}", folder.0)).unwrap();
+    let settings = Settings { silence: Span::from_millis(500), ..Settings::default() };
+    let model = twenty("slots = 1\nworker = { restart_delay = \"5ms\" }");
+    let command = ["python3", &script].map(String::from).to_vec();
+    let mut pools = OwnPools::processes(&model, 0, command);
+    let replayed = replay(&model, &mut pools, &settings, &|| false).unwrap();
+    let note = replayed.notes.iter().find(|note| note.code == "workers_not_ready").expect("it is told");
+    assert!(note.text.contains("the last: exit code 7: no licence left"), "{note:?}");
+    assert_eq!(count_of(&replayed)["ok"], 2);
+}
+
+#[test]
+fn a_flood_of_signs_of_life_is_heard_and_not_written_down() {
+    if !has_python() {
+        return;
+    }
+    let folder = Folder::new("beats");
+    let body = "for _ in range(3000): say({'type': 'heartbeat'})\nfor _ in range(100): say({'type': 'ready'})\nok(r)";
+    let script = worker(&folder, body);
+    let pool = "slots = 1\nworker = { heartbeat_interval = \"1s\", heartbeat_timeout = \"20s\" }";
+    let journal = folder.0.join("journal.jsonl");
+    let replayed = play(&twenty(pool), &["python3", &script], Some(&journal));
+    assert_eq!(count_of(&replayed), BTreeMap::from([("ok", 20)]), "{:?}", replayed.notes);
+    let lines = std::fs::read_to_string(&journal).unwrap().lines().count();
+    assert!(lines < 500, "{lines} lines of 62 000 words");
+    assert!(replayed.notes.iter().any(|note| note.code == "garbage" && note.text.contains("2000 lines")));
+}
+
+#[test]
 fn workers_that_cannot_start_are_named() {
     let refused = |command: &[&str], start_timeout: &str| {
         let model = twenty(&format!("slots = 2\nworker = {{ start_timeout = \"{start_timeout}\" }}"));
