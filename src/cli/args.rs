@@ -8,6 +8,7 @@ mod worlds;
 pub use check::{CheckFormat, RawCheck};
 
 use super::exit;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "live")]
 pub use hunt::{HuntTarget, RawHunt};
@@ -152,7 +153,7 @@ pub struct RawRun {
     #[arg(short, long = "out", value_name = "FILE", help_heading = "Output")]
     pub out: Option<String>,
     /// Folder for record and tables, or `none` [default: output/NAME]
-    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    #[arg(long, value_name = "DIR", value_parser = NonEmptyStringValueParser::new(), help_heading = "Output")]
     pub output: Option<String>,
     /// Write neither report.html nor charts
     #[arg(long, help_heading = "Output")]
@@ -229,7 +230,7 @@ pub struct RawOut {
     #[arg(short, long = "out", value_name = "FILE", help_heading = "Output")]
     pub out: Option<String>,
     /// Folder for record and tables, or `none` [default: output/NAME]
-    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    #[arg(long, value_name = "DIR", value_parser = NonEmptyStringValueParser::new(), help_heading = "Output")]
     pub output: Option<String>,
     /// Write no report page
     #[arg(long, help_heading = "Output")]

@@ -84,7 +84,10 @@ fn real(raw: &RawCheck) -> Result<Option<live::Live>, Failure> {
         return Err(refused);
     }
     if !(raw.speed.is_finite() && raw.speed > 0.0 && raw.speed <= 1e6) {
-        return Err(Failure::new(format!("--speed {}: not a positive number", raw.speed), "write 1 or 10"));
+        return Err(Failure::new(
+            format!("--speed {}: not above 0 and at most 1000000", raw.speed),
+            "write 1 or 10",
+        ));
     }
     match (raw.target, &raw.worker) {
         (None, _) => Ok(None),

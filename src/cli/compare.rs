@@ -7,7 +7,7 @@ use super::progress::Bar;
 use super::{files, interrupt, sweep, terminal};
 use crate::experiment;
 use crate::experiment::agreement::recording::{self, Believed, Made};
-use crate::experiment::agreement::{Agreement, Terms, explain, records, whole};
+use crate::experiment::agreement::{Terms, explain, records, whole};
 use crate::experiment::record::{GivenModel, Record};
 use crate::experiment::validate::recorded;
 use crate::model::{Model, Override};
@@ -342,15 +342,14 @@ impl Asked {
             let hint = "name one scenario's folder, or choose with --only";
             return Err(Failure::new("--explain asks about one scenario", hint));
         }
-        let mut agreements: Vec<Agreement> = Vec::new();
-        for one in all {
+        let compared = |one: &Recording| {
             let compared =
                 recording::compare(&self.believed(one), &self.terms, self.seeds).map_err(failed)?;
-            let name = &one.scenario.settings.name;
-            agreements.extend(compared.agreements.into_iter().map(|agreed| agreed.of_system(name)));
-        }
+            Ok((one.scenario.settings.name.clone(), compared))
+        };
+        let compared = all.iter().map(compared).collect::<Result<Vec<_>, Failure>>()?;
         let made = self.made(String::from("recordings"), Path::new(&args.first));
-        Ok(recording::record_of_all(agreements, &self.terms, made))
+        Ok(recording::record_of_all(compared, &self.terms, made))
     }
 
     /// A model that someone wrote against a recording.

@@ -60,13 +60,23 @@ pub fn plain_like(unit: Unit, value: f64, like: f64) -> String {
     format!("{}{}", quantity::significant(value * scale.factor), scale.word)
 }
 
-/// A value with its interval.
+/// A value with its interval; what did not scatter but for the last digits of floats stands alone.
 pub fn with_interval(unit: Unit, estimate: &Estimate) -> String {
+    if is_certain(estimate) {
+        return plain(unit, estimate.value);
+    }
     shown(estimate, scale(unit, size(estimate)))
+}
+
+fn is_certain(estimate: &Estimate) -> bool {
+    estimate.value != 0.0 && estimate.half_width() <= 1e-9 * estimate.value.abs()
 }
 
 /// A time with its interval beside other times of up to `like`: in their unit, unless it would be lost in it.
 pub fn with_interval_like(unit: Unit, estimate: &Estimate, like: f64) -> String {
+    if is_certain(estimate) {
+        return plain_beside(unit, estimate.value, like);
+    }
     shown(estimate, scale(unit, shared(unit, size(estimate), like)))
 }
 

@@ -6,6 +6,7 @@
 //! one. Unknown keys and columns are skipped: a newer recorder may add some. Times are milliseconds as recorded,
 //! apart from the workload, which is what a model is given.
 
+mod check;
 mod read;
 
 use super::UserPlan;
@@ -258,7 +259,6 @@ pub struct RecordedResult {
     #[serde(default)]
     pub duration_ms: f64,
     /// When it was sent.
-    #[serde(default)]
     pub submit_ms: f64,
     /// First dispatch, if any.
     #[serde(default)]
@@ -295,10 +295,8 @@ pub struct RecordedAttempt {
     /// Number of the dispatch, from 1.
     pub attempt: u32,
     /// Worker that it went to.
-    #[serde(default)]
     pub worker: u32,
     /// Dispatch.
-    #[serde(default)]
     pub start_ms: f64,
     /// When the worker read it; `None` for never.
     #[serde(default)]

@@ -1,6 +1,7 @@
 //! `poolsim hunt` as written.
 
 use super::Format;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
 /// `poolsim hunt`.
@@ -66,7 +67,7 @@ pub struct RawHunt {
     #[arg(short, long = "out", value_name = "FILE", help_heading = "Output")]
     pub out: Option<String>,
     /// Folder for corpus and state, or `none` [default: output/hunt-NAME]
-    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    #[arg(long, value_name = "DIR", value_parser = NonEmptyStringValueParser::new(), help_heading = "Output")]
     pub output: Option<String>,
     /// Say nothing on standard error but errors
     #[arg(short, long, help_heading = "Output")]

@@ -145,7 +145,10 @@ fn asked(raw: &RawReplay) -> Result<beside::Asked, Failure> {
 
 fn settings(raw: &RawReplay) -> Result<Settings, Failure> {
     if !(raw.speed.is_finite() && raw.speed > 0.0 && raw.speed <= 1e6) {
-        return Err(Failure::new(format!("--speed {}: not a positive number", raw.speed), "write 1 or 10"));
+        return Err(Failure::new(
+            format!("--speed {}: not above 0 and at most 1000000", raw.speed),
+            "write 1 or 10",
+        ));
     }
     Ok(Settings {
         speed: raw.speed,

@@ -79,21 +79,25 @@ impl Believed<'_> {
         closed || real.iter().flatten().any(|request| request.outcome == Outcome::Timeout)
     }
 
-    /// Simulates under seeds 1 to `seeds`, the recorded runs' heartbeats in turn.
+    /// Predicts the recorded runs in turn, under seeds 1 to `seeds`.
     ///
     /// # Errors
     /// Settings that have no model, or a broken law.
-    pub fn simulate(
+    fn predicted(&self, seeds: u64) -> Result<Vec<(Replication, Vec<RequestSeen>)>, String> {
+        self.simulate(seeds, &|model, _| spread::put_in(model, self.constants, true))
+    }
+
+    /// Simulates the recorded runs in turn under seeds 1 to `seeds`, with their heartbeats.
+    fn simulate(
         &self,
         seeds: u64,
-        change: Change<'_>,
+        put_in: &(dyn Fn(&mut Model, &RecordedRun) + Sync),
     ) -> Result<Vec<(Replication, Vec<RequestSeen>)>, String> {
         let runs = &self.scenario.runs;
         let one = |seed: u64| {
-            let run = runs.get(seed as usize % runs.len().max(1));
-            let mut model = self.model(run, seed)?;
-            spread::put_in(&mut model, self.constants);
-            change(&mut model);
+            let run = runs.get(seed as usize % runs.len().max(1)).ok_or("no run is recorded")?;
+            let mut model = self.model(Some(run), seed)?;
+            put_in(&mut model, run);
             engine::prepare(&model).follow(0, None).map_err(|breach| breach.to_string())
         };
         (1..=seeds).into_par_iter().map(one).collect()
@@ -103,7 +107,7 @@ impl Believed<'_> {
     fn trace_driven(&self) -> Result<Vec<(Replication, Vec<RequestSeen>)>, String> {
         let one = |run: &RecordedRun| {
             let mut model = self.model(Some(run), 1)?;
-            measured::put_in(&mut model, self.scenario, run);
+            measured::put_in(&mut model, self.scenario, run, self.constants);
             let chance = measured::chance(self.scenario, run);
             engine::prepare(&model).follow(0, Some(&chance)).map_err(|breach| breach.to_string())
         };
@@ -138,7 +142,13 @@ impl Played for Believed<'_> {
     }
 
     fn again(&self, seeds: u64, change: Change<'_>) -> Result<Vec<Vec<RequestSeen>>, String> {
-        Ok(requests_of(&self.simulate(seeds, change)?))
+        // Under the same requests: what else a closed loop would have sent is part of a gap, and no cause of it.
+        let simulated = self.simulate(seeds, &|model, run| {
+            measured::put_load_in(model, self.scenario, run, self.constants);
+            spread::put_in(model, self.constants, false);
+            change(model);
+        })?;
+        Ok(requests_of(&simulated))
     }
 }
 
@@ -183,6 +193,13 @@ pub struct Compared {
     simulated: Vec<(Replication, Vec<RequestSeen>)>,
 }
 
+impl Compared {
+    /// Hashes of the simulated runs.
+    fn hashes(&self) -> impl Iterator<Item = u64> + '_ {
+        self.simulated.iter().map(|(replication, _)| replication.fingerprint)
+    }
+}
+
 /// Compares a recording with its simulation in every way that fits it.
 ///
 /// # Errors
@@ -197,7 +214,7 @@ pub fn compare(believed: &Believed<'_>, terms: &Terms, seeds: u64) -> Result<Com
     let same_input = judged(TRACE_DRIVEN, &believed.real_as_sent(), &traced, Pairing::Runs);
     let real = believed.real();
     let (simulated, pairing) = if believed.by_chance(&real) {
-        (believed.simulate(seeds, &|_| {})?, Pairing::None)
+        (believed.predicted(seeds)?, Pairing::None)
     } else {
         (believed.planned()?, Pairing::Runs)
     };
@@ -279,8 +296,7 @@ pub fn record(compared: Compared, terms: &Terms, made: Made) -> Record {
     points[0].world = Place::Real;
     points[1].label = String::from("simulated");
     points[1].events = compared.simulated.iter().map(|(replication, _)| replication.events).sum();
-    let hashes = compared.simulated.iter().map(|(replication, _)| replication.fingerprint);
-    points[1].fingerprint = record::fingerprint(hashes);
+    points[1].fingerprint = record::fingerprint(compared.hashes());
     let few = compared.real.len();
     let warning = Warning {
         code: String::from("few_runs"),
@@ -312,8 +328,13 @@ pub fn record(compared: Compared, terms: &Terms, made: Made) -> Record {
     }
 }
 
-/// The record of several comparisons, without points: each scenario is a system of its own.
-pub fn record_of_all(agreements: Vec<Agreement>, terms: &Terms, made: Made) -> Record {
+/// The record of several comparisons by scenario, without points: each scenario is a system of its own.
+pub fn record_of_all(all: Vec<(String, Compared)>, terms: &Terms, made: Made) -> Record {
+    let fingerprint = record::fingerprint(all.iter().flat_map(|(_, compared)| compared.hashes()));
+    let named = |(name, compared): (String, Compared)| {
+        compared.agreements.into_iter().map(move |agreed| agreed.of_system(&name))
+    };
+    let agreements: Vec<Agreement> = all.into_iter().flat_map(named).collect();
     Record {
         schema: SCHEMA.to_owned(),
         kind: Kind::Replay,
@@ -322,7 +343,7 @@ pub fn record_of_all(agreements: Vec<Agreement>, terms: &Terms, made: Made) -> R
         poolsim: env!("CARGO_PKG_VERSION").to_owned(),
         rng_contract: RNG_CONTRACT,
         seed: made.seed,
-        fingerprint: record::combined_fingerprint(&[]),
+        fingerprint,
         command: made.command,
         model: made.model,
         settings: Settings { confidence: terms.confidence, overrides: made.overrides, ..Settings::default() },

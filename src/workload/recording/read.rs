@@ -1,5 +1,6 @@
 //! Reads the files of a recording.
 
+use super::check::{check, is_span};
 use super::*;
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
@@ -27,7 +28,9 @@ pub fn read_scenario(
             runs.push(run(number, &results, &mut open)?);
         }
     }
-    Ok(RecordedScenario { settings, workload, runs })
+    let scenario = RecordedScenario { settings, workload, runs };
+    check(&scenario)?;
+    Ok(scenario)
 }
 
 /// Reads `constants.toml`.
@@ -147,6 +150,7 @@ fn task() -> String {
 
 fn arrivals(bytes: &[u8]) -> Result<Vec<RecordedArrival>, RecordingError> {
     let lines: Vec<ArrivalLine> = csv_file("workload.csv", bytes)?;
+    possible(lines.iter().map(|line| [("arrival_ms", line.arrival_ms), ("duration_ms", line.duration_ms)]))?;
     let arrival = |line: ArrivalLine| RecordedArrival {
         at: Time::ZERO + millis(line.arrival_ms),
         demand: millis(line.duration_ms),
@@ -160,6 +164,7 @@ fn arrivals(bytes: &[u8]) -> Result<Vec<RecordedArrival>, RecordingError> {
 fn users(rows: &[u8], plans: &[u8]) -> Result<Vec<RecordedUser>, RecordingError> {
     let plans: Vec<UserLine> = csv_file("vus.csv", plans)?;
     let mut lines: Vec<TurnLine> = csv_file("workload.csv", rows)?;
+    possible(lines.iter().map(|line| [("duration_ms", line.duration_ms), ("think_ms", line.think_ms)]))?;
     lines.sort_by_key(|line| (line.vu, line.seq));
     let mut users: Vec<RecordedUser> = plans
         .into_iter()
@@ -190,6 +195,20 @@ fn users(rows: &[u8], plans: &[u8]) -> Result<Vec<RecordedUser>, RecordingError>
     Ok(users)
 }
 
+/// Holds the times of a workload's rows, by column, against what can be.
+fn possible<'a>(rows: impl Iterator<Item = [(&'a str, f64); 2]>) -> Result<(), RecordingError> {
+    for (row, times) in rows.enumerate() {
+        if let Some((name, value)) = times.into_iter().find(|(_, value)| !is_span(*value)) {
+            let line = row + 2;
+            return Err(fault(
+                "workload.csv",
+                format!("line {line}: {name} = {value:?}: no time that can be"),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Milliseconds as a span, to the nanosecond.
 pub fn millis(ms: f64) -> Span {
     Span::from_nanos((ms * 1e6 + 0.5) as u64)
@@ -199,7 +218,7 @@ fn need(file: &str, open: &mut impl FnMut(&str) -> Option<Vec<u8>>) -> Result<Ve
     open(file).ok_or_else(|| fault(file, "the file is missing"))
 }
 
-fn fault(file: &str, message: impl Into<String>) -> RecordingError {
+pub(super) fn fault(file: &str, message: impl Into<String>) -> RecordingError {
     RecordingError { file: file.into(), message: message.into() }
 }
 

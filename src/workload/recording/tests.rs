@@ -128,6 +128,47 @@ fn faulty_recordings_name_the_file() {
 }
 
 #[test]
+fn rows_that_cannot_be_are_refused_with_their_line() {
+    let workload = "id,arrival_ms,duration_ms\na,1,10\nb,5,10\n";
+    let results = "id,submit_ms,outcome,latency_ms,attempts\na,1,ok,10.5,1\nb,5,ok,10.5,1\n";
+    let attempts = "id,attempt,worker,start_ms,end_ms,result\na,1,0,1,11,ok\nb,1,1,5,15,ok\n";
+    let told = |workload: &str, results: &str, attempts: &str| {
+        let files = [
+            ("settings.toml", SETTINGS),
+            ("workload.csv", workload),
+            ("results_r1.csv", results),
+            ("attempts_r1.csv", attempts),
+        ];
+        read_scenario(folder(&files)).map_or_else(|error| error.to_string(), |_| String::from("read"))
+    };
+    assert_eq!(told(workload, results, attempts), "read");
+    for (file, from, to, line, why) in [
+        ("workload", "b,5,10", "b,5,-10", "line 3", "duration_ms = -10.0"),
+        ("workload", "b,5,10", "b,1e300,10", "line 3", "arrival_ms = 1e300"),
+        ("workload", "b,5,10", "a,5,10", "task a", "there twice"),
+        ("results", "b,5,ok", "b,5,tired", "line 3", "\"tired\" is no outcome; it is one of ok, timeout"),
+        ("results", "b,5,ok", "c,5,ok", "line 3", "no such task in workload.csv"),
+        ("results", "b,5,ok", "a,5,ok", "line 3", "a row already"),
+        ("results", "ok,10.5,1\nb", "ok,-1,1\nb", "line 2", "latency_ms = -1.0"),
+        ("results", "b,5,ok", "b,inf,ok", "line 3", "submit_ms = inf"),
+        ("results", "a,1,ok,10.5,1\nb,5,ok,10.5,1\n", "", "results_r1.csv", "no task is in it"),
+        ("results", "submit_ms", "submitted", "results_r1.csv", "submit_ms"),
+        ("attempts", "b,1", "c,1", "line 3", "it is not in results_r1.csv"),
+        ("attempts", "b,1", "b,0", "line 3", "counted from 1"),
+        ("attempts", "5,15", "5,4", "line 3", "ends before it starts"),
+        ("attempts", "5,15", "NaN,15", "line 3", "no instant"),
+        ("attempts", "worker", "who", "attempts_r1.csv", "worker"),
+    ] {
+        let spoilt =
+            |name: &str, text: &str| if name == file { text.replacen(from, to, 1) } else { text.to_owned() };
+        let texts = [("workload", workload), ("results", results), ("attempts", attempts)];
+        let [one, two, three] = texts.map(|(name, text)| spoilt(name, text));
+        let message = told(&one, &two, &three);
+        assert!(message.contains(line) && message.contains(why), "{file}, {to}: {message}");
+    }
+}
+
+#[test]
 fn columns_and_settings_that_say_nothing_may_be_missing() {
     let files = |name: &str| {
         let text = match name {
@@ -135,8 +176,10 @@ fn columns_and_settings_that_say_nothing_may_be_missing() {
                 "name = \"x\"\nmode = \"open\"\nnote = 1\n[pool]\npool_size = 3\nrestart_delay_ms = 0\nnew = 2"
             }
             "workload.csv" => "id,arrival_ms,duration_ms\nb,5,10\na,1,10",
-            "results_r1.csv" => "id,outcome,latency_ms,attempts,extra\na,ok,10.5,1,z\nb,ok,10.5,1,z",
-            "attempts_r1.csv" => "id,attempt,result\na,1,ok\nb,1,ok",
+            "results_r1.csv" => {
+                "id,submit_ms,outcome,latency_ms,attempts,extra\na,1,ok,10.5,1,z\nb,5,ok,10.5,1,z"
+            }
+            "attempts_r1.csv" => "id,attempt,worker,start_ms,result\na,1,0,1,ok\nb,1,1,5,ok",
             "processes_r1.csv" => "t_ms,event,worker\n-3.5,ready_sent,0",
             _ => return None,
         };

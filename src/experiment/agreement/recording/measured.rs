@@ -4,10 +4,12 @@
 
 use super::super::super::validate::recorded;
 use crate::engine::Recorded;
-use crate::model::{Load, Model, Pool};
+use crate::model::{Load, Model};
 use crate::outcome::Outcome;
 use crate::time::{Span, Time};
-use crate::workload::recording::{RecordedAttempt, RecordedResult, RecordedRun, RecordedScenario, millis};
+use crate::workload::recording::{
+    RecordedAttempt, RecordedConstants, RecordedResult, RecordedRun, RecordedScenario, millis,
+};
 use crate::workload::trace::Fate;
 use crate::workload::{Trace, TraceRow};
 use std::collections::BTreeMap;
@@ -31,19 +33,35 @@ pub(super) fn sent(result: &RecordedResult) -> Time {
 }
 
 /// Gives a scenario's model what was measured in a run, in place of what was planned.
-pub(super) fn put_in(model: &mut Model, scenario: &RecordedScenario, run: &RecordedRun) {
-    let classes = scenario.workload.classes();
-    let served = served(run);
-    let pool = &model.pools[0];
+pub(super) fn put_in(
+    model: &mut Model,
+    scenario: &RecordedScenario,
+    run: &RecordedRun,
+    constants: &RecordedConstants,
+) {
+    put_load_in(model, scenario, run, constants);
+    start_as_measured(model, scenario, run);
+}
+
+/// The same of requests alone: when they were sent, and how long they took.
+pub(super) fn put_load_in(
+    model: &mut Model,
+    scenario: &RecordedScenario,
+    run: &RecordedRun,
+    constants: &RecordedConstants,
+) {
+    let (classes, served) = (scenario.workload.classes(), served(run));
+    let constant = |name: &str| constants.constants.get(name).copied().unwrap_or(0.0);
+    // What was measured on the way is no work, whatever is believed of the way.
+    let way = constant("dispatch_ms") + constant("sleep_late_ms") + constant("reply_ms");
     let row = |result: &&RecordedResult| TraceRow {
         at: sent(result),
-        demand: demand(result, served.get(result.id.as_str()).copied(), pool),
+        demand: demand(result, served.get(result.id.as_str()).map(|served| (served - way).max(0.0))),
         class: classes.iter().position(|class| *class == result.class).unwrap_or(0) as u16,
         fate: Some(result.fate),
     };
     let rows: Vec<TraceRow> = in_order(run).iter().map(row).collect();
     model.sources[0].load = Load::Trace(Trace { rows: rows.into() });
-    start_as_measured(model, scenario, run);
 }
 
 /// How long the last service of each task kept its worker, in milliseconds. An answer frees the worker, whose next task
@@ -69,13 +87,12 @@ fn served(run: &RecordedRun) -> BTreeMap<&str, f64> {
     last.into_iter().map(|(id, (_, served))| (id, served)).collect()
 }
 
-/// The work of a request: its last service less what hand-over and answer take. A service that was cut short says
-/// nothing of it, and it is what was planned.
-fn demand(result: &RecordedResult, served: Option<f64>, pool: &Pool) -> Span {
+/// The work of a request: what is left of its last service, milliseconds. A service that was cut short says nothing of
+/// it, and it is what was planned.
+fn demand(result: &RecordedResult, left: Option<f64>) -> Span {
     let answered = matches!(recorded::outcome(&result.outcome), Outcome::Ok | Outcome::Error);
     let whole = answered && result.fate != Fate::Hang;
-    let served = served.filter(|_| whole);
-    served.map_or(millis(result.duration_ms), |ms| pool.transport.demand_within(millis(ms)))
+    millis(left.filter(|_| whole).unwrap_or(result.duration_ms))
 }
 
 /// Workers that start as slowly as those of the run, in order of their starts. One that never became ready keeps the

@@ -6,7 +6,8 @@ use crate::workload::Distribution;
 use crate::workload::recording::{RecordedConstants, RecordedSpread, millis};
 
 /// Gives a scenario's model the spreads that were measured. What was set otherwise than measured stays as it is.
-pub(super) fn put_in(model: &mut Model, constants: &RecordedConstants) {
+/// `way`: of what hand-over and answer take, too, which services that were measured have in them.
+pub(super) fn put_in(model: &mut Model, constants: &RecordedConstants, way: bool) {
     let pool = &mut model.pools[0];
     let (life, transport) = (&mut pool.life, &mut pool.transport);
     let median = |name: &str| constants.constants.get(name).copied().unwrap_or(0.0);
@@ -16,9 +17,11 @@ pub(super) fn put_in(model: &mut Model, constants: &RecordedConstants) {
             *at = law(spread);
         }
     };
-    put(&mut transport.dispatch, "dispatch", "dispatch_ms");
-    put(&mut transport.late, "sleep_late", "sleep_late_ms");
-    put(&mut transport.reply, "reply", "reply_ms");
+    if way {
+        put(&mut transport.dispatch, "dispatch", "dispatch_ms");
+        put(&mut transport.late, "sleep_late", "sleep_late_ms");
+        put(&mut transport.reply, "reply", "reply_ms");
+    }
     put(&mut transport.timer_late, "timer_late", "timer_late_ms");
     put(&mut life.kill_exit, "kill_exit", "kill_exit_ms");
     put(&mut life.crash_exit, "crash_exit", "crash_exit_ms");
