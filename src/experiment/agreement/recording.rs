@@ -73,10 +73,14 @@ impl Believed<'_> {
         self.scenario.runs.iter().map(|run| seen(self.scenario, run, &measured::keys(run))).collect()
     }
 
-    /// Whether the course of a run depends on chance.
+    /// Whether the course of a run depends on chance: a millisecond decides a time-out or reorders a closed loop, and the
+    /// host whether a write to a dying worker fails.
     fn by_chance(&self, real: &[Vec<RequestSeen>]) -> bool {
         let closed = matches!(self.scenario.workload, RecordedWorkload::Closed(_));
-        closed || real.iter().flatten().any(|request| request.outcome == Outcome::Timeout)
+        let mut attempts = self.scenario.runs.iter().flat_map(|run| &run.attempts);
+        closed
+            || real.iter().flatten().any(|request| request.outcome == Outcome::Timeout)
+            || attempts.any(|attempt| attempt.dispatched_to_dying)
     }
 
     /// Predicts the recorded runs in turn, under seeds 1 to `seeds`.
