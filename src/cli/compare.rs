@@ -128,7 +128,7 @@ impl Input {
 
     /// A folder that holds no record: recorded scenarios, or nothing that can be compared.
     fn recordings(folder: &Path, args: &RawCompare) -> Result<Input, Failure> {
-        if subfolders(folder)?.iter().any(is_scenario) {
+        if subfolders(folder)?.iter().any(|path| is_scenario(path)) {
             return Recording::all(folder, args).map(Input::Recordings);
         }
         Err(Failure::new(
@@ -204,7 +204,8 @@ impl Recording {
             path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
         };
         folders.retain(|path| args.only.as_ref().is_none_or(|only| name(path).contains(only.as_str())));
-        let (scenarios, others): (Vec<PathBuf>, Vec<PathBuf>) = folders.into_iter().partition(is_scenario);
+        let (scenarios, others): (Vec<PathBuf>, Vec<PathBuf>) =
+            folders.into_iter().partition(|path| is_scenario(path));
         if scenarios.is_empty() {
             let hint = match args.only {
                 Some(_) => "leave out --only to see all",
@@ -222,7 +223,7 @@ impl Recording {
     }
 }
 
-fn is_scenario(folder: &PathBuf) -> bool {
+fn is_scenario(folder: &Path) -> bool {
     folder.join("settings.toml").is_file()
 }
 

@@ -11,6 +11,7 @@ use poolsim::workload::trace::Fate;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 /// An adapter that does to each job what its class says.
 const WRONG: &str = r#"
@@ -62,8 +63,8 @@ for line in sys.stdin:
 "#;
 
 #[allow(clippy::disallowed_methods, reason = "how long an answer takes is asked")]
-fn now() -> std::time::Instant {
-    std::time::Instant::now()
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn model(classes: &[&str], pool: &str, run: &[&str], more: &str) -> Model {
@@ -182,14 +183,12 @@ fn an_adapter_is_missed_however_much_is_said_meanwhile() {
     let begun = now();
     for id in 2.. {
         target.submit(job(id, 1, Span::ZERO, Fate::Ok));
-        let lost = reports
-            .try_iter()
-            .any(|report| matches!(report.what, What::Ended { outcome: Outcome::WriteError, .. }));
-        if lost {
+        // What is heard of it paces the jobs.
+        let heard = reports.recv_timeout(Duration::from_millis(10));
+        if heard.is_ok_and(|report| matches!(report.what, What::Ended { outcome: Outcome::WriteError, .. })) {
             break;
         }
         assert!(begun.elapsed().as_secs() < 20, "{id} jobs were given to it");
-        std::thread::sleep(std::time::Duration::from_millis(10));
     }
     // Jobs came every 10 ms; two looks, 100 ms apart, are enough but for a busy machine.
     assert!(begun.elapsed().as_millis() < 1500, "{:?}", begun.elapsed());

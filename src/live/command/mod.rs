@@ -172,7 +172,7 @@ impl Target for CommandTarget {
         debug_assert!((clock.speed() - self.speed).abs() < 1e-9, "the adapter was told another speed");
         let end = now() + clamped(self.settings.start_timeout);
         let sync = synchronise(&mut adapter, &inbox, clock, (end, &self.stop), early)?;
-        let names = std::mem::replace(&mut self.names, Names::default());
+        let names = std::mem::take(&mut self.names);
         let silence = clamped(self.settings.silence_timeout);
         let mut keeper = Keeper::new(adapter, names, sync, clock, reports, silence);
         keeper.await_ready(&inbox, (end, &self.stop))?;
