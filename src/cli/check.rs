@@ -83,12 +83,7 @@ fn real(raw: &RawCheck) -> Result<Option<live::Live>, Failure> {
     if let Some(refused) = live::refuse(raw.target.is_some(), raw.against.is_some(), raw.worker.is_some()) {
         return Err(refused);
     }
-    if !(raw.speed.is_finite() && raw.speed > 0.0 && raw.speed <= 1e6) {
-        return Err(Failure::new(
-            format!("--speed {}: not above 0 and at most 1000000", raw.speed),
-            "write 1 or 10",
-        ));
-    }
+    let speed = checked::speed(raw.speed)?;
     match (raw.target, &raw.worker) {
         (None, _) => Ok(None),
         (Some(TargetName::Pool), Some(_)) => {
@@ -103,7 +98,7 @@ fn real(raw: &RawCheck) -> Result<Option<live::Live>, Failure> {
             worker: worker.clone(),
             against: raw.against.clone(),
             repeats: raw.repeats,
-            speed: raw.speed,
+            speed,
         })),
     }
 }

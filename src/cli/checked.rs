@@ -165,6 +165,18 @@ pub fn out(raw: &RawOut) -> Out {
     }
 }
 
+/// Model seconds per real second.
+///
+/// # Errors
+/// A speed that no clock has.
+#[cfg(feature = "live")]
+pub fn speed(speed: f64) -> Result<f64, Failure> {
+    if speed.is_finite() && speed > 0.0 && speed <= 1e6 {
+        return Ok(speed);
+    }
+    Err(Failure::new(format!("--speed {speed}: not above 0 and at most 1000000"), "write 1 or 10"))
+}
+
 /// A part of the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {

@@ -271,15 +271,6 @@ pub struct Transport {
     pub timer_late: Distribution,
 }
 
-impl Transport {
-    /// The demand that a service of such a length had, from hand-over to answer: what is left of it without the mean
-    /// delays on the way.
-    pub fn demand_within(&self, served: Span) -> Span {
-        let way = self.dispatch.mean() + self.late.mean() + self.reply.mean();
-        Span::from_secs((served.secs() - way).max(0.0))
-    }
-}
-
 /// Slots that fail and recover by themselves, whatever they do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Breakdown {

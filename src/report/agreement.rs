@@ -194,21 +194,9 @@ pub fn tables(record: &Record) -> Vec<Table> {
     tables
 }
 
-/// A figure with its interval; what did not scatter stands alone.
-fn interval(unit: Unit, estimate: &Estimate) -> String {
-    if estimate.half_width() <= 1e-9 * estimate.value.abs() {
-        return figure::plain(unit, estimate.value);
-    }
-    figure::with_interval(unit, estimate)
-}
-
 /// A difference beside the values that differ, of shares in percentage points; what did not scatter stands alone.
 fn difference(unit: Unit, estimate: &Estimate, like: f64) -> String {
-    let text = if estimate.half_width() <= 1e-9 * estimate.value.abs() {
-        figure::plain_beside(unit, estimate.value, like)
-    } else {
-        figure::with_interval_like(unit, estimate, like)
-    };
+    let text = figure::with_interval_like(unit, estimate, like);
     in_points(unit, text)
 }
 
@@ -292,12 +280,14 @@ fn explained(explained: &Explained) -> Table {
             one.semantic.clone(),
             one.change.clone(),
             figure::plain(Unit::Ratio, one.share),
-            interval(Unit::Number, &one.closes),
-            one.beyond.as_ref().map_or_else(String::new, |beyond| interval(Unit::Number, beyond)),
+            figure::with_interval(Unit::Number, &one.closes),
+            one.beyond
+                .as_ref()
+                .map_or_else(String::new, |beyond| figure::with_interval(Unit::Number, beyond)),
             answer(one).to_owned(),
         ]
     };
-    let gap = interval(Unit::Number, &explained.gap);
+    let gap = figure::with_interval(Unit::Number, &explained.gap);
     Table {
         title: format!(
             "What would close the gap of {gap} (1: what does not matter), over {} seeds",
@@ -314,7 +304,7 @@ fn explained(explained: &Explained) -> Table {
 fn requests(agreement: &Agreement) -> Option<Table> {
     let found = agreement.requests.as_ref()?;
     let row = |what: &str, text: String| vec![what.to_owned(), text];
-    let share = |estimate: &Estimate| interval(Unit::Ratio, estimate);
+    let share = |estimate: &Estimate| figure::with_interval(Unit::Ratio, estimate);
     Some(Table {
         title: format!("Request by request ({})", agreement.how),
         header: vec![String::from("figure"), String::from("value")],

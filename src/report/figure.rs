@@ -69,7 +69,7 @@ pub fn with_interval(unit: Unit, estimate: &Estimate) -> String {
 }
 
 fn is_certain(estimate: &Estimate) -> bool {
-    estimate.value != 0.0 && estimate.half_width() <= 1e-9 * estimate.value.abs()
+    estimate.half_width() <= 1e-9 * estimate.value.abs()
 }
 
 /// A time with its interval beside other times of up to `like`: in their unit, unless it would be lost in it.

@@ -241,6 +241,16 @@ pub struct RecordedRun {
     pub summary: Option<RecordedSummary>,
 }
 
+impl RecordedRun {
+    /// Dispatches by worker, in order of their starts.
+    pub fn attempts_by_worker(&self) -> BTreeMap<u32, Vec<&RecordedAttempt>> {
+        let mut by_worker: BTreeMap<u32, Vec<&RecordedAttempt>> = BTreeMap::new();
+        self.attempts.iter().for_each(|one| by_worker.entry(one.worker).or_default().push(one));
+        by_worker.values_mut().for_each(|own| own.sort_by(|a, b| a.start_ms.total_cmp(&b.start_ms)));
+        by_worker
+    }
+}
+
 /// A row of `results_rN.csv`; times in milliseconds since the start.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct RecordedResult {
@@ -372,6 +382,13 @@ pub struct RecordedConstants {
     /// Counts of dispatches to dying workers.
     #[serde(default)]
     pub dying: BTreeMap<String, f64>,
+}
+
+impl RecordedConstants {
+    /// A constant by name; 0 for one that was not measured.
+    pub fn of(&self, name: &str) -> f64 {
+        self.constants.get(name).copied().unwrap_or(0.0)
+    }
 }
 
 /// The spread of a measured delay, milliseconds.

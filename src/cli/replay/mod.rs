@@ -144,14 +144,8 @@ fn asked(raw: &RawReplay) -> Result<beside::Asked, Failure> {
 }
 
 fn settings(raw: &RawReplay) -> Result<Settings, Failure> {
-    if !(raw.speed.is_finite() && raw.speed > 0.0 && raw.speed <= 1e6) {
-        return Err(Failure::new(
-            format!("--speed {}: not above 0 and at most 1000000", raw.speed),
-            "write 1 or 10",
-        ));
-    }
     Ok(Settings {
-        speed: raw.speed,
+        speed: checked::speed(raw.speed)?,
         replication: raw.replication,
         silence: span("--silence", &raw.silence)?,
         grace: span("--grace", &raw.grace)?,

@@ -3,7 +3,6 @@
 
 use crate::stats::interval;
 use crate::workload::recording::{RecordedEvent, RecordedPool, RecordedRun, RecordedScenario};
-use std::collections::BTreeMap;
 
 /// A delay as measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,10 +69,7 @@ fn first_start_ups(scenario: &RecordedScenario, before: usize) -> Vec<f64> {
 fn write_errors(runs: &[RecordedRun]) -> (u64, u64) {
     let (mut failed, mut all) = (0, 0);
     for run in runs {
-        let mut by_worker: BTreeMap<u32, Vec<_>> = BTreeMap::new();
-        run.attempts.iter().for_each(|one| by_worker.entry(one.worker).or_default().push(one));
-        for attempts in by_worker.values_mut() {
-            attempts.sort_by(|a, b| a.start_ms.total_cmp(&b.start_ms));
+        for attempts in run.attempts_by_worker().values() {
             // A worker that is replaced is handed something before it is killed in turn.
             let firsts = attempts
                 .windows(2)

@@ -109,5 +109,7 @@ fn measured(sent: &Sent, pool: &Pool) -> Span {
     if !whole {
         return if sent.told { sent.seen.demand } else { sent.seen.demand.max(served) };
     }
-    pool.transport.demand_within(served)
+    let transport = &pool.transport;
+    let overhead = transport.dispatch.mean() + transport.late.mean() + transport.reply.mean();
+    Span::from_secs((served.secs() - overhead).max(0.0))
 }

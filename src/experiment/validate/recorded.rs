@@ -361,7 +361,7 @@ fn model_text(
     classes: &[String],
     (seed, preset): (u64, &str),
 ) -> String {
-    let constant = |name: &str| constants.constants.get(name).copied().unwrap_or(0.0);
+    let constant = |name: &str| constants.of(name);
     let settings = &scenario.settings;
     let pool = settings.pool.meant();
     let class_text: String =
@@ -429,7 +429,7 @@ timer_late = "{timer_late}ms"
 fn first_start_ups(scenario: &RecordedScenario, constants: &RecordedConstants) -> Vec<Span> {
     let size = scenario.settings.pool.meant().pool_size as usize;
     let worker = &scenario.settings.worker;
-    let alone = constants.constants.get("start_ms").copied().unwrap_or(0.0);
+    let alone = constants.of("start_ms");
     let together = start_together(constants, size as f64).unwrap_or(alone);
     let spawns = worker.start_delay_ms_by_spawn.len().max(size);
     let start = |spawn: usize| {

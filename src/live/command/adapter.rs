@@ -178,18 +178,13 @@ impl Adapter {
         self.gone_within(Duration::ZERO)
     }
 
-    /// Whether it leaves so soon. Its status is not taken.
-    pub(super) fn leaves_within(&self, patience: Duration) -> bool {
-        self.gone_within(patience)
-    }
-
     fn signal(&self, signal: Signal) {
         // It fails where nothing is left to be told.
         let _ = kill_process_group(Pid::from_child(&self.child), signal);
     }
 
     /// Whether it leaves in time. Its status is not taken, so that its group keeps its number.
-    fn gone_within(&self, patience: Duration) -> bool {
+    pub(super) fn gone_within(&self, patience: Duration) -> bool {
         let end = now() + patience;
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         loop {

@@ -236,7 +236,7 @@ impl Keeper {
         let at = self.clock.now();
         // One that has closed its output may still be on its way out, and its exit code says more than our signal; but
         // jobs wait meanwhile.
-        let left = why.is_none() && self.adapter.leaves_within(LEAVING);
+        let left = why.is_none() && self.adapter.gone_within(LEAVING);
         let stopped = self.adapter.kill();
         let ended = if left { self.adapter.ended() } else { String::from("it closed its output") };
         let mut text = format!("the adapter is gone: {}", why.unwrap_or(ended));

@@ -152,15 +152,11 @@ impl Desk {
             Due::Grace { slot } => timer(slot, SlotTimer::Grace),
             Due::Idle { slot } => timer(slot, SlotTimer::Idle),
             Due::Heartbeat { slot } => {
-                let doomed = state.bench.seats[slot as usize].doomed;
-                state.tell(timer(slot, SlotTimer::Heartbeat));
-                state.bench.signs.silenced += u64::from(!doomed && state.bench.seats[slot as usize].doomed);
+                state.bench.signs.silenced += u64::from(state.kills(slot, SlotTimer::Heartbeat));
                 return state;
             }
             Due::Start { slot } => {
-                let doomed = state.bench.seats[slot as usize].doomed;
-                state.tell(timer(slot, SlotTimer::Start));
-                state.bench.signs.late += u64::from(!doomed && state.bench.seats[slot as usize].doomed);
+                state.bench.signs.late += u64::from(state.kills(slot, SlotTimer::Start));
                 return state;
             }
             Due::Turn => Input::PoolTimer { timer: PoolTimer::Turn },

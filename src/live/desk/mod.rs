@@ -21,7 +21,7 @@ use super::journal::Journal;
 use super::target::{AttemptId, Job, Report};
 use crate::model::requests::Requests;
 use crate::outcome::Outcome;
-use crate::policy::{Input, Pool, PoolSettings, WorkerState};
+use crate::policy::{Input, Pool, PoolSettings, SlotTimer, WorkerState};
 use crate::random::{Purpose, Streams};
 use crate::time::{Span, Time};
 pub(super) use bench::Bench;
@@ -346,6 +346,13 @@ impl State {
             && self.pool.slot_is_alive(slot)
             && self.pool.state(slot) != WorkerState::Dying
             && self.bench.seats[slot as usize].worker.is_some()
+    }
+
+    /// Tells the pool that a timer of a slot fires; whether that has its worker killed.
+    fn kills(&mut self, slot: u32, timer: SlotTimer) -> bool {
+        let doomed = self.bench.seats[slot as usize].doomed;
+        self.tell(Input::Timer { slot, timer });
+        !doomed && self.bench.seats[slot as usize].doomed
     }
 
     /// Whether the slot's worker is being started right now.

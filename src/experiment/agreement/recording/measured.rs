@@ -51,9 +51,8 @@ pub(super) fn put_load_in(
     constants: &RecordedConstants,
 ) {
     let (classes, served) = (scenario.workload.classes(), served(run));
-    let constant = |name: &str| constants.constants.get(name).copied().unwrap_or(0.0);
     // What was measured on the way is no work, whatever is believed of the way.
-    let way = constant("dispatch_ms") + constant("sleep_late_ms") + constant("reply_ms");
+    let way = constants.of("dispatch_ms") + constants.of("sleep_late_ms") + constants.of("reply_ms");
     let row = |result: &&RecordedResult| TraceRow {
         at: sent(result),
         demand: demand(result, served.get(result.id.as_str()).map(|served| (served - way).max(0.0))),
@@ -67,13 +66,8 @@ pub(super) fn put_load_in(
 /// How long the last service of each task kept its worker, in milliseconds. An answer frees the worker, whose next task
 /// is started before the caller is told: where there was one, its start is when the service was over.
 fn served(run: &RecordedRun) -> BTreeMap<&str, f64> {
-    let mut by_worker: BTreeMap<u32, Vec<&RecordedAttempt>> = BTreeMap::new();
-    for attempt in &run.attempts {
-        by_worker.entry(attempt.worker).or_default().push(attempt);
-    }
     let mut last: BTreeMap<&str, (u32, f64)> = BTreeMap::new();
-    for attempts in by_worker.values_mut() {
-        attempts.sort_by(|a, b| a.start_ms.total_cmp(&b.start_ms));
+    for attempts in run.attempts_by_worker().values() {
         for (place, attempt) in attempts.iter().enumerate() {
             let next = attempts.get(place + 1).map_or(f64::INFINITY, |next| next.start_ms);
             let Some(end) = attempt.end_ms else { continue };

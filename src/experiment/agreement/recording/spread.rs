@@ -10,9 +10,8 @@ use crate::workload::recording::{RecordedConstants, RecordedSpread, millis};
 pub(super) fn put_in(model: &mut Model, constants: &RecordedConstants, way: bool) {
     let pool = &mut model.pools[0];
     let (life, transport) = (&mut pool.life, &mut pool.transport);
-    let median = |name: &str| constants.constants.get(name).copied().unwrap_or(0.0);
     let put = |at: &mut Distribution, spread: &str, constant: &str| {
-        let measured = Distribution::Deterministic { value: millis(median(constant)).secs() };
+        let measured = Distribution::Deterministic { value: millis(constants.of(constant)).secs() };
         if let Some(spread) = constants.distribution.get(spread).filter(|one| one.n > 0 && *at == measured) {
             *at = law(spread);
         }
