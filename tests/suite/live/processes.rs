@@ -148,7 +148,8 @@ fn workers_that_do_everything_wrong_cost_no_request_its_outcome() {
         assert_eq!(count(&replayed, Outcome::Unfinished), 0, "{name}: {:?}", replayed.notes);
         let ok = count(&replayed, Outcome::Ok);
         let notes: Vec<&str> = replayed.notes.iter().map(|note| note.code).collect();
-        // On a busy machine an honest answer may come after the time-out.
+        // On a busy machine an honest answer may come after the time-out, and which worker gets how many requests is a matter
+        // of milliseconds: one that gets seven of them does not crash.
         assert!(ok >= least || notes.contains(&"generator_late"), "{name}: {ok} of 20, {notes:?}");
         assert!(note.is_empty() || notes.contains(&note), "{name}: {notes:?}");
         assert!(matches!(told_again(&journal, |_, _| {}), Redriven::Same { .. }), "{name}");
@@ -219,7 +220,7 @@ fn an_exit_is_noticed_although_something_else_holds_the_pipes() {
     let pool = "slots = 2\nservice_timeout = \"90ms\"\nworker = { restart_delay = \"5ms\" }";
     let mut last = None;
     // On a busy machine an honest answer may come after the time-out.
-    for _ in 0..3 {
+    for _ in 0..12 {
         let replayed = play(&twenty(pool), &["python3", &script], None);
         let crashed: Vec<_> =
             replayed.requests.iter().filter(|one| one.seen.outcome == Outcome::Crash).cloned().collect();
