@@ -32,7 +32,6 @@ pub fn fit(args: &RawFit) -> Result<Answer, Failure> {
     args.slots.iter().for_each(|slots| recording.take_waiting_out(*slots));
     about.settings.clone_from(&recording.pool.settings);
     about.constants.clone_from(&recording.pool.constants);
-    about.slots = about.slots.or_else(|| about.settings.as_ref().and_then(text::slots_of));
     let fitted = fit::fit(&recording)
         .map_err(|error| Failure::new(format!("{}: {error}", args.file), "record for longer"))?;
     let mut model = text::model(&fitted, &about, None);
@@ -78,9 +77,7 @@ fn of_scenario(path: &Path, args: &RawFit, about: &mut About) -> Result<Recordin
     }
     let scenario = recording::read_scenario(|name| std::fs::read(path.join(name)).ok())
         .map_err(|error| Failure::new(format!("{}: {error}", args.file), "is it a recorded scenario?"))?;
-    let told = Told::of(&scenario);
-    about.slots = about.slots.or(Some(told.pool.pool_size));
-    about.recorded = Some(told);
+    about.recorded = Some(Told::of(&scenario));
     Ok(read::scenario(&scenario))
 }
 

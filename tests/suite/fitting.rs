@@ -8,6 +8,7 @@ use poolsim::experiment::fit::workers::Told;
 use poolsim::experiment::fit::{Recording, Row, demand, fit};
 use poolsim::model;
 use poolsim::outcome::Outcome;
+use poolsim::policy::Slots;
 use poolsim::random::{Purpose, Stream, Streams};
 use poolsim::time::Span;
 use poolsim::workload::{Distribution, recording};
@@ -306,11 +307,12 @@ fn a_fitted_pool_has_the_settings_of_the_recorded_one() {
     (found.settings.pool.max_task_retries, found.settings.pool.heartbeat_timeout_ms) = (0, 2500.0);
     found.settings.pool.worker_start_timeout_ms = 0.0;
     found.settings.run.warm_start = false;
-    let about = About { recorded: Some(Told::of(&found)), slots: Some(6), ..About::default() };
+    let about = About { recorded: Some(Told::of(&found)), ..About::default() };
     let text = text::model(&fit(&read::scenario(&found)).unwrap(), &about, None);
     let model =
         model::load("fit", &text, &NoFiles, &[]).map_err(|faults| faults.render(false)).unwrap().model;
     let (settings, life) = (&model.pools[0].settings, &model.pools[0].life);
+    assert_eq!(settings.slots, Slots::Limited(6), "{text}");
     assert_eq!(settings.retry.map_or(0, |retry| retry.max), 0, "{text}");
     assert_eq!(settings.worker.heartbeat_timeout, Span::from_millis(2500));
     // Switched off.
@@ -391,10 +393,23 @@ fn a_pool_that_tries_again_is_fitted_with_its_retries_and_with_failures_by_execu
         line(30_000_000, "{\"answer\":{\"slot\":0,\"outcome\":\"ok\"}}", ended);
     }
     let recording = read(journal.as_bytes(), &Columns::default()).unwrap();
-    let about = About { settings: recording.pool.settings.clone(), ..About::default() };
+    let mut about = About { settings: recording.pool.settings.clone(), ..About::default() };
     let text = text::model(&fit(&recording).unwrap(), &about, None);
     assert!(text.contains("# 4 of 24 executions went wrong by crash"), "{text}");
     assert!(text.contains("retry = { max = 2, on = [\"crash\"]") && !text.contains("sticky"), "{text}");
+
+    // As many slots as the pool was told, however busy they were.
+    let mut slots = |slots: Slots, said: Option<u32>| {
+        about.settings.as_mut().expect("a journal has them").slots = slots;
+        about.slots = said;
+        let text = text::model(&fit(&recording).unwrap(), &about, None);
+        let loaded = model::load("fit", &text, &NoFiles, &[]).map_err(|faults| faults.render(false));
+        assert!(!text.contains("does not say how many slots"), "{text}");
+        loaded.unwrap().model.pools[0].settings.slots
+    };
+    assert_eq!(slots(Slots::Limited(9), None), Slots::Limited(9));
+    assert_eq!(slots(Slots::Limited(9), Some(5)), Slots::Limited(5));
+    assert_eq!(slots(Slots::Unlimited, None), Slots::Unlimited);
 }
 
 #[test]

@@ -5,13 +5,17 @@ use poolsim::experiment::Record;
 use poolsim::experiment::RecordError;
 use poolsim::experiment::record::{combined_fingerprint, fingerprint, write_whole};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A folder of its own for a test, gone at the end.
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
     pub(crate) fn new(test: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("poolsim-{test}-{}", std::process::id()));
+        // Tests run side by side, and two may use one name.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("poolsim-{test}-{}-{number}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
         Folder(path)

@@ -4,7 +4,6 @@ mod pool;
 
 #[cfg(feature = "live")]
 pub(in crate::experiment) use pool::constants;
-pub use pool::slots_of;
 
 use super::arrivals::{ArrivalFit, P_MIN, Process};
 use super::demand::DemandFit;
@@ -23,7 +22,7 @@ pub struct About {
     pub name: String,
     /// The recording, as the user named it.
     pub file: String,
-    /// Slots, where the user or the recording says.
+    /// Slots, where the user says; they go before what the recording says.
     pub slots: Option<u32>,
     /// What a recorded pool was told.
     pub recorded: Option<Told>,

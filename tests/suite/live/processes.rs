@@ -259,7 +259,8 @@ fn workers_that_end_before_they_are_ready_are_told_of() {
                if starts > 1: sys.stderr.write('no licence left\\n'); os._exit(7)\nsay({'type': 'ready'})";
     let text = text.replace("say({'type': 'ready'})", ill);
     std::fs::write(&script, format!("import os, sys\nos.chdir({:?})\n{text}", folder.0)).unwrap();
-    let settings = Settings { silence: Span::from_millis(500), ..Settings::default() };
+    // Long enough for a busy machine to start two workers within it.
+    let settings = Settings { silence: Span::from_whole_secs(3), ..Settings::default() };
     let model = twenty("slots = 1\nworker = { restart_delay = \"5ms\" }");
     let command = ["python3", &script].map(String::from).to_vec();
     let mut pools = OwnPools::processes(&model, 0, command);

@@ -9,7 +9,7 @@ use poolsim::outcome::Outcome;
 use poolsim::time::Span;
 use poolsim::workload::Fate;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Serves everything at once, after it has held up whoever submits.
 struct Instantly {
@@ -78,10 +78,32 @@ fn play(rate: u32, requests: u32, holds_up: Duration) -> Replayed {
 
 #[test]
 fn two_thousand_requests_a_second_are_sent_at_their_instants() {
-    let median = || play(2000, 1000, Duration::ZERO).lateness.quantile(0.5).expect("1000 sends").secs();
-    // A busy machine puts off some sends by its time slice; half of them it does not, one time in three.
-    let best = (0..3).map(|_| median()).fold(f64::MAX, f64::min);
-    assert!(best < 0.000_2, "half of the sends were more than {:.3} ms late", best * 1e3);
+    // A busy machine wakes everybody late: how late, a bare sleeper tells that is paced alike beside it.
+    let beside = || {
+        std::thread::scope(|scope| {
+            let bare = scope.spawn(|| bare_sleeper(2000, 1000));
+            let sent = play(2000, 1000, Duration::ZERO).lateness.quantile(0.5).expect("1000 sends").secs();
+            (sent, bare.join().expect("it sleeps"))
+        })
+    };
+    let tries: Vec<(f64, f64)> = (0..3).map(|_| beside()).collect();
+    let good = tries.iter().any(|(sent, bare)| *sent < f64::max(0.000_2, 3.0 * bare));
+    assert!(good, "median lateness (s) of sends, and of a bare sleeper beside them: {tries:?}");
+}
+
+/// Median lateness (s) of a thread that sleeps until `n` instants, `rate` of them a second.
+#[allow(clippy::disallowed_methods, reason = "real time is what is tested")]
+fn bare_sleeper(rate: u32, n: u32) -> f64 {
+    let start = Instant::now();
+    let mut late: Vec<f64> = (1..=n)
+        .map(|k| {
+            let due = start + Duration::from_secs(1) * k / rate;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            due.elapsed().as_secs_f64()
+        })
+        .collect();
+    late.sort_by(f64::total_cmp);
+    late[late.len() / 2]
 }
 
 #[test]

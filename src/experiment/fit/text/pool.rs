@@ -12,14 +12,17 @@ use std::fmt::Write;
 pub(super) fn pool(text: &mut String, fitted: &Fitted, about: &About) {
     let work: f64 = fitted.classes.iter().map(|class| class.n as f64 * class.demand.mean).sum();
     let load = if fitted.span > 0.0 { work / fitted.span } else { 1.0 };
-    let slots = about.slots.unwrap_or_else(|| libm::ceil(load / UTILIZATION).max(1.0) as u32);
-    let why = if about.slots.is_some() {
-        String::new()
-    } else {
-        format!(
-            "# The recording does not say how many slots: so many are busy {:.0} % of the time.\n",
-            load / f64::from(slots) * 100.0
-        )
+    let (slots, why) = match slots_of(about) {
+        Some(Slots::Unlimited) => (String::from("\"unlimited\""), String::new()),
+        Some(Slots::Limited(slots)) => (slots.to_string(), String::new()),
+        None => {
+            let slots = libm::ceil(load / UTILIZATION).max(1.0);
+            let busy = load / slots * 100.0;
+            let why = format!(
+                "# The recording does not say how many slots: so many are busy {busy:.0} % of the time.\n"
+            );
+            (format!("{slots:.0}"), why)
+        }
     };
     let _ = write!(text, "\n# Offered load: {} slots' worth of work.\n{why}[pool.pool]\n", number(load));
     if let Some(told) = &about.recorded {
@@ -224,10 +227,9 @@ fn worker(known: &PoolSettings, measured: &[&Constant]) -> String {
     text
 }
 
-/// How many slots a pool's settings name.
-pub fn slots_of(settings: &PoolSettings) -> Option<u32> {
-    match settings.slots {
-        Slots::Limited(slots) => Some(slots),
-        Slots::Unlimited => None,
-    }
+/// Slots as the user says, or else the recording.
+fn slots_of(about: &About) -> Option<Slots> {
+    let known = about.settings.as_ref().map(|settings| settings.slots);
+    let told = about.recorded.as_ref().map(|told| Slots::Limited(told.pool.pool_size));
+    about.slots.map(Slots::Limited).or(known).or(told)
 }
