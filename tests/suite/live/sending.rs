@@ -78,27 +78,29 @@ fn play(rate: u32, requests: u32, holds_up: Duration) -> Replayed {
 
 #[test]
 fn two_thousand_requests_a_second_are_sent_at_their_instants() {
-    // A busy machine wakes everybody late: how late, a bare sleeper tells that is paced alike beside it.
+    // A busy machine gives nobody a core in time: how late, a bare loop tells that is paced alike beside it.
     let beside = || {
         std::thread::scope(|scope| {
-            let bare = scope.spawn(|| bare_sleeper(2000, 1000));
+            let bare = scope.spawn(|| bare_loop(2000, 1000));
             let sent = play(2000, 1000, Duration::ZERO).lateness.quantile(0.5).expect("1000 sends").secs();
-            (sent, bare.join().expect("it sleeps"))
+            (sent, bare.join().expect("it ends"))
         })
     };
     let tries: Vec<(f64, f64)> = (0..3).map(|_| beside()).collect();
     let good = tries.iter().any(|(sent, bare)| *sent < f64::max(0.000_2, 3.0 * bare));
-    assert!(good, "median lateness (s) of sends, and of a bare sleeper beside them: {tries:?}");
+    assert!(good, "median lateness (s) of sends, and of a bare loop beside them: {tries:?}");
 }
 
-/// Median lateness (s) of a thread that sleeps until `n` instants, `rate` of them a second.
+/// Median lateness (s) of a thread that waits for `n` instants, `rate` of them a second, and needs as much of a core as
+/// a sender does: it sleeps until shortly before each and spins the rest.
 #[allow(clippy::disallowed_methods, reason = "real time is what is tested")]
-fn bare_sleeper(rate: u32, n: u32) -> f64 {
+fn bare_loop(rate: u32, n: u32) -> f64 {
     let start = Instant::now();
     let mut late: Vec<f64> = (1..=n)
         .map(|k| {
             let due = start + Duration::from_secs(1) * k / rate;
-            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            std::thread::sleep(due.saturating_duration_since(Instant::now() + Duration::from_micros(130)));
+            while Instant::now() < due {}
             due.elapsed().as_secs_f64()
         })
         .collect();
