@@ -1,8 +1,9 @@
 //! `poolsim calibrate`: the constants of a live target, in the form of a model.
 
 use super::args::{Format, RawOut};
-use super::checked::{self, Sink};
+use super::checked;
 use super::exit::{Answer, Failure};
+use super::places::Sink;
 use super::replay::load_model;
 use super::targets::{RawTarget, TargetName};
 use super::{interrupt, printer, terminal};
@@ -13,7 +14,6 @@ use crate::quantity;
 use crate::time::Span;
 use clap::{Args, ValueEnum};
 use std::cell::Cell;
-use std::path::PathBuf;
 
 /// `poolsim calibrate`.
 #[derive(Clone, Debug, Args)]
@@ -95,6 +95,7 @@ Exit codes: 0 done, 2 could not (nothing could be measured), 130 interrupted (wh
 /// A [`Failure`].
 pub fn calibrate(raw: &RawCalibrate) -> Result<Answer, Failure> {
     interrupt::listen_gently();
+    let sink = Sink::of(raw.out.as_deref())?;
     let limit = span("--timeout", &raw.timeout)?;
     let patience = span("--patience", &raw.patience)?;
     let mut model = load(raw)?;
@@ -122,22 +123,19 @@ pub fn calibrate(raw: &RawCalibrate) -> Result<Answer, Failure> {
     let probed = probe(target.as_mut(), &settings, &stop)?;
     drop(target);
     let name = model.pools[usize::from(pool)].name.clone();
-    deliver(raw, &probed, &calibration(&probed, described(raw), command_of(raw), name))
+    deliver(raw, &sink, &probed, &calibration(&probed, described(raw), command_of(raw), name))
 }
 
-fn deliver(raw: &RawCalibrate, probed: &Probed, found: &Calibration) -> Result<Answer, Failure> {
+fn deliver(raw: &RawCalibrate, sink: &Sink, probed: &Probed, found: &Calibration) -> Result<Answer, Failure> {
     let text = match raw.format {
         CalibrationFormat::Text => found.text(),
         CalibrationFormat::Json => found.json(),
     };
-    match raw.out.as_deref() {
-        None | Some("-") => printer::put(&text, &Sink::Stdout)?,
-        Some(out) => {
-            printer::put(&text, &Sink::File(PathBuf::from(out)))?;
-            if !raw.quiet {
-                terminal::say(&format!("wrote {out}"));
-            }
-        }
+    printer::put(&text, sink)?;
+    if let Sink::File(out) = sink
+        && !raw.quiet
+    {
+        terminal::say(&format!("wrote {}", out.display()));
     }
     if probed.interrupted {
         return Err(Failure::Interrupted);

@@ -6,6 +6,7 @@ mod live;
 use super::args::{CheckFormat, RawCheck};
 use super::checked::{self, Out, Repeat, Study};
 use super::exit::{Answer, Failure};
+use super::places::{Folder, Sink};
 use super::progress::PointBar;
 use super::{experiments, files, interrupt, printer, terminal};
 use crate::experiment::check::{
@@ -51,8 +52,8 @@ pub fn checked(raw: RawCheck) -> Result<Check, Failure> {
         raw.threshold.as_deref().map(|text| checked::share_of("--threshold", text)).transpose()?;
     let out = Out {
         format: super::args::Format::Text,
-        sink: checked::Sink::of(raw.out.as_deref()),
-        folder: checked::Folder::Nowhere,
+        sink: Sink::of(raw.out.as_deref())?,
+        folder: Folder::Nowhere,
         report: false,
         quiet: raw.quiet,
     };
@@ -281,7 +282,7 @@ fn save(args: &Check, baseline: &Baseline) -> Result<Answer, Failure> {
 }
 
 fn write(found: &Checked, args: &Check) -> String {
-    let plain = args.study.out.sink != checked::Sink::Stdout;
+    let plain = args.study.out.sink != Sink::Stdout;
     match args.format {
         CheckFormat::Text => {
             report::check::page(found, if plain { Look::PLAIN } else { terminal::stdout_look() })

@@ -2,50 +2,10 @@
 
 use super::args::{Format, RawOut, RawRun, RawSize, RawSweep};
 use super::exit::Failure;
+use super::places::{Folder, Sink};
 use crate::quantity;
 use crate::time::{Span, Time};
 use std::path::PathBuf;
-
-/// Where a result goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sink {
-    /// Standard output.
-    Stdout,
-    /// A file.
-    File(PathBuf),
-}
-
-impl Sink {
-    /// What `--out` says: a file, or `-` for standard output.
-    pub fn of(text: Option<&str>) -> Sink {
-        match text {
-            None | Some("-") => Sink::Stdout,
-            Some(path) => Sink::File(PathBuf::from(path)),
-        }
-    }
-}
-
-/// Where files go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Folder {
-    /// `output/<name>`.
-    ByName,
-    /// This one.
-    Given(PathBuf),
-    /// Nowhere.
-    Nowhere,
-}
-
-impl Folder {
-    /// What `--output` says: a folder, or `none`.
-    pub fn of(text: Option<&str>) -> Folder {
-        match text {
-            None => Folder::ByName,
-            Some("none") => Folder::Nowhere,
-            Some(path) => Folder::Given(PathBuf::from(path)),
-        }
-    }
-}
 
 /// How many replications were asked for on the command line.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,8 +86,8 @@ pub fn run(raw: RawRun) -> Result<Run, Failure> {
         repeat,
         length,
         set: settings(&raw.set)?,
-        sink: Sink::of(raw.out.as_deref()),
-        folder: Folder::of(raw.output.as_deref()),
+        sink: Sink::of(raw.out.as_deref())?,
+        folder: Folder::of(raw.output.as_deref())?,
         model: raw.model,
         seed: raw.seed,
         trace: raw.trace,
@@ -155,14 +115,17 @@ pub struct Out {
 }
 
 /// The output flags as meant.
-pub fn out(raw: &RawOut) -> Out {
-    Out {
+///
+/// # Errors
+/// A place where nothing can be written.
+pub fn out(raw: &RawOut) -> Result<Out, Failure> {
+    Ok(Out {
         format: raw.format,
-        sink: Sink::of(raw.out.as_deref()),
-        folder: Folder::of(raw.output.as_deref()),
+        sink: Sink::of(raw.out.as_deref())?,
+        folder: Folder::of(raw.output.as_deref())?,
         report: !raw.no_report,
         quiet: raw.quiet,
-    }
+    })
 }
 
 /// Model seconds per real second.
@@ -253,7 +216,7 @@ pub fn sweep(raw: RawSweep) -> Result<Sweep, Failure> {
             repeat,
             set: raw.set.iter().map(|text| setting(text)).collect::<Result<_, _>>()?,
             threads: threads(raw.threads)?,
-            out: out(&raw.out),
+            out: out(&raw.out)?,
             command,
         },
         resume: raw.resume,
@@ -275,7 +238,7 @@ pub fn size(raw: RawSize) -> Result<Study, Failure> {
         repeat,
         set: raw.set.iter().map(|text| setting(text)).collect::<Result<_, _>>()?,
         threads: threads(raw.threads)?,
-        out: out(&raw.out),
+        out: out(&raw.out)?,
         command,
     })
 }
@@ -440,7 +403,7 @@ pub fn study(path: &str, seed: Option<u64>, set: &[String], raw: &RawOut) -> Res
         repeat: Repeat::AsModel,
         set: settings(set)?,
         threads: None,
-        out: out(raw),
+        out: out(raw)?,
         command: String::new(),
     })
 }

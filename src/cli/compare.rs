@@ -26,11 +26,14 @@ pub fn compare(args: &RawCompare) -> Result<Answer, Failure> {
     // A model is held against itself where only values of it are changed.
     let second = args.second.as_deref().or_else(|| (!args.with.is_empty()).then_some(args.first.as_str()));
     let second = second.map(|path| Input::of(path, &args.with, args)).transpose()?;
+    let refused = first.refused().or(second.as_ref().and_then(Input::refused));
     let (record, judged) = match (first, second) {
-        (Input::Recordings(all), None) => (asked.recordings(args, &all)?, true),
-        (Input::Recordings(all), Some(Input::Model(model)))
-        | (Input::Model(model), Some(Input::Recordings(all))) => (asked.model(args, &all, &model)?, true),
-        (Input::Recordings(_), Some(_)) | (_, Some(Input::Recordings(_))) => {
+        (Input::Recordings { all, .. }, None) => (asked.recordings(args, &all)?, true),
+        (Input::Recordings { all, .. }, Some(Input::Model(model)))
+        | (Input::Model(model), Some(Input::Recordings { all, .. })) => {
+            (asked.model(args, &all, &model)?, true)
+        }
+        (Input::Recordings { .. }, Some(_)) | (_, Some(Input::Recordings { .. })) => {
             let hint = "give the model file, or the recording alone";
             return Err(Failure::new("a recording is compared with a model, not with a record", hint));
         }
@@ -44,8 +47,11 @@ pub fn compare(args: &RawCompare) -> Result<Answer, Failure> {
             (asked.records(args, (one, first), (two, second))?, args.margin.is_some())
         }
     };
-    let folder = sweep::folder_of(&asked.out, &format!("compare-{}", record.name));
+    let folder = asked.out.folder.path(&format!("compare-{}", record.name));
     sweep::deliver(&record, &asked.out, folder.as_deref())?;
+    if let Some(text) = refused {
+        return Err(Failure::new(text, "all others were compared; mend it, or choose with --only"));
+    }
     let judgement = whole::judgement(&record.study.agreements).filter(|_| judged);
     Ok(judgement.map_or(Answer::Done, Answer::Judged))
 }
@@ -72,7 +78,11 @@ enum Input {
         with: Vec<String>,
         experiment: bool,
     },
-    Recordings(Vec<Recording>),
+    /// Recorded scenarios that could be read, and why others could not.
+    Recordings {
+        all: Vec<Recording>,
+        refused: Vec<String>,
+    },
 }
 
 /// A recorded scenario with the delays measured beside it.
@@ -107,10 +117,12 @@ impl Input {
             ));
         }
         if place.join("settings.toml").is_file() {
-            return Ok(Input::Recordings(vec![Recording::read(place, args)?]));
+            let unreadable = |text| Failure::new(text, WHOLE);
+            let all = vec![Recording::read(place, args)?.map_err(unreadable)?];
+            return Ok(Input::Recordings { all, refused: Vec::new() });
         }
         if place.join("scenarios").is_dir() {
-            return Recording::all(&place.join("scenarios"), args).map(Input::Recordings);
+            return Recording::all(&place.join("scenarios"), args);
         }
         if place.extension().is_some_and(|ending| ending == "toml") {
             if files::is_experiment(&files::read_model(path)?) {
@@ -129,7 +141,7 @@ impl Input {
     /// A folder that holds no record: recorded scenarios, or nothing that can be compared.
     fn recordings(folder: &Path, args: &RawCompare) -> Result<Input, Failure> {
         if subfolders(folder)?.iter().any(|path| is_scenario(path)) {
-            return Recording::all(folder, args).map(Input::Recordings);
+            return Recording::all(folder, args);
         }
         Err(Failure::new(
             format!(
@@ -163,8 +175,17 @@ impl Input {
                 let bar = Bar::new(args.out.quiet);
                 Ok((experiment::run::run(&model, given, &bar)?, name))
             }
-            Input::Recordings(_) => Err(Failure::new("a recording is no record", "")),
+            Input::Recordings { .. } => Err(Failure::new("a recording is no record", "")),
         }
+    }
+
+    /// Of scenarios that could not be read: how many, and why.
+    fn refused(&self) -> Option<String> {
+        let Input::Recordings { all, refused } = self else { return None };
+        let of = all.len() + refused.len();
+        (!refused.is_empty()).then(|| {
+            format!("{} of {of} scenarios could not be compared:\n  {}", refused.len(), refused.join("\n  "))
+        })
     }
 }
 
@@ -189,16 +210,21 @@ fn load(path: &str, with: &[String]) -> Result<(Model, experiment::Given), Failu
     super::run::load(&checked::run(raw)?)
 }
 
+/// What to ask of a scenario that cannot be read.
+const WHOLE: &str = "is it a whole recording?";
+
 impl Recording {
-    fn read(folder: &Path, args: &RawCompare) -> Result<Recording, Failure> {
-        let scenario =
-            recordings::read_scenario(|name| std::fs::read(folder.join(name)).ok()).map_err(|error| {
-                Failure::new(format!("{}: {error}", folder.display()), "is it a whole recording?")
-            })?;
-        Ok(Recording { constants: constants(folder, args)?, folder: folder.to_owned(), scenario })
+    /// The recording, or why it cannot be read.
+    fn read(folder: &Path, args: &RawCompare) -> Result<Result<Recording, String>, Failure> {
+        let constants = constants(folder, args)?;
+        let scenario = recordings::read_scenario(|name| std::fs::read(folder.join(name)).ok());
+        Ok(scenario
+            .map(|scenario| Recording { folder: folder.to_owned(), scenario, constants })
+            .map_err(|error| format!("{}: {error}", folder.display())))
     }
 
-    fn all(folder: &Path, args: &RawCompare) -> Result<Vec<Recording>, Failure> {
+    /// All scenarios of a folder: one that cannot be read keeps none of the others from being compared.
+    fn all(folder: &Path, args: &RawCompare) -> Result<Input, Failure> {
         let mut folders = subfolders(folder)?;
         let name = |path: &Path| {
             path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
@@ -219,7 +245,17 @@ impl Recording {
                 other.display()
             ));
         }
-        scenarios.iter().map(|folder| Recording::read(folder, args)).collect()
+        let (mut all, mut refused) = (Vec::new(), Vec::new());
+        for folder in &scenarios {
+            match Recording::read(folder, args)? {
+                Ok(recording) => all.push(recording),
+                Err(why) => refused.push(why),
+            }
+        }
+        if all.is_empty() {
+            return Err(Failure::new(refused.join("\n  "), WHOLE));
+        }
+        Ok(Input::Recordings { all, refused })
     }
 }
 
@@ -292,7 +328,7 @@ impl Asked {
             seeds,
             preset: args.preset.clone().unwrap_or_else(|| String::from(recorded::PRESET)),
             overrides: args.set.iter().map(set).collect::<Result<_, _>>()?,
-            out: checked::out(&args.out),
+            out: checked::out(&args.out)?,
             command: command(args),
         })
     }

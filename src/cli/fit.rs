@@ -1,8 +1,8 @@
 //! `poolsim fit`: a model from a recording.
 
 use super::args::RawFit;
-use super::checked::Sink;
 use super::exit::{Answer, Failure};
+use super::places::Sink;
 use super::{interrupt, printer, terminal};
 use crate::experiment::fit::predict::{self, Predicted};
 use crate::experiment::fit::read::{self, Columns};
@@ -12,7 +12,7 @@ use crate::experiment::fit::{self, Recording};
 use crate::report::figure;
 use crate::workload::recording;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Writes the model of a recording.
 ///
@@ -23,6 +23,7 @@ pub fn fit(args: &RawFit) -> Result<Answer, Failure> {
     if args.uncertainty.is_some_and(|draws| draws < 20) {
         return Err(Failure::new("--uncertainty needs at least 20 draws", "their spread is the answer"));
     }
+    let sink = Sink::of(args.out.as_deref())?;
     let path = Path::new(&args.file);
     let stem =
         path.file_stem().map_or_else(|| String::from("fit"), |stem| stem.to_string_lossy().into_owned());
@@ -40,14 +41,12 @@ pub fn fit(args: &RawFit) -> Result<Answer, Failure> {
             .map_err(|error| Failure::new(error, "please report it with the recording"))?;
         model.push_str(&prediction(&predicted, draws));
     }
-    match args.out.as_deref() {
-        None | Some("-") => printer::put(&model, &Sink::Stdout)?,
-        Some(out) => {
-            printer::put(&model, &Sink::File(PathBuf::from(out)))?;
-            if !args.quiet {
-                terminal::say(&format!("wrote {out}; run it with: poolsim run {out}"));
-            }
-        }
+    printer::put(&model, &sink)?;
+    if let Sink::File(out) = sink
+        && !args.quiet
+    {
+        let out = out.display();
+        terminal::say(&format!("wrote {out}; run it with: poolsim run {out}"));
     }
     Ok(Answer::Done)
 }

@@ -3,9 +3,9 @@
 mod scene;
 
 use super::args::{Format, RawHunt};
-use super::checked::{Folder, Sink};
 use super::exit::{Answer, Failure};
 use super::files::{self, Beside};
+use super::places::{Folder, Sink};
 use super::progress::HuntBar;
 use super::{interrupt, printer, terminal};
 use crate::experiment::Judgement;
@@ -57,8 +57,9 @@ pub fn hunt(args: &RawHunt) -> Result<Answer, Failure> {
         return Err(Failure::new("a hunt has no CSV", "choose --format text, json or markdown"));
     }
     let orders = orders(args)?;
+    let sink = Sink::of(args.out.as_deref())?;
     if let Some(file) = &args.repeat {
-        return repeat(file, &orders, &Sink::of(args.out.as_deref()));
+        return repeat(file, &orders, &sink);
     }
     let mut quarries = quarries(args)?;
     interrupt::listen_gently();
@@ -84,7 +85,7 @@ pub fn hunt(args: &RawHunt) -> Result<Answer, Failure> {
         Format::Markdown => report::hunt::markdown(&record),
         _ => report::hunt::text(&record),
     };
-    printer::put(&text, &Sink::of(args.out.as_deref()))?;
+    printer::put(&text, &sink)?;
     if interrupt::asked() {
         return Err(Failure::Interrupted);
     }
@@ -141,7 +142,7 @@ fn orders(args: &RawHunt) -> Result<Orders, Failure> {
         cases: args.cases.unwrap_or(if time.is_some() { u64::MAX } else { most }),
         seed: args.seed,
         from_start: args.from_start,
-        folder: Folder::of(args.output.as_deref()),
+        folder: Folder::of(args.output.as_deref())?,
         quiet: args.quiet,
         command: command(args),
         real,
@@ -292,13 +293,10 @@ fn one(named: &Named, orders: &Orders, time: Option<f64>, several: bool) -> Resu
         Some(settings) => scene.quarry(settings, laws)?,
     };
     let folder = match &orders.folder {
-        Folder::Nowhere => None,
         Folder::Given(folder) if several => Some(folder.join(report::files::folder_name(&named.name))),
-        Folder::Given(folder) => Some(folder.clone()),
-        Folder::ByName => {
+        folder => {
             let target = if orders.real.is_some() { format!("-{}", scene.name()) } else { String::new() };
-            let name = format!("hunt-{}{target}", named.name);
-            Some(Path::new("output").join(report::files::folder_name(&name)))
+            folder.path(&format!("hunt-{}{target}", named.name))
         }
     };
     let mut state = state(named, orders, folder.as_deref());

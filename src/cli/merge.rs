@@ -3,7 +3,7 @@
 use super::args::RawMerge;
 use super::checked;
 use super::exit::{Answer, Failure};
-use super::sweep::{deliver, folder_of};
+use super::sweep::deliver;
 use crate::experiment::store::Store;
 use crate::experiment::{Judgement, sweep};
 use std::path::Path;
@@ -16,7 +16,7 @@ const NAMED: usize = 20;
 /// # Errors
 /// A [`Failure`].
 pub fn merge(raw: &RawMerge) -> Result<Answer, Failure> {
-    let out = checked::out(&raw.out);
+    let out = checked::out(&raw.out)?;
     let store = Store::new(Path::new(&raw.store));
     let outline = store.outline().map_err(|error| {
         Failure::new(
@@ -26,7 +26,7 @@ pub fn merge(raw: &RawMerge) -> Result<Answer, Failure> {
     })?;
     match store.collect(&outline) {
         Ok(finished) => {
-            let folder = folder_of(&out, &outline.name);
+            let folder = out.folder.path(&outline.name);
             let record = sweep::record(outline, finished);
             deliver(&record, &out, folder.as_deref())?;
             Ok(Answer::Done)

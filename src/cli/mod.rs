@@ -18,6 +18,7 @@ pub mod hunt;
 pub mod interrupt;
 pub mod merge;
 pub mod overrides;
+pub mod places;
 pub mod printer;
 pub mod progress;
 #[cfg(feature = "live")]

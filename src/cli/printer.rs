@@ -1,8 +1,8 @@
 //! Puts a result where it was asked for.
 
 use super::args::Format;
-use super::checked::Sink;
 use super::exit::Failure;
+use super::places::Sink;
 use super::{interrupt, terminal};
 use crate::experiment::Record;
 use crate::experiment::record::write_whole;

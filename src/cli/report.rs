@@ -1,8 +1,8 @@
 //! `poolsim report`: a record drawn again, as a page or as charts.
 
 use super::args::{RawReport, ReportFormat, ReportTheme};
-use super::checked::Sink;
 use super::exit::{Answer, Failure};
+use super::places::Sink;
 use super::{interrupt, printer, terminal};
 use crate::experiment::Record;
 use crate::report::chart::{self, Size, Style, Theme};

@@ -1,6 +1,6 @@
 //! `poolsim run`: one model, many replications, one answer.
 
-use super::checked::{Folder, Length, Repeat, Run};
+use super::checked::{Length, Repeat, Run};
 use super::exit::{Answer, Failure};
 use super::files::{self, Beside};
 use super::progress::Bar;
@@ -23,15 +23,10 @@ pub fn run(args: &Run) -> Result<Answer, Failure> {
         let bar = Bar::new(args.quiet);
         experiment::run::run(&model, given, &bar)
     })??;
-    let folder = match &args.folder {
-        Folder::Nowhere => None,
-        Folder::Given(path) => Some(path.clone()),
-        Folder::ByName => Some(Path::new("output").join(report::files::folder_name(&record.name))),
-    };
-    if let Some(folder) = folder {
-        save(&record, &folder, args)?;
-    }
+    // A disk that is full keeps nobody from seeing the result.
+    let saved = args.folder.path(&record.name).map_or(Ok(()), |folder| save(&record, &folder, args));
     printer::print(&record, args.format, &args.sink)?;
+    saved?;
     let worst = overall(record.points.iter().flat_map(|point| &point.verdicts));
     Ok(worst.map_or(Answer::Done, Answer::Judged))
 }

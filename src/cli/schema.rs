@@ -1,8 +1,8 @@
 //! `poolsim schema`: JSON Schemas for editors.
 
 use super::args::{RawSchema, SchemaOf};
-use super::checked::Sink;
 use super::exit::{Answer, Failure};
+use super::places::Sink;
 use super::printer;
 use crate::model;
 

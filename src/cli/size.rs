@@ -4,7 +4,7 @@ use super::checked::{Repeat, Study};
 use super::exit::{Answer, Failure};
 use super::experiments::{self, rendered};
 use super::progress::PointBar;
-use super::sweep::{deliver, folder_of};
+use super::sweep::deliver;
 use super::{interrupt, terminal};
 use crate::experiment::outline::Outline;
 use crate::experiment::plan::{Plan, Planned};
@@ -63,7 +63,7 @@ pub fn size(args: &Study) -> Result<Answer, Failure> {
     })?;
     watch.bar.clear();
     let record = record.map_err(|error: RunError| Failure::from(error))?;
-    let folder = folder_of(&args.out, &record.name);
+    let folder = args.out.folder.path(&record.name);
     deliver(&record, &args.out, folder.as_deref())?;
     let rows = record.study.size.iter().flat_map(|answer| &answer.rows);
     let chosen = record.study.size.as_ref().map_or(0, |answer| answer.chosen);

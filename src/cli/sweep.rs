@@ -5,8 +5,9 @@
     reason = "how often a sweep saves what it has is a matter of wall-clock time"
 )]
 
-use super::checked::{Folder, Out, Shard, Study, Sweep};
+use super::checked::{Out, Shard, Study, Sweep};
 use super::exit::{Answer, Failure};
+use super::places::Folder;
 use super::progress::PointBar;
 use super::{experiments, interrupt, printer, terminal};
 use crate::experiment::outline::Outline;
@@ -17,7 +18,7 @@ use crate::experiment::store::Store;
 use crate::experiment::sweep::{self, Watch};
 use crate::report;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,7 +45,7 @@ pub fn sweep(args: &Sweep) -> Result<Answer, Failure> {
     let plan = experiments::plan(&args.study, &mut loaded)?;
     let outline = Outline::of(&plan, sweep::compared(&plan), loaded.given, loaded.text);
     let out = &args.study.out;
-    let folder = folder_of(out, &outline.name);
+    let folder = out.folder.path(&outline.name);
     let store = match (&args.store, &folder) {
         (Some(store), _) => Some(Store::new(store)),
         (None, Some(folder)) => Some(Store::new(&folder.join("unfinished"))),
@@ -121,35 +122,28 @@ fn carry_out(
     sweep::run(plan, &indices, keeper)
 }
 
-/// Where files go, if anywhere.
-pub(super) fn folder_of(out: &Out, name: &str) -> Option<PathBuf> {
-    match &out.folder {
-        Folder::Nowhere => None,
-        Folder::Given(path) => Some(path.clone()),
-        Folder::ByName => Some(Path::new("output").join(report::files::folder_name(name))),
-    }
+/// Writes a record's files and prints it. A disk that is full keeps nobody from seeing the result.
+pub(super) fn deliver(record: &Record, out: &Out, folder: Option<&Path>) -> Result<(), Failure> {
+    let saved = folder.map_or(Ok(()), |folder| save(record, out, folder));
+    printer::print(record, out.format, &out.sink)?;
+    saved
 }
 
-/// Writes a record's files and prints it.
-pub(super) fn deliver(record: &Record, out: &Out, folder: Option<&Path>) -> Result<(), Failure> {
-    if let Some(folder) = folder {
-        let paths = {
-            let _guard = interrupt::hold();
-            report::files::forget(folder, &[])?;
-            let drawn = if out.report { super::run::draw(record, folder)? } else { Vec::new() };
-            let mut paths = report::files::write_study(record, folder)?;
-            paths.extend(drawn.into_iter().filter(|path| path.ends_with(report::files::REPORT)));
-            paths
-        };
-        if !out.quiet {
-            let names: Vec<String> = paths
-                .iter()
-                .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
-                .collect();
-            terminal::say(&format!("wrote {}: {}", folder.display(), names.join(", ")));
-        }
+fn save(record: &Record, out: &Out, folder: &Path) -> Result<(), Failure> {
+    let paths = {
+        let _guard = interrupt::hold();
+        report::files::forget(folder, &[])?;
+        let drawn = if out.report { super::run::draw(record, folder)? } else { Vec::new() };
+        let mut paths = report::files::write_study(record, folder)?;
+        paths.extend(drawn.into_iter().filter(|path| path.ends_with(report::files::REPORT)));
+        paths
+    };
+    if !out.quiet {
+        let names: Vec<String> =
+            paths.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+        terminal::say(&format!("wrote {}: {}", folder.display(), names.join(", ")));
     }
-    printer::print(record, out.format, &out.sink)
+    Ok(())
 }
 
 /// Keeps finished points until their chunk is whole, and writes it.

@@ -1,8 +1,8 @@
 //! `poolsim validate`: the simulator against exact cases and recorded runs.
 
 use super::args::RawValidate;
-use super::checked::Sink;
 use super::exit::{Answer, Failure};
+use super::places::Sink;
 use super::printer;
 use crate::experiment::Judgement;
 use crate::experiment::validate;

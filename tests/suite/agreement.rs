@@ -254,6 +254,18 @@ fn a_folder_without_anything_to_compare_is_told_what_was_looked_for() {
     let (said, text) = (String::from_utf8_lossy(&done.stderr), String::from_utf8_lossy(&done.stdout));
     assert!(said.contains("within: no settings.toml, so no recorded scenario; left out"), "{said}");
     assert!(text.starts_with("spike_p6: recorded and simulated: "), "{text}");
+    // One that is damaged keeps none of the others from being compared, and is no success.
+    let damaged = place.join("scenarios/damaged");
+    std::fs::create_dir_all(&damaged).unwrap();
+    std::fs::copy(one.join("settings.toml"), damaged.join("settings.toml")).unwrap();
+    let done = poolsim(&place, &["compare", ".", "--output", "none"]);
+    let (said, text) = (String::from_utf8_lossy(&done.stderr), String::from_utf8_lossy(&done.stdout));
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    assert!(said.contains("1 of 2 scenarios could not be compared:\n  "), "{said}");
+    assert!(said.contains("damaged: workload.csv"), "{said}");
+    assert!(text.starts_with("spike_p6: recorded and simulated: "), "{text}");
+    std::fs::remove_dir_all(&one).unwrap();
+    refused(&["damaged: workload.csv", "is it a whole recording?"]);
     std::fs::remove_dir_all(&place).unwrap();
 }
 

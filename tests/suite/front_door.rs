@@ -125,6 +125,61 @@ fn a_reader_that_goes_away_is_no_error() {
     assert_eq!(status.code(), Some(0));
 }
 
+/// A model, its experiment, and things where no result can be put.
+fn with_bad_places() -> Folder {
+    let folder = Folder::new("places");
+    let write = |name: &str, text: &str| std::fs::write(folder.0.join(name), text).unwrap();
+    write(
+        "m.toml",
+        "name = \"m\"\nrun = { horizon = \"20s\", replications = 2 }\nclass.job = { demand = \"5ms\" }\n\
+         pool.main = { slots = 2 }\n\
+         source.web = { pool = \"main\", class = \"job\", arrivals = { rate = \"20/s\" } }\n",
+    );
+    write(
+        "e.toml",
+        "name = \"e\"\nmodel = \"m.toml\"\nreplications = 2\n\n\
+         [[axis]]\npath = \"pool.main.slots\"\nvalues = [1, 2]\n",
+    );
+    write("file", "mine");
+    std::fs::create_dir(folder.0.join("folder")).unwrap();
+    folder
+}
+
+#[test]
+fn where_nothing_can_be_written_is_said_before_any_work() {
+    let folder = with_bad_places();
+    let dir = &folder.0;
+    for command in [&["run", "m.toml"][..], &["sweep", "e.toml"], &["compare", "m.toml", "--with", "seed=2"]]
+    {
+        let with = |place: &[&'static str]| [command, place].concat();
+        fails(dir, &with(&["--output", "file"]), &["file is a file", "--output DIR"]);
+        fails(dir, &with(&["--output", "file/in/it"]), &["file is a file", "--output DIR"]);
+        fails(dir, &with(&["-o", "folder"]), &["it is a folder", "--output DIR"]);
+        fails(dir, &with(&["-o", "nowhere/x.txt"]), &["no folder nowhere", "-o FILE"]);
+    }
+    fails(dir, &["fit", "m.toml", "-o", "nowhere/x"], &["no folder nowhere"]);
+    fails(dir, &["hunt", "--cases", "1", "-o", "nowhere/x"], &["no folder nowhere"]);
+    assert!(!dir.join("output").exists() && !dir.join("nowhere").exists());
+    std::fs::write(dir.join("output"), "mine, too").unwrap();
+    fails(dir, &["run", "m.toml"], &["output is a file"]);
+    let elsewhere = poolsim(dir, &["run", "m.toml", "--output", "new/deep", "-o", "folder/x.txt"]);
+    assert_eq!(elsewhere.status.code(), Some(0), "{}", err(&elsewhere));
+    assert!(dir.join("new/deep/record.json").is_file() && dir.join("folder/x.txt").is_file());
+}
+
+#[test]
+fn a_result_whose_files_cannot_be_written_is_shown() {
+    let folder = with_bad_places();
+    // Nothing can take the place of a folder.
+    std::fs::create_dir_all(folder.0.join("full/record.json/in/it")).unwrap();
+    for command in [["run", "m.toml"], ["sweep", "e.toml"]] {
+        let output = poolsim(&folder.0, &[&command[..], &["--output", "full"]].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", err(&output));
+        assert!(err(&output).contains("full/record.json"), "{}", err(&output));
+        assert!(out(&output).contains("latency"), "{}", out(&output));
+    }
+}
+
 #[test]
 fn only_commands_that_work_are_shown() {
     let folder = Folder::new("commands");

@@ -3,9 +3,10 @@
 pub mod args;
 
 use super::args::{Format, RawOut};
-use super::checked::{self, Folder, Out};
+use super::checked::{self, Out};
 use super::exit::{Answer, Failure};
 use super::files::{self, Beside};
+use super::places::Sink;
 use super::progress::Bar;
 use super::targets::TargetName;
 use super::{experiments, interrupt, printer, terminal};
@@ -43,16 +44,12 @@ pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
     }
     let settings = settings(raw)?;
     let mut asked = asked(raw)?;
-    let out = checked::out(&raw.out);
+    let out = checked::out(&raw.out)?;
     let (model, given) = load(raw)?;
     // Before this nothing is started or written, and whoever waits for a model on standard input may be stopped at once.
     interrupt::listen_gently();
     asked.terms.confidence = model.run.confidence;
-    let folder = match &out.folder {
-        Folder::Nowhere => None,
-        Folder::Given(path) => Some(path.clone()),
-        Folder::ByName => Some(Path::new("output").join(report::files::folder_name(&model.name))),
-    };
+    let folder = out.folder.path(&model.name);
     let journal = folder.as_ref().map(|folder| folder.join(JOURNAL));
     let mut target = raw.to.target(&model, raw.replication, raw.speed, journal.clone())?;
     // What is refused leaves nothing behind, not even a folder.
@@ -380,6 +377,6 @@ fn tell_again(path: &str) -> Result<Answer, Failure> {
             (format!("a decision differs\n{first}\n"), Answer::Judged(Judgement::Missed))
         }
     };
-    printer::put(&text, &checked::Sink::Stdout)?;
+    printer::put(&text, &Sink::Stdout)?;
     Ok(answer)
 }
