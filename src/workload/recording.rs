@@ -91,6 +91,11 @@ impl Default for RecordedPool {
 }
 
 impl RecordedPool {
+    /// The start time-out (ms) as a model can have it: a year for "never".
+    pub fn finite_start_timeout_ms(&self) -> f64 {
+        self.worker_start_timeout_ms.min(31_536e6)
+    }
+
     /// The settings as the scheduler takes them: 0 and less mean its defaults, but for the start time-out, which
     /// they switch off (infinite here); a timer past 2^31 - 1 ms overflows to 1 ms.
     pub fn meant(self) -> RecordedPool {

@@ -81,7 +81,12 @@ pub fn run(raw: &RawReplay) -> Result<Answer, Failure> {
     let (model, replayed) = replay.as_ref();
     let interrupted = replayed.interrupted || compared.is_none();
     let record = compared.unwrap_or_else(|| beside::alone(model, given, replayed));
-    deliver(&record, model, replayed, &out, folder.as_deref())?;
+    // Only own pools keep a journal; it has been written by now.
+    let kept: &[&str] = if raw.to.target.is_own() { &[JOURNAL] } else { &[] };
+    let saved = folder.map_or(Ok(()), |folder| save(&record, replay.as_ref(), &out, &folder, kept));
+    // A disk that is full keeps nobody from seeing the result.
+    printer::print(&record, out.format, &out.sink)?;
+    saved?;
     if interrupted {
         return Err(Failure::Interrupted);
     }
@@ -292,31 +297,17 @@ fn unmake(made: &[PathBuf]) {
     }
 }
 
-/// Prints the result and writes its files. A disk that is full keeps nobody from seeing the result.
-fn deliver(
-    record: &Record,
-    model: &Model,
-    replayed: &Replayed,
-    out: &Out,
-    folder: Option<&Path>,
-) -> Result<(), Failure> {
-    let saved = folder.map_or(Ok(()), |folder| save(record, model, replayed, out, folder));
-    printer::print(record, out.format, &out.sink)?;
-    saved
-}
-
+/// Writes the record and what belongs to it; files of an earlier one go, but for those that are `kept`.
 fn save(
     record: &Record,
-    model: &Model,
-    replayed: &Replayed,
+    (model, replayed): &(Model, Replayed),
     out: &Out,
     folder: &Path,
+    kept: &[&str],
 ) -> Result<(), Failure> {
     let paths: Vec<PathBuf> = {
         let _guard = interrupt::hold();
-        // Only own pools keep a journal; it has been written by now.
-        let own = ["pool", "process"].contains(&replayed.target);
-        report::files::forget(folder, if own { &[JOURNAL] } else { &[] })?;
+        report::files::forget(folder, kept)?;
         let path = folder.join(REQUESTS);
         write_whole(&path, requests::table(model, &replayed.requests).as_bytes())?;
         // A replay cannot be made again like a simulation: the record does not wait for pictures that may fail.

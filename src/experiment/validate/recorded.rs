@@ -367,8 +367,7 @@ fn model_text(
     let class_text: String =
         classes.iter().map(|class| format!("[class.{class:?}]\ndemand = \"1s\"\n")).collect();
     let start_up = settings.worker.start_delay_ms + constant("start_ms");
-    // A year for "never".
-    let start_timeout = pool.worker_start_timeout_ms.min(31_536e6);
+    let start_timeout = pool.finite_start_timeout_ms();
     format!(
         r#"name = {name:?}
 [run]

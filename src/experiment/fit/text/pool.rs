@@ -52,8 +52,7 @@ fn worker_told(told: &Told) -> String {
         "heartbeat_interval = \"{}ms\"\nheartbeat_timeout = \"{}ms\"\nwarm_start = {}\n",
         pool.heartbeat_interval_ms, pool.heartbeat_timeout_ms, told.warm_start
     );
-    // A year for "never".
-    let _ = writeln!(text, "start_timeout = \"{}ms\"", pool.worker_start_timeout_ms.min(31_536e6));
+    let _ = writeln!(text, "start_timeout = \"{}ms\"", pool.finite_start_timeout_ms());
     if !told.first_start_up.is_empty() {
         let each: Vec<String> =
             told.first_start_up.iter().map(|ms| format!("\"{}ms\"", number(*ms))).collect();
