@@ -120,9 +120,7 @@ fn save(record: &Record, folder: &Path, args: &Run) -> Result<(), Failure> {
         paths
     };
     if !args.quiet {
-        let names: Vec<String> =
-            paths.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
-        terminal::say(&format!("wrote {}: {}", folder.display(), names.join(", ")));
+        terminal::say_written(folder, &paths);
     }
     Ok(())
 }

@@ -139,9 +139,7 @@ fn save(record: &Record, out: &Out, folder: &Path) -> Result<(), Failure> {
         paths
     };
     if !out.quiet {
-        let names: Vec<String> =
-            paths.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
-        terminal::say(&format!("wrote {}: {}", folder.display(), names.join(", ")));
+        terminal::say_written(folder, &paths);
     }
     Ok(())
 }

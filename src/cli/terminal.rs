@@ -6,6 +6,7 @@ use crate::report::text::Look;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
@@ -64,6 +65,13 @@ fn locale_is_unicode(variable: impl Fn(&str) -> Option<String>) -> bool {
 /// Says a line on standard error. Nobody can be told when that fails.
 pub fn say(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Says which files were written into a folder.
+pub fn say_written(folder: &Path, paths: &[PathBuf]) {
+    let names: Vec<String> =
+        paths.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+    say(&format!("wrote {}: {}", folder.display(), names.join(", ")));
 }
 
 /// Says why a command failed.
