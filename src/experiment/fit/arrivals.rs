@@ -3,12 +3,17 @@
 //! All are fitted by maximum likelihood of the same instants, so AIC compares them. A law whose own mean rate is not the
 //! rate that was seen would be right about gaps and wrong about the load, so it is left out before. Whether the best one fits at all is
 //! asked of its residuals: the integral of its rate from one arrival to the next is exponential of mean 1 and
-//! independent if the law is true (time rescaling, Brown et al. 2002).
+//! independent if the law is true (time rescaling, Brown et al. 2002). Where none fits, what was seen stands for itself:
+//! the gaps, the rate in steps, or both.
+//!
+//! Requests that come together are batches: the laws are those of the instants at which batches come.
 //!
 //! Sources: Cox & Lewis (1966); Rydén (1994) for the likelihood of the Markov-modulated process.
 
+mod instants;
+
 use crate::stats::equivalence::student_tail;
-use crate::stats::shape;
+use crate::stats::{interval, shape};
 use crate::workload::Distribution;
 use libm::{exp, log};
 
@@ -21,6 +26,8 @@ pub enum Process {
     Steps(Vec<(f64, f64)>),
     /// Independent gaps.
     Renewal(Distribution),
+    /// Gaps of a law under rates that hold from their instants on.
+    Scheduled(Distribution, Vec<(f64, f64)>),
     /// Poisson at one of two rates, with mean stays in seconds.
     Modulated([f64; 2], [f64; 2]),
 }
@@ -39,14 +46,19 @@ pub struct Candidate {
 /// What was fitted to the arrivals.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArrivalFit {
-    /// Mean rate, per second.
+    /// Mean rate of requests, per second.
     pub rate: f64,
+    /// How many come together, batch by batch; empty where they come one by one. All else is of batches then.
+    pub batches: Vec<usize>,
+    /// The unit (seconds) of a recorder's clock too coarse for what it recorded: the requests of one instant were
+    /// spread over it.
+    pub unit: Option<f64>,
     /// Coefficient of variation of the gaps: 1 for Poisson.
     pub gap_cv: f64,
-    /// Processes by AIC, but Poisson first where nothing is better by more than 2.
+    /// Processes by AIC, but Poisson first where nothing is better by more than luck.
     pub candidates: Vec<Candidate>,
-    /// What was seen stands for itself where no process fits: the gaps, if nothing speaks against their independence,
-    /// else the rate in steps.
+    /// What was seen stands for itself where no process fits: the gaps, if none follows from the one before, else the
+    /// rate in steps, with the gaps where they are as independent or as even as that under it.
     pub sample: Option<Process>,
     /// Processes that would send at another rate than was seen.
     pub left_out: Vec<&'static str>,
@@ -68,7 +80,7 @@ impl Process {
     pub fn mean_rate(&self, span: f64) -> f64 {
         match self {
             Process::Poisson(rate) => *rate,
-            Process::Steps(steps) => {
+            Process::Steps(steps) | Process::Scheduled(_, steps) => {
                 let until = |index: usize| steps.get(index + 1).map_or(span, |next: &(f64, f64)| next.0);
                 let of = |(index, (from, rate)): (usize, &(f64, f64))| rate * (until(index) - from);
                 steps.iter().enumerate().map(of).sum::<f64>() / span
@@ -93,14 +105,30 @@ const GAP_MIN: f64 = 1e-6;
 /// Arrivals to which the dearest likelihood is fitted.
 const MODULATED_MAX: usize = 20_000;
 
-/// Fits every process to ascending instants, of which there are at least two.
+/// By so much a process must be better than Poisson: by 2 it would be had one been tried beside it (Burnham & Anderson
+/// 2002), and some twenty are, the best of which is better by 2 ln 20 more by luck.
+const LUCK: f64 = 8.0;
+
+/// Gaps whose coefficient of variation is smaller come from a schedule.
+const EVEN: f64 = 0.5;
+
+/// Gaps that scatter less are those of a timer.
+const TIMER: f64 = 1e-3;
+
+/// Fits every process to ascending instants, of which at least two differ.
 pub fn fit(times: &[f64]) -> ArrivalFit {
+    let found = instants::of(times);
+    let requests = found.sizes.iter().sum::<usize>().max(found.times.len());
+    let fitted = of_instants(&found.times);
+    let rate = fitted.rate * requests as f64 / found.times.len() as f64;
+    ArrivalFit { rate, batches: found.sizes, unit: found.unit, ..fitted }
+}
+
+fn of_instants(times: &[f64]) -> ArrivalFit {
     let gaps: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]).max(GAP_MIN)).collect();
     let span: f64 = gaps.iter().sum::<f64>().max(GAP_MIN);
     let n = gaps.len() as f64;
     let rate = n / span;
-    let mean = span / n;
-    let variance = gaps.iter().map(|gap| (gap - mean) * (gap - mean)).sum::<f64>() / (n - 1.0).max(1.0);
     let poisson = 2.0 - 2.0 * (n * log(rate) - n);
     let mut candidates = vec![Candidate { name: "Poisson", process: Process::Poisson(rate), aic: poisson }];
     candidates.extend(steps(times));
@@ -113,48 +141,84 @@ pub fn fit(times: &[f64]) -> ArrivalFit {
     let left_out = candidates.iter().filter(|one| off(one)).map(|one| one.name).collect();
     candidates.retain(|one| !off(one));
     candidates.sort_by(|a, b| a.aic.total_cmp(&b.aic));
-    // More parameters must be better by more than luck (2: Burnham & Anderson 2002).
     let simplest = candidates.iter().position(|one| one.name == "Poisson").unwrap_or(0);
-    if candidates[simplest].aic <= candidates[0].aic + 2.0 {
+    if candidates[simplest].aic <= candidates[0].aic + LUCK {
         candidates[..=simplest].rotate_right(1);
     }
     let residuals = residuals(&candidates[0].process, times, &gaps);
-    let mut sorted = residuals.clone();
+    let p_shape = exponential(&residuals);
+    let p_order = two_sided(correlation(&residuals));
+    let sample = (p_shape < P_MIN || p_order < P_MIN).then(|| as_seen(times, &gaps));
+    let (batches, unit, gap_cv) = (Vec::new(), None, cv(&gaps));
+    ArrivalFit { rate, batches, unit, gap_cv, candidates, sample, left_out, p_shape, p_order }
+}
+
+/// What was seen, where no law fits.
+fn as_seen(times: &[f64], gaps: &[f64]) -> Process {
+    // Gaps that make up for each other, as those of a schedule do, are played as if they knew nothing of each other.
+    let Some(steps) = steps(times).filter(|_| follow(gaps)) else {
+        let even = cv(gaps) < TIMER;
+        let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+        let timer = Distribution::Deterministic { value: mean };
+        return Process::Renewal(if even { timer } else { super::demand::sample(gaps) });
+    };
+    let within = residuals(&steps.process, times, gaps);
+    match steps.process {
+        Process::Steps(steps) if cv(&within) < EVEN || !follow(&within) => {
+            Process::Scheduled(super::demand::sample(&within), steps)
+        }
+        other => other,
+    }
+}
+
+/// Probability of the distance of residuals from the exponential law of mean 1.
+fn exponential(residuals: &[f64]) -> f64 {
+    let mut sorted = residuals.to_vec();
     sorted.sort_by(f64::total_cmp);
     let count = sorted.len() as f64;
     let gap = sorted.iter().enumerate().fold(0.0f64, |gap, (k, x)| {
         let law = -libm::expm1(-x);
         gap.max((law - k as f64 / count).abs()).max((law - (k as f64 + 1.0) / count).abs())
     });
-    let p_shape = shape::kolmogorov_of_one(gap, count);
-    let p_order = order(&residuals);
-    let fits = p_shape >= P_MIN && p_order >= P_MIN;
-    let sample = if fits {
-        None
-    } else if independent(&gaps) {
-        Some(Process::Renewal(super::demand::sample(&gaps)))
-    } else {
-        steps(times).map(|steps| steps.process)
-    };
-    ArrivalFit { rate, gap_cv: variance.sqrt() / mean, candidates, sample, left_out, p_shape, p_order }
+    shape::kolmogorov_of_one(gap, count)
 }
 
-/// Whether nothing speaks against gaps that know nothing of each other: the correlation of neighbouring ranks.
-fn independent(gaps: &[f64]) -> bool {
-    let mut places: Vec<usize> = (0..gaps.len()).collect();
-    places.sort_by(|a, b| gaps[*a].total_cmp(&gaps[*b]));
-    let mut ranks = vec![0.0; gaps.len()];
-    places.into_iter().enumerate().for_each(|(rank, place)| ranks[place] = rank as f64);
-    order(&ranks) >= P_MIN
+fn cv(values: &[f64]) -> f64 {
+    let found = interval::mean_and_variance(values).filter(|(mean, _)| *mean > 0.0);
+    found.map_or(0.0, |(mean, variance)| variance.sqrt() / mean)
 }
 
-/// Two-sided probability of the correlation of neighbours.
-fn order(residuals: &[f64]) -> f64 {
-    let n = residuals.len() as f64;
-    let mean = residuals.iter().sum::<f64>() / n;
-    let variance: f64 = residuals.iter().map(|x| (x - mean) * (x - mean)).sum();
-    let product: f64 = residuals.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
-    let z = if variance > 0.0 { product / variance * n.sqrt() } else { 0.0 };
+/// Whether long gaps surely follow long ones: by the ranks of neighbours, which one long gap does not sway.
+fn follow(gaps: &[f64]) -> bool {
+    let z = correlation(&ranks(gaps));
+    z > 0.0 && two_sided(z) < P_MIN
+}
+
+/// The rank of each value; those that are the same share theirs.
+fn ranks(values: &[f64]) -> Vec<f64> {
+    let mut places: Vec<usize> = (0..values.len()).collect();
+    places.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    let mut ranks = vec![0.0; values.len()];
+    let mut before = 0.0;
+    // Gaps are differences of instants: the same are so but for the last bits.
+    for same in places.chunk_by(|a, b| values[*b] - values[*a] < 1e-9 * values[*b]) {
+        let rank = before + (same.len() - 1) as f64 / 2.0;
+        same.iter().for_each(|place| ranks[*place] = rank);
+        before += same.len() as f64;
+    }
+    ranks
+}
+
+/// The correlation of neighbours, in its standard errors; 0 where all are the same.
+fn correlation(values: &[f64]) -> f64 {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance: f64 = values.iter().map(|x| (x - mean) * (x - mean)).sum();
+    let product: f64 = values.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
+    if variance > 0.0 { product / variance * n.sqrt() } else { 0.0 }
+}
+
+fn two_sided(z: f64) -> f64 {
     (2.0 * student_tail(z.abs(), f64::INFINITY)).min(1.0)
 }
 
@@ -218,9 +282,10 @@ fn modulated(gaps: &[f64], rate: f64) -> Option<Candidate> {
             step /= 2.0;
         }
     }
-    // Fitted to a part, it counts for the whole by its mean.
-    let likelihood = value * gaps.len() as f64 / used.len() as f64;
-    let process = Process::Modulated([exp(best[0]), exp(best[1])], [exp(best[2]), exp(best[3])]);
+    // Fitted to a part, it is judged by the whole, as all others are.
+    let (rates, stays) = ([exp(best[0]), exp(best[1])], [exp(best[2]), exp(best[3])]);
+    let likelihood = filter(gaps, rates, stays, &mut |_| {});
+    let process = Process::Modulated(rates, stays);
     likelihood.is_finite().then_some(Candidate {
         name: "Markov-modulated",
         process,
@@ -264,7 +329,7 @@ fn residuals(process: &Process, times: &[f64], gaps: &[f64]) -> Vec<f64> {
     match process {
         Process::Poisson(rate) => gaps.iter().map(|gap| gap * rate).collect(),
         Process::Renewal(law) => gaps.iter().map(|gap| of_tail(1.0 - law.cdf(*gap))).collect(),
-        Process::Steps(steps) => {
+        Process::Steps(steps) | Process::Scheduled(_, steps) => {
             let total = |time: f64| {
                 let mut sum = 0.0;
                 for (index, (from, rate)) in steps.iter().enumerate() {

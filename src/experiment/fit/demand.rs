@@ -4,6 +4,10 @@
 //! its probability comes from samples of the fitted law that are fitted in turn (parametric bootstrap, Stute et al.
 //! 1993). A law that is surely wrong (p at most 1 %) is not used: the sample itself takes its place.
 //!
+//! What is planned with a law hangs on its mean and its tail, of which the bulk of the values says little. So a family whose
+//! mean is not the sample's is left out, and one under which the largest value is surely too large or too small is surely
+//! wrong.
+//!
 //! Sources: Law, *Simulation Modeling and Analysis*, ch. 6 (estimators); Minka (2002) for the gamma shape; Dempster,
 //! Laird & Rubin (1977) for mixtures; Akaike (1974).
 
@@ -34,10 +38,15 @@ pub struct DemandFit {
     pub cv: f64,
     /// The families, best first.
     pub candidates: Vec<Candidate>,
+    /// Families whose mean is not the sample's.
+    pub left_out: Vec<&'static str>,
     /// Anderson and Darling's distance of the best.
     pub distance: f64,
     /// Its probability if the law were true; absent for a constant.
     pub p_value: Option<f64>,
+    /// The largest value, seconds, and the probability that so many values have one as far out, if the best law were
+    /// true.
+    pub largest: (f64, f64),
     /// The law to use: the best family, or the sample.
     pub law: Distribution,
 }
@@ -45,11 +54,20 @@ pub struct DemandFit {
 /// At this probability, the smallest that the bootstrap can find, a law is not used.
 const P_MIN: f64 = 0.01;
 
+/// A law under which the largest value is less likely is not used: its parameters were fitted to the bulk.
+const P_LARGEST_MIN: f64 = 0.001;
+
+/// A mean is not the sample's when it is farther off than this share and than so many standard errors.
+const MEAN_OFF: (f64, f64) = (0.01, 3.0);
+
 /// What varies less is constant; laws so narrow are costly and say nothing more.
 const CONSTANT: f64 = 1e-5;
 
 /// Values of a sample that stand for it where no law does.
 const SAMPLE: usize = 200;
+
+/// Largest values of a longer sample that stand for themselves: few may bring most of the work.
+const TAIL: usize = 100;
 
 /// Fits every family; `None` without values.
 pub fn fit(values: &[f64]) -> Option<DemandFit> {
@@ -59,14 +77,44 @@ pub fn fit(values: &[f64]) -> Option<DemandFit> {
     if cv < CONSTANT {
         let law = Distribution::Deterministic { value: mean };
         let only = Candidate { family: "deterministic", law: law.clone(), aic: f64::NEG_INFINITY };
-        return Some(DemandFit { n, mean, cv, candidates: vec![only], distance: 0.0, p_value: None, law });
+        let (candidates, left_out, largest) = (vec![only], Vec::new(), (mean, 1.0));
+        return Some(DemandFit {
+            n,
+            mean,
+            cv,
+            candidates,
+            left_out,
+            distance: 0.0,
+            p_value: None,
+            largest,
+            law,
+        });
     }
-    let candidates = families(values);
+    let slack = f64::max(MEAN_OFF.0 * mean, MEAN_OFF.1 * (variance / n as f64).sqrt());
+    let (candidates, others): (Vec<Candidate>, Vec<Candidate>) =
+        families(values).into_iter().partition(|one| (one.law.mean() - mean).abs() <= slack);
+    let left_out = others.iter().map(|one| one.family).collect();
     let best = candidates.first()?;
     let family = FAMILIES.iter().find(|family| family.name == best.family)?;
     let (distance, p) = goodness(family, &best.law, values);
-    let law = if p <= P_MIN { sample(values) } else { best.law.clone() };
-    Some(DemandFit { n, mean, cv, candidates, distance, p_value: Some(p), law })
+    let largest = largest(&best.law, values);
+    let is_wrong = p <= P_MIN || largest.1 < P_LARGEST_MIN;
+    let law = if is_wrong { sample(values) } else { best.law.clone() };
+    Some(DemandFit { n, mean, cv, candidates, left_out, distance, p_value: Some(p), largest, law })
+}
+
+/// The largest value, and the probability of one as far out, either way.
+fn largest(law: &Distribution, values: &[f64]) -> (f64, f64) {
+    let largest = values.iter().copied().fold(0.0, f64::max);
+    let none_larger = exp(values.len() as f64 * log(law.cdf(largest)));
+    (largest, 2.0 * none_larger.min(1.0 - none_larger))
+}
+
+impl DemandFit {
+    /// No law fits, so that the sample stands for itself.
+    pub fn is_sample(&self) -> bool {
+        matches!(self.law, Distribution::Empirical { .. } | Distribution::Mixture { .. })
+    }
 }
 
 /// Every family fitted to values, the best first.
@@ -80,7 +128,7 @@ pub(super) fn families(values: &[f64]) -> Vec<Candidate> {
 /// The same family fitted to other values, as a draw of its parameters; the sample of them where no family was used.
 pub fn refit(fitted: &DemandFit, values: &[f64]) -> Option<Distribution> {
     match fitted.law {
-        Distribution::Empirical { .. } => Some(sample(values)),
+        _ if fitted.is_sample() => Some(sample(values)),
         Distribution::Deterministic { .. } => Some(fitted.law.clone()),
         _ => {
             let family = FAMILIES.iter().find(|family| family.name == fitted.candidates[0].family)?;
@@ -89,16 +137,23 @@ pub fn refit(fitted: &DemandFit, values: &[f64]) -> Option<Distribution> {
     }
 }
 
-/// Means of equal parts of a sorted sample, so that its mean stays as it is; itself where it is short.
+/// The sample itself where it is short; else its largest values and the means of equal parts of all others, so that its
+/// mean stays as it is and its tail does.
 pub(super) fn sample(values: &[f64]) -> Distribution {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let n = sorted.len();
-    if n > SAMPLE {
-        let part = |k: usize| &sorted[k * n / SAMPLE..(k + 1) * n / SAMPLE];
-        sorted = (0..SAMPLE).map(|k| mean(part(k))).collect();
+    if n <= SAMPLE + TAIL {
+        return Distribution::Empirical { values: sorted.into() };
     }
-    Distribution::Empirical { values: sorted.into() }
+    let (body, tail) = sorted.split_at(n - TAIL);
+    let part = |k: usize| &body[k * body.len() / SAMPLE..(k + 1) * body.len() / SAMPLE];
+    let parts: Vec<f64> = (0..SAMPLE).map(|k| mean(part(k))).collect();
+    let share = TAIL as f64 / n as f64;
+    Distribution::Mixture {
+        probabilities: vec![1.0 - share, share],
+        parts: [parts, tail.to_vec()].map(|values| Distribution::Empirical { values: values.into() }).into(),
+    }
 }
 
 struct Family {
@@ -164,7 +219,10 @@ fn lognormal(values: &[f64]) -> Option<Distribution> {
     (positive(values) && sigma > 0.0).then_some(Distribution::Lognormal { mu, sigma })
 }
 
+/// Not where values scatter by less than a twentieth: nothing tells a gamma from a lognormal there, whose quantiles are
+/// cheap.
 fn gamma(values: &[f64]) -> Option<Distribution> {
+    const SHAPE_MAX: f64 = 400.0;
     if !positive(values) {
         return None;
     }
@@ -183,7 +241,7 @@ fn gamma(values: &[f64]) -> Option<Distribution> {
         }
         shape = next;
     }
-    Some(Distribution::Gamma { shape, scale: mean_value / shape })
+    (shape <= SHAPE_MAX).then_some(Distribution::Gamma { shape, scale: mean_value / shape })
 }
 
 /// Digamma and trigamma by recurrence and their asymptotic series (Abramowitz & Stegun 6.3.18, 6.4.12).

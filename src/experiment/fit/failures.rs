@@ -62,7 +62,8 @@ pub(super) fn count(rows: &[&Row], tries: &[&Tries]) -> Failures {
 }
 
 fn of_requests(rows: &[&Row]) -> Failures {
-    let told = rows.iter().filter(|row| row.tells_its_end());
+    let others_tell = rows.iter().any(|row| row.outcome.is_some());
+    let told = rows.iter().filter(|row| row.tells_its_end(others_tell));
     let mut failures = Failures { of: told.count() as u64, ..Failures::default() };
     for word in rows.iter().filter_map(|row| row.failure()) {
         *failures.counts.entry(word).or_insert(0) += 1;

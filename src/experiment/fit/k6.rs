@@ -54,6 +54,12 @@ struct Seen {
     executor: Option<String>,
 }
 
+/// Metrics that are looked at: milliseconds, or numbers.
+const USED: [&str; 4] = ["http_req_duration", "vus", "iteration_duration", "dropped_iterations"];
+
+/// No request takes longer, seconds: a year.
+const TOOK_MAX: f64 = 31_536_000.0;
+
 /// One point, however it is written.
 struct Point<'a> {
     metric: &'a str,
@@ -63,7 +69,12 @@ struct Point<'a> {
 }
 
 impl Seen {
-    fn take(&mut self, point: &Point<'_>) {
+    /// Takes a point in, or says what is wrong with its value.
+    fn take(&mut self, point: &Point<'_>) -> Result<(), String> {
+        // Metrics of users may have any value, and are passed over.
+        if USED.contains(&point.metric) && !(0.0..=TOOK_MAX * 1e3).contains(&point.value) {
+            return Err(format!("{} cannot be {}", point.metric, point.value));
+        }
         let named = (point.tag)("executor").or_else(|| (point.tag)("scenario"));
         let known = named.filter(|name| users::EXECUTORS.iter().any(|(executor, _)| executor == name));
         self.executor = known.map(str::to_owned).or_else(|| self.executor.take());
@@ -74,6 +85,7 @@ impl Seen {
             "dropped_iterations" => self.dropped |= point.value > 0.0,
             _ => {}
         }
+        Ok(())
     }
 }
 
@@ -123,7 +135,7 @@ pub(super) fn json(bytes: &[u8]) -> Result<Recording, Fault> {
         let time = (nanos - *first.get_or_insert(nanos)) as f64 / 1e9;
         // What many values have (users, iterations) is no tag but metadata.
         let tag = |name: &str| data["tags"][name].as_str().or_else(|| data["metadata"][name].as_str());
-        seen.take(&Point { metric, time, value: number, tag: &tag });
+        seen.take(&Point { metric, time, value: number, tag: &tag }).map_err(failed)?;
     }
     recording(seen, notes, JSON_HINT)
 }
@@ -143,7 +155,7 @@ pub(super) fn csv(bytes: &[u8]) -> Result<Recording, Fault> {
         whole &= stamp.unit == Some("seconds") && stamp.nanos % 1_000_000_000 == 0;
         let time = (stamp.nanos - *first.get_or_insert(stamp.nanos)) as f64 / 1e9;
         let tag = |name: &str| row.get(name).map(String::as_str).or_else(|| within(row, name));
-        seen.take(&Point { metric: text("metric_name"), time, value, tag: &tag });
+        seen.take(&Point { metric: text("metric_name"), time, value, tag: &tag }).map_err(failed)?;
     }
     if whole {
         spread(&mut seen.requests);

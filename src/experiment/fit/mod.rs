@@ -57,9 +57,12 @@ impl Row {
     }
 
     /// It went through to an end of its own, or failed by itself: refusals, time-outs and the like say nothing of that.
-    fn tells_its_end(&self) -> bool {
-        let ended =
-            self.outcome.is_none_or(|one| matches!(one, Outcome::Ok | Outcome::Error | Outcome::Crash));
+    /// Nor does silence, where `others_tell`.
+    fn tells_its_end(&self, others_tell: bool) -> bool {
+        let ended = match self.outcome {
+            None => self.fate.is_some() || !others_tell,
+            Some(one) => matches!(one, Outcome::Ok | Outcome::Error | Outcome::Crash),
+        };
         ended || self.failure().is_some()
     }
 }
@@ -71,7 +74,7 @@ pub struct Users {
     pub stays: Vec<(f64, f64)>,
     /// From an end to the next request, seconds; one value where only the mean is known.
     pub thinks: Vec<f64>,
-    /// Where they are not told apart: how many there are at instants in order, seconds.
+    /// Where the recording counts them: how many there are at instants in order, seconds. It goes before the stays.
     pub present: Vec<(f64, u32)>,
 }
 
@@ -218,6 +221,9 @@ pub fn fit(recording: &Recording) -> Result<Fitted, String> {
         ));
     }
     let times: Vec<f64> = recording.rows.iter().map(|row| row.at).collect();
+    if times[n - 1] <= times[0] {
+        return Err(String::from("all requests arrive at one instant, so there is no rate to be seen"));
+    }
     let mut notes = recording.notes.clone();
     let count = |wanted| recording.rows.iter().filter(|row| row.outcome == Some(wanted)).count();
     let hangs = recording.rows.iter().any(|row| matches!(row.fate, Some(Fate::Hang | Fate::Freeze)));
@@ -259,18 +265,22 @@ pub(crate) fn demands(recording: &Recording, class: usize) -> Vec<f64> {
 const COUNTS: usize = 24;
 
 fn users_of(users: &Users, end: f64) -> UsersFit {
-    if users.stays.is_empty() {
+    if !users.present.is_empty() {
         return users_counted(users, end);
     }
+    let stays = &users.stays;
     // Who came with the first and stayed to the last is there all the time: a tenth of the stretch is no ramp.
     let slack = 0.1 * end;
-    let all = users.stays.iter().all(|(from, to)| *from <= slack && *to >= end - slack);
-    let at = |time: f64| users.stays.iter().filter(|(from, to)| *from <= time && time < *to).count() as u32;
-    let n = users.stays.len();
+    let all = stays.iter().all(|(from, to)| *from <= slack && *to >= end - slack);
+    let at = |time: f64| stays.iter().filter(|(from, to)| *from <= time && time < *to).count() as u32;
+    let n = stays.len();
     let present = if all || end <= 0.0 {
         vec![(0.0, n as u32)]
     } else {
-        (0..=COUNTS).map(|k| end * k as f64 / COUNTS as f64).map(|time| (time, at(time))).collect()
+        // Who begins together does so within moments.
+        let moment = 0.01 * end;
+        let seen = |time: f64| (time, at(time.clamp(moment, end - moment)));
+        (0..=COUNTS).map(|k| seen(end * k as f64 / COUNTS as f64)).collect()
     };
     UsersFit { n, present, think: demand::fit(&users.thinks) }
 }

@@ -2,11 +2,12 @@
 //! a resample of the recording, and the spread of the answers is what is not known.
 //!
 //! Demands are resampled within their class and refitted. The arrival rate is resampled by stretches of time (twenty
-//! blocks), so that bursts count as bursts. Failures are drawn as often as they were seen. All draws and the fitted model
+//! blocks), so that bursts count as bursts. Classes and failures are drawn as often as they were seen. All draws and the fitted model
 //! itself use the same seeds, so what their answers differ by is the parameters' own.
 //!
 //! Source: Barton, Nelson & Xie, "Quantifying input uncertainty via simulation confidence intervals" (2014).
 
+use super::failures::Failures;
 use super::text::{self, About};
 use super::{Fitted, LoadFit, Recording, UsersFit, demand};
 use crate::engine;
@@ -15,7 +16,7 @@ use crate::experiment::metric::Unit;
 use crate::model::{self, Model};
 use crate::random::{Purpose, Stream, Streams};
 use crate::stats::Replication;
-use crate::workload::Distribution;
+use crate::workload::{Distribution, Sampler};
 use rayon::prelude::*;
 
 /// Parameters in place of the fitted ones.
@@ -23,6 +24,8 @@ use rayon::prelude::*;
 pub struct Draw {
     /// Factor of every rate.
     pub rate: f64,
+    /// By class: how many requests.
+    pub mix: Vec<f64>,
     /// By class.
     pub demands: Vec<Distribution>,
     /// By class: probability of each failure.
@@ -65,6 +68,7 @@ const RESAMPLED_MAX: usize = 5000;
 pub fn draw(recording: &Recording, fitted: &Fitted, index: u64) -> Draw {
     let mut stream = Streams::new(0, index + 1).stream(Purpose::Bootstrap, 4);
     let rate = rate(recording, &mut stream);
+    let mix = mix(fitted, &mut stream);
     let (mut demands, mut failures) = (Vec::new(), Vec::new());
     for class in &fitted.classes {
         let place = recording.classes.iter().position(|name| *name == class.name);
@@ -72,14 +76,7 @@ pub fn draw(recording: &Recording, fitted: &Fitted, index: u64) -> Draw {
         let n = own.len().min(RESAMPLED_MAX);
         let again: Vec<f64> = (0..n).map(|_| own[stream.below(own.len() as u64) as usize]).collect();
         demands.push(demand::refit(&class.demand, &again).unwrap_or_else(|| class.demand.law.clone()));
-        let of = class.failures.of.max(1) as f64;
-        let drawn = class.failures.counts.iter().map(|(word, count)| {
-            // A Dirichlet draw of count + 1/2 hits: Jeffreys' prior.
-            let share = *count as f64 / of;
-            let error = ((share * (1.0 - share) + 0.25 / of) / of).sqrt();
-            (*word, (share + error * stream.normal()).clamp(0.0, 1.0))
-        });
-        failures.push(drawn.collect());
+        failures.push(shares_of_failures(&class.failures, &mut stream));
     }
     let think = match &fitted.load {
         LoadFit::Users(UsersFit { think: Some(think), .. }) => {
@@ -90,7 +87,36 @@ pub fn draw(recording: &Recording, fitted: &Fitted, index: u64) -> Draw {
         }
         _ => None,
     };
-    Draw { rate, demands, failures, think }
+    Draw { rate, mix, demands, failures, think }
+}
+
+/// How many requests of each class there are among as many that are drawn anew; of very many the classes of some are, and
+/// their distance is scaled.
+fn mix(fitted: &Fitted, stream: &mut Stream) -> Vec<f64> {
+    let seen: Vec<f64> = fitted.classes.iter().map(|class| class.n as f64).collect();
+    let of_request: Vec<usize> =
+        fitted.classes.iter().enumerate().flat_map(|(index, class)| vec![index; class.n]).collect();
+    let drawn = of_request.len().min(RESAMPLED_MAX);
+    let mut counts = vec![0.0; seen.len()];
+    (0..drawn).for_each(|_| counts[of_request[stream.below(of_request.len() as u64) as usize]] += 1.0);
+    let whole = of_request.len() as f64;
+    let scale = (drawn as f64 / whole).sqrt();
+    let one = |(count, seen): (&f64, &f64)| seen + (count / drawn as f64 * whole - seen) * scale;
+    // A class that happens not to be drawn is still there.
+    counts.iter().zip(&seen).map(|pair| one(pair).max(0.5)).collect()
+}
+
+/// A draw of the probabilities of failures: Dirichlet, with half a hit more of each (Jeffreys' prior).
+fn shares_of_failures(seen: &Failures, stream: &mut Stream) -> Vec<(&'static str, f64)> {
+    let gone: u64 = seen.counts.values().sum();
+    let mut gamma = |count: u64| {
+        Sampler::new(&Distribution::Gamma { shape: count as f64 + 0.5, scale: 1.0 }).draw_secs(stream)
+    };
+    let drawn: Vec<(&'static str, f64)> =
+        seen.counts.iter().map(|(word, count)| (*word, gamma(*count))).collect();
+    let well = gamma(seen.of.saturating_sub(gone));
+    let whole = well + drawn.iter().map(|one| one.1).sum::<f64>();
+    drawn.into_iter().map(|(word, share)| (word, share / whole)).collect()
 }
 
 /// The rate of resampled blocks over the rate.
@@ -139,13 +165,15 @@ pub fn predict(
         .map(|index| values(&load(Some(&draw(recording, fitted, index)))?, index))
         .collect::<Result<_, String>>()?;
     let one = |(place, (metric, unit)): (usize, &(&'static str, Unit))| {
+        // A figure that a replication is too short for is none: those that were long by luck say nothing of it.
         let column = |rows: &[Vec<f64>]| {
-            let mut values: Vec<f64> = rows.iter().map(|row| row[place]).filter(|x| x.is_finite()).collect();
+            let mut values: Vec<f64> = rows.iter().map(|row| row[place]).collect();
+            let all = values.iter().all(|x| x.is_finite());
             values.sort_by(f64::total_cmp);
-            values
+            if all { values } else { Vec::new() }
         };
         let (own, other) = (column(&plain), column(&drawn));
-        let value = own.iter().sum::<f64>() / own.len().max(1) as f64;
+        let value = own.iter().sum::<f64>() / own.len() as f64;
         Predicted { metric, unit: *unit, value, fixed: range(&own), drawn: range(&other) }
     };
     Ok(METRICS.iter().enumerate().map(one).collect())

@@ -1,5 +1,7 @@
 //! Recordings as requests: traces (CSV, JSON), the requests of a replay, scenarios of a recorded pool.
 
+mod outcomes;
+
 use super::failures::{self, Replayed};
 use super::{PoolSeen, Recording, Row, Users, k6};
 use crate::outcome::Outcome;
@@ -42,7 +44,7 @@ const DEMANDS: [&str; 7] = ["demand", "service", "duration", "runtime", "seconds
 /// Units that stand behind a name.
 const SUFFIXES: [(&str, f64); 4] = [("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9), ("s", 1.0)];
 const CLASSES: [&str; 5] = ["class", "kind", "type", "action", "name"];
-const OUTCOMES: [&str; 4] = ["outcome", "result", "status", "fate"];
+const OUTCOMES: [&str; 5] = ["outcome", "result", "status", "fate", "success"];
 
 /// Reads a file.
 ///
@@ -147,8 +149,14 @@ fn generic(
         |column: &str| table.iter().filter_map(|row| row.get(column).cloned()).collect::<Vec<String>>();
     let time = time_column(&time, &values, &mut notes)?;
     let terms = demand_terms(&demand, names, &values, &mut notes)?;
-    let class = find(&columns.class, &CLASSES).filter(|name| names.contains(name) || columns.class.is_some());
-    let outcome = find(&columns.outcome, &OUTCOMES);
+    let there = |name: Option<String>, flag: &str| match name {
+        Some(name) if !names.contains(&name) => {
+            Err((format!("{flag} {name}: there is no such column"), all()))
+        }
+        name => Ok(name),
+    };
+    let class = there(find(&columns.class, &CLASSES), "--class")?;
+    let outcome = there(find(&columns.outcome, &OUTCOMES), "--outcome")?;
     let mut classes: Vec<String> = Vec::new();
     if let Some(class) = &class {
         for name in table.iter().filter_map(|row| row.get(class)) {
@@ -179,8 +187,12 @@ fn generic(
             fate: None,
         })
         .collect();
-    if let Some(outcome) = outcome {
-        attach(&mut rows, table, &outcome, &settings.classes, settings.class.as_ref());
+    if let Some(outcome) = &outcome {
+        let place = |row: &BTreeMap<String, String>| {
+            let name = settings.class.as_ref().and_then(|class| row.get(class));
+            name.and_then(|name| settings.classes.iter().position(|one| one == name)).unwrap_or(0)
+        };
+        notes.extend(outcomes::attach(&mut rows, table, outcome, &place, columns.outcome.is_some())?);
     }
     shift(&mut rows);
     let latencies = demand.contains("latency") || demand.contains("elapsed");
@@ -198,43 +210,6 @@ pub(super) fn latency_note(column: &str) -> String {
         "{column} {HOLDS_WAITING}, so the demand is too long where there was a queue; \
          with --slots N the waiting at N slots is taken out"
     )
-}
-
-/// Outcomes by class: a trace is sorted, and only their number matters.
-fn attach(
-    rows: &mut [Row],
-    table: &[BTreeMap<String, String>],
-    column: &str,
-    classes: &[String],
-    class: Option<&String>,
-) {
-    let mut seen: Vec<Vec<Outcome>> = vec![Vec::new(); classes.len()];
-    for row in table {
-        let name = class.and_then(|class| row.get(class));
-        let index = name.and_then(|name| classes.iter().position(|one| one == name)).unwrap_or(0);
-        seen[index].extend(row.get(column).and_then(|text| outcome_of(text)));
-    }
-    for row in rows {
-        row.outcome = seen[row.class].pop();
-    }
-}
-
-/// The outcome that a word or an HTTP status means.
-fn outcome_of(text: &str) -> Option<Outcome> {
-    let text = text.trim().to_ascii_lowercase();
-    if let Some(fate) = Fate::from_name(&text) {
-        return Some(match fate {
-            Fate::Ok => Outcome::Ok,
-            Fate::Error => Outcome::Error,
-            Fate::Hang => Outcome::Timeout,
-            Fate::Crash | Fate::CrashOnce | Fate::Freeze => Outcome::Crash,
-        });
-    }
-    match (text.parse::<u16>(), text.as_str()) {
-        (Ok(0 | 400..), _) | (_, "failed" | "failure" | "ko" | "false") => Some(Outcome::Error),
-        (Ok(_), _) | (_, "success" | "true") => Some(Outcome::Ok),
-        _ => Outcome::from_name(&text),
-    }
 }
 
 /// The column of times and what its values mean: by the unit that is written (`1ms*time`) or stands in its name, by their
@@ -366,15 +341,21 @@ fn replayed((_, table): &Table) -> Result<Recording, Fault> {
     let mut requests: Vec<Replayed> = Vec::new();
     for (number, row) in table.iter().enumerate() {
         let text = |column: &str| row.get(column).map_or("", String::as_str);
+        let failed = |what: String| (format!("line {}: {what}", number + 2), hint.to_owned());
         let secs = |column: &str| {
-            let failed = || (format!("line {}: {column} is no number", number + 2), hint.to_owned());
-            text(column).parse::<f64>().map_err(|_| failed())
+            let value = text(column).parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0);
+            value.ok_or_else(|| failed(format!("{column} is no number of seconds (\"{}\")", text(column))))
         };
         let (sent, end) = (secs("sent")?, secs("end")?);
         let fate = Fate::from_name(text("fate"));
         let outcome = Outcome::from_name(text("outcome"));
+        if fate.is_none() || outcome.is_none() {
+            let column = if fate.is_none() { "fate" } else { "outcome" };
+            return Err(failed(format!("\"{}\" is no {column}", text(column))));
+        }
         let once = text("hand_overs") == "1" && matches!(outcome, Some(Outcome::Ok | Outcome::Error));
-        let (planned, started) = (secs("demand")?, text("started").parse::<f64>().ok());
+        let started = if text("started").is_empty() { None } else { Some(secs("started")?) };
+        let planned = secs("demand")?;
         let demand = match (once, started) {
             // What a service really took; where it was cut short or began again, what was sent.
             (true, Some(started)) if fate != Some(Fate::Hang) => (end - started).max(0.0),
@@ -429,6 +410,9 @@ pub(super) fn users(turns: impl Iterator<Item = Vec<(f64, f64)>>) -> Users {
         found.stays.push((from.0 - first, to.1 - first));
         found.thinks.extend(own.windows(2).map(|pair| (pair[1].0 - pair[0].1).max(0.0)));
     }
+    // A user is there until it would have sent again: nobody sees it go.
+    let think = found.thinks.iter().sum::<f64>() / found.thinks.len().max(1) as f64;
+    found.stays.iter_mut().for_each(|stay| stay.1 += think);
     found
 }
 

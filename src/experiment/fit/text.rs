@@ -9,10 +9,11 @@ use super::arrivals::{ArrivalFit, P_MIN, Process};
 use super::demand::DemandFit;
 use super::predict::Draw;
 use super::workers::{Constant, Told};
-use super::{Fitted, LoadFit, UsersFit};
+use super::{ClassFit, Fitted, LoadFit, UsersFit};
 use crate::policy::PoolSettings;
 use crate::stats::{Level, interval};
 use crate::workload::Distribution;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// What the model is written for.
@@ -47,19 +48,20 @@ pub fn model(fitted: &Fitted, about: &About, draw: Option<&Draw>) -> String {
     for note in &fitted.notes {
         let _ = writeln!(text, "# Note: {}.", one_line(note));
     }
-    let length = span(fitted.span.max(1.0));
+    let length = span(fitted.span);
     let _ = write!(
         text,
         "name = {}\n\n[run]\nhorizon = \"{length}\"\nregime = \"terminating\"\ndrain = true\n",
         quoted(&about.name)
     );
+    let names = names(fitted);
     for (index, class) in fitted.classes.iter().enumerate() {
         text.push_str(&evidence(&class.demand, &format!("{} requests; demand", class.n)));
         let law = draw.and_then(|draw| draw.demands.get(index)).unwrap_or(&class.demand.law);
-        let _ = writeln!(text, "[class.{}]\ndemand = {}", quoted(&class.name), distribution(law));
+        let _ = writeln!(text, "[class.{}]\ndemand = {}", names[index], distribution(law));
         text.push_str(&fates(class, draw.and_then(|draw| draw.failures.get(index))));
     }
-    source(&mut text, fitted, draw);
+    source(&mut text, fitted, &names, draw);
     pool::pool(&mut text, fitted, about);
     text
 }
@@ -73,23 +75,30 @@ fn evidence(fit: &DemandFit, what: &str) -> String {
         let list: Vec<String> = fit.candidates.iter().map(one).collect();
         let _ = writeln!(text, "# By AIC, beside the first: {}.", list.join(", "));
     }
+    if !fit.left_out.is_empty() {
+        let _ =
+            writeln!(text, "# Left out, for their mean is not the sample's: {}.", fit.left_out.join(", "));
+    }
     if let Some(p) = fit.p_value {
-        let verdict = match (&fit.law, p < 0.05) {
-            (Distribution::Empirical { .. }, _) => "no law fits, so the sample stands for itself",
+        let verdict = match (fit.is_sample(), p < 0.05) {
+            (true, _) => "no law fits, so the sample stands for itself",
             (_, true) => "the fit is doubtful",
             (_, false) => "nothing speaks against it",
         };
         let family = fit.candidates[0].family;
         let _ = writeln!(
             text,
-            "# Anderson-Darling distance from the {family} law {:.3}, p = {p:.2}: {verdict}.",
-            fit.distance
+            "# Anderson-Darling distance from the {family} law {:.3}, p = {p:.2}; its largest value, {}, p = {:.3}: \
+             {verdict}.",
+            fit.distance,
+            span(fit.largest.0),
+            fit.largest.1
         );
     }
     text
 }
 
-fn fates(class: &super::ClassFit, draw: Option<&Vec<(&'static str, f64)>>) -> String {
+fn fates(class: &ClassFit, draw: Option<&Vec<(&'static str, f64)>>) -> String {
     let (level, failures) = (Level::new(0.95), &class.failures);
     let what = if failures.by_execution && !failures.sticky { "executions" } else { "requests" };
     let mut parts = Vec::new();
@@ -105,7 +114,9 @@ fn fates(class: &super::ClassFit, draw: Option<&Vec<(&'static str, f64)>>) -> St
             share.high * 100.0
         );
         let drawn = draw.and_then(|draw| draw.iter().find(|one| one.0 == *word)).map(|one| one.1);
-        parts.push(format!("{word} = {:.6}", drawn.unwrap_or(share.value)));
+        // Cut off, not rounded: several that make up the whole must not be more than it.
+        let share = libm::floor(drawn.unwrap_or(share.value) * 1e6 + 1e-6) / 1e6;
+        parts.push(format!("{word} = {share:.6}"));
     }
     if parts.is_empty() {
         return text;
@@ -126,25 +137,19 @@ fn fates(class: &super::ClassFit, draw: Option<&Vec<(&'static str, f64)>>) -> St
     text
 }
 
-fn source(text: &mut String, fitted: &Fitted, draw: Option<&Draw>) {
+fn source(text: &mut String, fitted: &Fitted, names: &[String], draw: Option<&Draw>) {
     let head = match &fitted.load {
         LoadFit::Open(found) => arrivals_evidence(found),
         LoadFit::Users(found) => users_evidence(found),
     };
     let _ = write!(text, "{head}[source.requests]\npool = \"pool\"\n");
-    match fitted.classes.as_slice() {
-        [only] => drop(writeln!(text, "class = {}", quoted(&only.name))),
+    match names {
+        [only] => drop(writeln!(text, "class = {only}")),
         several => {
-            // Shares have to sum to 1, so the last takes what rounding leaves.
-            let total: usize = several.iter().map(|class| class.n).sum();
-            let mut left = 1_000_000i64;
-            let mut parts = Vec::new();
-            for (index, class) in several.iter().enumerate() {
-                let share = (class.n as f64 / total as f64 * 1e6 + 0.5) as i64;
-                let share = if index + 1 == several.len() { left } else { share };
-                left -= share;
-                parts.push(format!("{} = {}", quoted(&class.name), share as f64 / 1e6));
-            }
+            let seen = || fitted.classes.iter().map(|class| class.n as f64).collect();
+            let shares = shares(&draw.map_or_else(seen, |draw| draw.mix.clone()));
+            let part = |(name, share): (&String, &String)| format!("{name} = {share}");
+            let parts: Vec<String> = several.iter().zip(&shares).map(part).collect();
             let _ = writeln!(text, "mix = {{ {} }}", parts.join(", "));
         }
     }
@@ -160,7 +165,10 @@ fn arrivals_evidence(found: &ArrivalFit) -> String {
         found.candidates.iter().map(|one| format!("{} {:+.1}", one.name, one.aic - best)).collect();
     let verdict = match (&found.sample, found.p_shape < P_MIN || found.p_order < P_MIN) {
         (Some(Process::Renewal(_)), _) => {
-            "no law fits, so the gaps stand for themselves, for nothing speaks against their independence"
+            "no law fits, so the gaps stand for themselves, for none follows from the one before"
+        }
+        (Some(Process::Scheduled(..)), _) => {
+            "no law fits, so the rate as seen stands for itself, in steps, and so do the gaps under it"
         }
         (Some(_), _) => {
             "no law fits and gaps follow from each other, so the rate as seen stands for itself, in steps; play the \
@@ -178,6 +186,22 @@ fn arrivals_evidence(found: &ArrivalFit) -> String {
         found.p_shape,
         found.p_order
     );
+    if let (Some(least), Some(most)) = (found.batches.iter().min(), found.batches.iter().max()) {
+        let mean = found.batches.iter().sum::<usize>() as f64 / found.batches.len() as f64;
+        let _ = writeln!(
+            text,
+            "# They come together: {} batches of {least} to {most}, {} on average; laws and gaps are of batches.",
+            found.batches.len(),
+            number(mean)
+        );
+    }
+    if let Some(unit) = found.unit {
+        let _ = writeln!(
+            text,
+            "# Instants are multiples of {}, and many are the same: requests of one are spread evenly over it.",
+            span(unit)
+        );
+    }
     if !found.left_out.is_empty() {
         let _ = writeln!(
             text,
@@ -190,25 +214,69 @@ fn arrivals_evidence(found: &ArrivalFit) -> String {
 
 fn arrivals(text: &mut String, found: &ArrivalFit, factor: f64) {
     let rate = |rate: f64| format!("\"{}/s\"", number(rate * factor));
-    let line = match found.best() {
-        Process::Poisson(mean) => format!("{{ process = \"poisson\", rate = {} }}", rate(*mean)),
-        Process::Steps(steps) => {
-            let knot = |(at, level): &(f64, f64)| format!("[\"{}\", {}]", span(*at), rate(*level));
-            let knots: Vec<String> = steps.iter().map(knot).collect();
-            format!("{{ process = \"poisson\", profile = {{ steps = [{}] }} }}", knots.join(", "))
+    let profile = |steps: &[(f64, f64)]| {
+        let knot = |(at, level): &(f64, f64)| format!("[\"{}\", {}]", span(*at), rate(*level));
+        format!("profile = {{ steps = [{}] }}", steps.iter().map(knot).collect::<Vec<_>>().join(", "))
+    };
+    let process = match found.best() {
+        Process::Poisson(mean) => format!("process = \"poisson\", rate = {}", rate(*mean)),
+        Process::Steps(steps) => format!("process = \"poisson\", {}", profile(steps)),
+        Process::Renewal(Distribution::Deterministic { value }) => {
+            format!("process = \"deterministic\", rate = {}", rate(1.0 / value))
         }
         Process::Renewal(law) => {
-            format!("{{ process = \"renewal\", interval = {} }}", distribution(&scaled(law, 1.0 / factor)))
+            format!("process = \"renewal\", interval = {}", distribution(&scaled(law, 1.0 / factor)))
+        }
+        // The profile says how fast, the law how unevenly.
+        Process::Scheduled(law, steps) => {
+            format!("process = \"renewal\", interval = {}, {}", distribution(law), profile(steps))
         }
         Process::Modulated(rates, stays) => format!(
-            "{{ process = \"markov_modulated\", rates = [{}, {}], mean_stay = [\"{}\", \"{}\"] }}",
+            "process = \"markov_modulated\", rates = [{}, {}], mean_stay = [\"{}\", \"{}\"]",
             rate(rates[0]),
             rate(rates[1]),
             span(stays[0]),
             span(stays[1])
         ),
     };
-    let _ = writeln!(text, "arrivals = {line}");
+    let _ = writeln!(text, "arrivals = {{ {process}{} }}", batch(&found.batches));
+}
+
+/// How many come together, as often as it was seen.
+fn batch(sizes: &[usize]) -> String {
+    let mut counts: BTreeMap<usize, f64> = BTreeMap::new();
+    sizes.iter().for_each(|size| *counts.entry(*size).or_default() += 1.0);
+    let sizes: Vec<String> = counts.keys().map(usize::to_string).collect();
+    match sizes.as_slice() {
+        [] => String::new(),
+        [only] => format!(", batch = {only}"),
+        several => {
+            let shares = shares(&counts.into_values().collect::<Vec<_>>());
+            format!(
+                ", batch = {{ sizes = [{}], probabilities = [{}] }}",
+                several.join(", "),
+                shares.join(", ")
+            )
+        }
+    }
+}
+
+/// Shares of weights with six digits, none of them 0, which sum to 1: what rounding leaves goes to those that it cut most
+/// (the method of largest remainders).
+fn shares(weights: &[f64]) -> Vec<String> {
+    const WHOLE: f64 = 1e6;
+    let total: f64 = weights.iter().sum();
+    let exact: Vec<f64> = weights.iter().map(|weight| weight / total * WHOLE).collect();
+    let mut units: Vec<i64> = exact.iter().map(|share| (*share as i64).max(1)).collect();
+    let mut order: Vec<usize> = (0..units.len()).collect();
+    order.sort_by(|a, b| (exact[*b] - units[*b] as f64).total_cmp(&(exact[*a] - units[*a] as f64)));
+    let left = WHOLE as i64 - units.iter().sum::<i64>();
+    if left >= 0 {
+        order.iter().cycle().take(left as usize).for_each(|place| units[*place] += 1);
+    } else if let Some(largest) = (0..units.len()).max_by_key(|place| units[*place]) {
+        units[largest] += left;
+    }
+    units.into_iter().map(|units| format!("{}", units as f64 / WHOLE)).collect()
 }
 
 fn users_evidence(found: &UsersFit) -> String {
@@ -254,6 +322,11 @@ fn scaled(law: &Distribution, by: f64) -> Distribution {
         Distribution::Empirical { values } => {
             Distribution::Empirical { values: values.iter().map(|value| value * by).collect() }
         }
+        Distribution::Mixture { probabilities, parts } => Distribution::Mixture {
+            probabilities: probabilities.clone(),
+            parts: parts.iter().map(|part| scaled(part, by)).collect(),
+        },
+        Distribution::Deterministic { value } => Distribution::Deterministic { value: value * by },
         other => other.clone(),
     }
 }
@@ -275,12 +348,9 @@ fn distribution(law: &Distribution) -> String {
             format!("{{ dist = \"lognormal\", mu = {}, sigma = {} }}", number(*mu), number(*sigma))
         }
         Distribution::Hyperexponential { probabilities, means } => {
-            // The second probability is what the first leaves, to the same digits.
-            let first = (probabilities[0] * 1e6 + 0.5) as u64;
             format!(
-                "{{ dist = \"hyperexponential\", probabilities = [{}, {}], means = [\"{}\", \"{}\"] }}",
-                first as f64 / 1e6,
-                (1_000_000 - first) as f64 / 1e6,
+                "{{ dist = \"hyperexponential\", probabilities = [{}], means = [\"{}\", \"{}\"] }}",
+                shares(probabilities).join(", "),
                 span(means[0]),
                 span(means[1])
             )
@@ -289,6 +359,11 @@ fn distribution(law: &Distribution) -> String {
             let list: Vec<String> = values.iter().map(|value| format!("\"{}\"", span(*value))).collect();
             format!("{{ dist = \"empirical\", values = [{}] }}", list.join(", "))
         }
+        Distribution::Mixture { probabilities, parts } => format!(
+            "{{ dist = \"mixture\", probabilities = [{}], parts = [{}] }}",
+            shares(probabilities).join(", "),
+            parts.iter().map(distribution).collect::<Vec<_>>().join(", ")
+        ),
         other => format!("\"{}\"", span(other.mean())),
     }
 }
@@ -310,11 +385,27 @@ pub(in crate::experiment) fn number(x: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// A name as a model takes it: recordings may leave it out, or have more in it than can be written plainly.
-fn quoted(name: &str) -> String {
+/// The names of classes as a model takes them, each once: some may differ in what cannot be written plainly.
+fn names(fitted: &Fitted) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let unique = |class: &ClassFit| {
+        let name = plain(&class.name);
+        let others = (2..).map(|number| format!("{name} ({number})"));
+        let free = std::iter::once(name.clone()).chain(others).find(|one| taken.insert(one.clone()));
+        quoted(&free.unwrap_or(name))
+    };
+    fitted.classes.iter().map(unique).collect()
+}
+
+/// A name without what cannot be written plainly; recordings may leave it out.
+fn plain(name: &str) -> String {
     let plain: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let name = if plain.trim().is_empty() { "unnamed" } else { plain.as_str() };
-    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    if plain.trim().is_empty() { String::from("unnamed") } else { plain }
+}
+
+/// A name as a model takes it.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", plain(name).replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Names go into comments, which end with their line.

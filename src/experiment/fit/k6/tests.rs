@@ -100,6 +100,39 @@ fn users_that_come_and_go_are_stages() {
     assert_eq!((number(5.0), number(35.0)), (1, 4), "{:?}", users.present);
 }
 
+/// Twenty users for two minutes who think for some twenty seconds each, whom requests name.
+fn thoughtful(counted: bool) -> String {
+    let mut text = String::new();
+    for user in 0..20u64 {
+        let (mut at, mut number) = (user, 0u64);
+        while at < 120_000 {
+            number += 1;
+            let took = 300 + (user * 31 + number * 17) % 200;
+            text += &point("http_req_duration", at + took, took as f64, &format!("\"vu\":\"{user}\""));
+            at += took + 4_000 + (user * 7919 + number * 6007) % 32_000;
+        }
+    }
+    if counted {
+        (0..=120).for_each(|second| text += &point("vus", second * 1000, 20.0, ""));
+    }
+    text
+}
+
+#[test]
+fn users_who_think_long_do_not_leave_meanwhile() {
+    for counted in [true, false] {
+        let LoadFit::Users(users) = fit(&of(&thoughtful(counted))).unwrap().load else {
+            panic!("users wait")
+        };
+        let all = users.present.iter().map(|one| one.1);
+        assert!(users.n == 20 && all.clone().max() == Some(20), "{:?}", users.present);
+        // Where nothing counts them, some seem to have gone before the end, but nobody comes late.
+        assert_eq!(users.present[0].1, 20, "{:?}", users.present);
+        assert!(users.present.len() == 1 || !counted, "{:?}", users.present);
+        assert!((users.think.unwrap().mean - 20.0).abs() < 3.0);
+    }
+}
+
 #[test]
 fn what_k6_gave_up_is_no_demand() {
     let mut text = open(false, false);

@@ -142,7 +142,14 @@ fn by_user(seen: &Seen) -> Option<Users> {
         return None;
     }
     let turns = turns(seen).into_values();
-    Some(super::read::users(turns.map(|own| own.iter().map(|one| (one.sent(), one.end)).collect())))
+    let found = super::read::users(turns.map(|own| own.iter().map(|one| (one.sent(), one.end)).collect()));
+    Some(Users { present: counted(seen), ..found })
+}
+
+/// How many users there are, where the file counts them: (seconds since the first request, number).
+fn counted(seen: &Seen) -> Vec<(f64, u32)> {
+    let (from, _) = span(seen);
+    seen.vus.iter().map(|(at, n)| ((at - from).max(0.0), (n + 0.5) as u32)).collect()
 }
 
 /// Users by their number over time, and the mean of their thinking by Little's law: of all the time that they were there,
@@ -161,6 +168,5 @@ fn by_number(seen: &Seen, notes: &mut Vec<String>) -> Option<Users> {
         stock / (to - from),
         to - from
     ));
-    let shifted = seen.vus.iter().map(|(at, n)| ((at - from).max(0.0), (n + 0.5) as u32));
-    Some(Users { stays: Vec::new(), thinks: vec![think], present: shifted.collect() })
+    Some(Users { stays: Vec::new(), thinks: vec![think], present: counted(seen) })
 }
