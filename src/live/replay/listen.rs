@@ -91,6 +91,10 @@ impl Replay<'_> {
         let Some(attempt) = self.attempts.get_mut(&id) else { return self.strays += 1 };
         attempt.book_failed(at);
         attempt.between = true;
+        if let Some(flight) = self.flights.get_mut(&attempt.flight) {
+            flight.note_try(attempt, outcome);
+            attempt.try_key = flight.executions;
+        }
         let innocent = is_innocent(attempt, outcome);
         let tally = self.watch.cell(attempt.cell);
         tally.pool_retries += 1;
@@ -108,6 +112,9 @@ impl Replay<'_> {
         self.watch.count(at, attempt.pool, Count::Ended(outcome));
         attempt.detail = detail;
         self.tally_end(&attempt, outcome, at);
+        if let Some(flight) = self.flights.get_mut(&attempt.flight) {
+            flight.note_try(&attempt, outcome);
+        }
         if !attempt.orphan {
             self.react(id, attempt, outcome, None, at);
         }
@@ -182,6 +189,8 @@ fn sent(flight: &Flight, last: &Attempt, outcome: Outcome, at: Time) -> Sent {
     Sent {
         seen,
         source: flight.source,
+        first: flight.first,
+        failed: flight.failed.clone(),
         fate: last.request.fate,
         told: false,
         late: flight.late,
