@@ -2,11 +2,11 @@
 //! scheduler that is a little other than what is believed.
 
 use poolsim::engine;
-use poolsim::experiment::Given;
 use poolsim::experiment::agreement::explain::Explained;
 use poolsim::experiment::record::Record;
 use poolsim::experiment::replay::{Asked, beside};
 use poolsim::experiment::run::Silent;
+use poolsim::experiment::{Given, Judgement};
 use poolsim::live::replay::{Replayed, Sent};
 use poolsim::model::requests::{Drawn, OpenSource, Requests};
 use poolsim::model::{self, Model, NoFiles, Override};
@@ -222,7 +222,17 @@ fn what_a_target_does_not_tell_is_no_figure_of_nought() {
     }
     let untold = compared(&[], &replayed, false);
     let has = |record: &Record, name: &str| record.points[1].metrics.iter().any(|metric| metric.name == name);
-    for name in ["mean_wait", "wait_p95", "utilization", "mean_queue_length", "share_useful", "count_kills"] {
+    let left_out = [
+        "mean_wait",
+        "var_wait",
+        "wait_p95",
+        "utilization",
+        "mean_in_system",
+        "mean_queue_length",
+        "share_useful",
+        "count_kills",
+    ];
+    for name in left_out {
         assert!(has(&told, name) && !has(&untold, name), "{name}");
     }
     for name in ["mean_latency", "latency_p95", "throughput", "prob_ok", "mean_in_flight", "count_sent"] {
@@ -236,6 +246,34 @@ fn what_a_target_does_not_tell_is_no_figure_of_nought() {
     assert!(requests.same_hand_overs.is_none() && requests.same_outcome.value > 0.9, "{requests:?}");
     let bands = |record: &Record, name: &str| record.points[1].timelines.iter().any(|band| band.name == name);
     assert!(!bands(&untold, "queue_length") && !bands(&untold, "busy_slots") && bands(&untold, "in_flight"));
+}
+
+#[test]
+fn objectives_on_what_a_target_does_not_tell_are_left_open() {
+    let asked = [(
+        "objective",
+        r#"[ { metric = "utilization", at_most = "1%" }, { metric = "var_wait", at_most = 9e9 }, { metric = "prob_ok", at_least = "1%" } ]"#,
+    )];
+    let mut replayed = real(&[]);
+    let judged = |replayed: &Replayed| {
+        let record = compared(&asked, replayed, false);
+        let verdicts = record.points[1].verdicts.clone();
+        let told =
+            verdicts.into_iter().map(|one| (one.judgement, one.estimate.is_some())).collect::<Vec<_>>();
+        (told, record.warnings.iter().any(|warning| warning.code == "objectives_untold"))
+    };
+    let met = (Judgement::Met, true);
+    let (told, warned) = judged(&replayed);
+    assert!(told.iter().all(|&(_, estimated)| estimated) && !warned, "{told:?}");
+    for sent in &mut replayed.requests {
+        (sent.seen.hand_overs, sent.started) = (0, Time::NEVER);
+    }
+    let open = (Judgement::Undecided, false);
+    assert_eq!(judged(&replayed), (vec![open, open, met], true));
+    let table = report::requests::table(&load(&[]), &replayed.requests);
+    let mut rows = csv::Reader::from_reader(table.as_bytes());
+    let waiting = rows.headers().unwrap().iter().position(|name| name == "waiting").unwrap();
+    assert!(rows.records().all(|row| row.unwrap()[waiting].is_empty()), "no wait is known");
 }
 
 /// Settings under which three tries in ten fail, each as it comes; further ones beside.
