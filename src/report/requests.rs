@@ -10,7 +10,7 @@ use crate::model::Model;
 use crate::time::Time;
 
 /// The columns.
-const HEADER: [&str; 16] = [
+const HEADER: [&str; 18] = [
     "key",
     "request",
     "source",
@@ -27,6 +27,8 @@ const HEADER: [&str; 16] = [
     "waiting",
     "worker",
     "detail",
+    "hedges",
+    "starts",
 ];
 
 /// One row per request, in order of key.
@@ -58,6 +60,8 @@ pub fn table(model: &Model, requests: &[Sent]) -> String {
             waiting,
             sent.worker.map_or_else(String::new, |worker| worker.to_string()),
             sent.detail.clone(),
+            sent.hedges.to_string(),
+            sent.starts.to_string(),
         ]);
     }
     let bytes = writer.into_inner().expect("a vector takes every byte");

@@ -61,6 +61,8 @@ fn real(set: &[(&str, &str)]) -> Replayed {
         source: 0,
         first: first[&seen.key],
         failed: Vec::new(),
+        hedges: 0,
+        starts: seen.hand_overs,
         fate: Fate::Ok,
         told: true,
         late: Span::ZERO,

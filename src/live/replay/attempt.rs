@@ -28,6 +28,8 @@ pub(super) struct Flight {
     pub(super) hedges: u32,
     /// Times a worker began it.
     pub(super) executions: u32,
+    /// Times a pool handed it to a worker, dying ones too: of all its attempts.
+    pub(super) starts: u32,
     /// Tries that failed though they were told to work, as [`Attempt::try_key`].
     pub(super) failed: Vec<u32>,
     /// The attempt that waits for its back-off.

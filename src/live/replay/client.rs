@@ -31,6 +31,7 @@ impl Replay<'_> {
             attempts: Vec::new(),
             hedges: 0,
             executions: 0,
+            starts: 0,
             failed: Vec::new(),
             resting: None,
             stamp: 0,

@@ -58,11 +58,12 @@ impl Replay<'_> {
             tally.wait_served.record(at.since(attempt.arrived));
             tally.delayed += u64::from(attempt.queued_at != Time::NEVER);
         }
+        if let Some(flight) = self.flights.get_mut(&attempt.flight) {
+            flight.starts += 1;
+            flight.executions += u32::from(!dying);
+        }
         if dying {
             return;
-        }
-        if let Some(flight) = self.flights.get_mut(&attempt.flight) {
-            flight.executions += 1;
         }
         attempt.since = at;
         self.watch.step(at, What::Busy(pool), true);
@@ -191,6 +192,8 @@ fn sent(flight: &Flight, last: &Attempt, outcome: Outcome, at: Time) -> Sent {
         source: flight.source,
         first: flight.first,
         failed: flight.failed.clone(),
+        hedges: flight.hedges,
+        starts: flight.starts,
         fate: last.request.fate,
         told: false,
         late: flight.late,

@@ -75,6 +75,10 @@ pub struct Sent {
     pub first: Drawn,
     /// Tries that failed though they were told to work, by how often the request had been begun before.
     pub failed: Vec<u32>,
+    /// Hedges sent: attempts beside those that `seen` counts.
+    pub hedges: u32,
+    /// Hand-overs to workers, of all its attempts, up to its end.
+    pub starts: u32,
     /// How its last attempt was meant to go wrong.
     pub fate: Fate,
     /// The target was told its demand, and worked as long.
