@@ -351,3 +351,18 @@ fn a_scheduler_that_repeats_what_it_was_told_is_simulated_so() {
     let predicted = &compared(&believed, &replayed, false).study.agreements[1];
     assert_eq!(predicted.verdict, Equivalence::Different, "the model draws anew");
 }
+
+#[test]
+fn a_scheduler_that_repeats_is_spared_the_crashes_that_its_next_try_would_be() {
+    let crashes = [
+        ("class.task.fates", "{ crash = 0.3, sticky = false }"),
+        ("pool.main.slots", "8"),
+        ("pool.main.service_timeout", "60s"),
+        ("pool.main.worker.crash_radius", r#""job""#),
+    ];
+    let replayed = Replayed { redraws: false, ..real(&crashes) };
+    let seen =
+        |outcome| replayed.requests.iter().any(|one| one.seen.hand_overs == 2 && one.seen.outcome == outcome);
+    assert!(seen(Outcome::Ok) && seen(Outcome::Crash), "some crash once, some twice");
+    same_under_trace(&crashes, &replayed, "crashes that come once");
+}
