@@ -401,7 +401,7 @@ impl<C: SlotCalendar> World<'_, C> {
             ..Ticket::default()
         };
         self.phys.monitor.in_backoff.down(now);
-        self.phys.redraw(timer.id);
+        self.phys.redraw(timer.id, 0);
         self.send(timer.id);
     }
 

@@ -411,8 +411,9 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
         }
     }
 
-    /// Draws demand and fate anew for another attempt of a request, where its class says so.
-    pub(super) fn redraw(&mut self, job: JobId) {
+    /// Draws demand and fate anew for another attempt of a request, where its class says so. `retry`: which of the
+    /// pool's it is, from 1; 0 for an attempt of the client.
+    pub(super) fn redraw(&mut self, job: JobId, retry: u32) {
         let entry = self.jobs.get_mut(job);
         if !entry.past().remaining.is_never() {
             entry.past_mut().remaining = Span::NEVER;
@@ -426,7 +427,11 @@ impl<'m, C: SlotCalendar> Physics<'m, C> {
             fate: entry.fate,
             scripted: entry.scripted,
         };
-        self.plan.requests_of.redraw(&self.streams, &mut drawn, entry.executions);
+        let requests = &self.plan.requests_of;
+        match retry {
+            0 => requests.redraw(&self.streams, &mut drawn, entry.executions),
+            _ => requests.redraw_in_pool(&self.streams, &mut drawn, entry.executions, retry),
+        }
         (entry.demand, entry.ticket.size, entry.fate) = (drawn.demand, drawn.size, drawn.fate);
     }
 

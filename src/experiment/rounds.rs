@@ -283,6 +283,7 @@ mod tests {
             slowdown: false,
             prices: Prices::default(),
             targets: crate::model::target::Targets::default(),
+            retold: None,
         }
     }
 

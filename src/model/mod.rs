@@ -15,6 +15,7 @@ mod nearest;
 mod offered;
 pub mod presets;
 pub mod requests;
+pub mod retold;
 pub mod stretches;
 pub mod tape;
 pub mod target;
@@ -30,6 +31,8 @@ use crate::policy::{Autoscaler, ClientSettings, PoolSettings, RouteSettings};
 use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
 use crate::workload::{Distribution, OpenArrivals, Trace, UserPlan, Users};
+use retold::Retold;
+use std::sync::Arc;
 
 /// A system and its load, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +65,8 @@ pub struct Model {
     pub prices: Prices,
     /// Real schedulers that the same load can be sent to.
     pub targets: target::Targets,
+    /// The run whose requests are told again; `None` where they are a model's own.
+    pub retold: Option<Arc<Retold>>,
 }
 
 /// When a run ends.

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 /// A model's samplers for requests, laid out once for all replications.
 pub struct Requests<'m> {
-    model: Cow<'m, Model>,
+    pub(super) model: Cow<'m, Model>,
     /// By class.
     pub classes: Vec<ClassDraws>,
     /// By source.
@@ -59,7 +59,7 @@ pub struct Drawn {
     pub size: Span,
     /// How it goes wrong.
     pub fate: Fate,
-    /// Fate and demand were recorded, and are not drawn anew.
+    /// The fate was recorded for every try, and is not drawn anew.
     pub scripted: bool,
 }
 
@@ -79,26 +79,6 @@ impl<'m> Requests<'m> {
             classes: model.classes.iter().map(ClassDraws::new).collect(),
             sources: model.sources.iter().map(|source| SourceDraws::new(&model, source)).collect(),
             model,
-        }
-    }
-
-    /// Draws demand and fate anew for another attempt of a request, where its class says so. `executions`: so many
-    /// times a worker has begun it.
-    pub fn redraw(&self, streams: &Streams, request: &mut Drawn, executions: u32) {
-        let class = usize::from(request.class);
-        let (draws, settings) = (&self.classes[class], &self.model.classes[class]);
-        let attempt = u64::from(executions);
-        if settings.redraw_demand {
-            let mut chance = streams.keyed(Purpose::RetryDemand, request.key, attempt);
-            request.demand = draws.demand.draw(&mut chance);
-            request.size = match settings.estimate_error {
-                0.0 => request.demand,
-                sigma => request.demand.scaled(libm::exp(sigma * chance.normal())),
-            };
-        }
-        if let (Some(fates), false, false) = (&draws.fates, settings.fates.sticky, request.scripted) {
-            let unit = streams.keyed(Purpose::RetryFate, request.key, attempt).unit();
-            request.fate = fate_of(fates, unit);
         }
     }
 }
@@ -153,7 +133,7 @@ impl SourceDraws {
 
 /// The fate that a uniform number stands for under cumulative probabilities of error, crash, hang, freeze.
 #[inline(always)]
-fn fate_of(cumulative: &[f64; 4], unit: f64) -> Fate {
+pub(super) fn fate_of(cumulative: &[f64; 4], unit: f64) -> Fate {
     const FATES: [Fate; 4] = [Fate::Error, Fate::Crash, Fate::Hang, Fate::Freeze];
     FATES.into_iter().zip(cumulative).find(|&(_, &bound)| unit < bound).map_or(Fate::Ok, |(fate, _)| fate)
 }
@@ -366,7 +346,7 @@ impl<'m> OpenSource<'m> {
             demand: row.demand,
             size: guess(row.demand, settings.estimate_error, &mut self.estimates),
             fate: row.fate.unwrap_or(drawn),
-            scripted: row.fate.is_some(),
+            scripted: row.fate.is_some() && self.requests.model.retold.is_none(),
         }
     }
 }
@@ -448,7 +428,8 @@ impl UserDraws {
             let scripted = script[self.number as usize].requests[sent];
             let (class, demand, fate) = (scripted.class, scripted.demand, scripted.fate);
             let priority = requests.model.classes[usize::from(class)].priority;
-            return Drawn { key, class, priority, demand, size: demand, fate, scripted: true };
+            let scripted = requests.model.retold.is_none();
+            return Drawn { key, class, priority, demand, size: demand, fate, scripted };
         }
         let draws = &requests.sources[source];
         let part = draws.choice.as_ref().map_or(0, |choice| choice.draw(&mut self.classes));

@@ -1,14 +1,16 @@
 //! The requests of a replay, one row each: the input of comparisons request by request.
 //!
-//! Times are in seconds of the model's clock with nine decimals; an absent one is an empty cell. `request` reads
+//! Times are in seconds of the model's clock with nine decimals; an absent one is an empty cell, as is the wait where the
+//! target does not tell when work begins. `request` reads
 //! `source.number`, or `source.user.number` for a virtual user, counted from 0 as everywhere.
 
+use crate::experiment::agreement;
 use crate::live::replay::Sent;
 use crate::model::Model;
 use crate::time::Time;
 
 /// The columns.
-const HEADER: [&str; 16] = [
+const HEADER: [&str; 18] = [
     "key",
     "request",
     "source",
@@ -25,6 +27,8 @@ const HEADER: [&str; 16] = [
     "waiting",
     "worker",
     "detail",
+    "hedges",
+    "starts",
 ];
 
 /// One row per request, in order of key.
@@ -34,8 +38,10 @@ pub fn table(model: &Model, requests: &[Sent]) -> String {
     write(&HEADER.map(str::to_owned));
     let mut order: Vec<&Sent> = requests.iter().collect();
     order.sort_by_key(|sent| sent.seen.key);
+    let tells_starts = agreement::tells_starts(requests.iter().map(|sent| &sent.seen));
     for sent in order {
         let seen = &sent.seen;
+        let waiting = if tells_starts { seconds(seen.waiting.nanos()) } else { String::new() };
         let started = if sent.started == Time::NEVER { String::new() } else { seconds(sent.started.nanos()) };
         write(&[
             seen.key.to_string(),
@@ -51,9 +57,11 @@ pub fn table(model: &Model, requests: &[Sent]) -> String {
             seen.outcome.name().to_owned(),
             seen.attempts.to_string(),
             seen.hand_overs.to_string(),
-            seconds(seen.waiting.nanos()),
+            waiting,
             sent.worker.map_or_else(String::new, |worker| worker.to_string()),
             sent.detail.clone(),
+            sent.hedges.to_string(),
+            sent.starts.to_string(),
         ]);
     }
     let bytes = writer.into_inner().expect("a vector takes every byte");

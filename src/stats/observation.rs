@@ -21,7 +21,7 @@ pub struct RequestSeen {
     pub outcome: Outcome,
     /// Hand-overs to workers by the pool that had it last.
     pub hand_overs: u32,
-    /// Attempts by its client.
+    /// Attempts by its client, one after the other: hedges are not counted.
     pub attempts: u32,
     /// Time in queues.
     pub waiting: Span,

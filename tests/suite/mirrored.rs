@@ -2,18 +2,21 @@
 //! scheduler that is a little other than what is believed.
 
 use poolsim::engine;
-use poolsim::experiment::Given;
 use poolsim::experiment::agreement::explain::Explained;
 use poolsim::experiment::record::Record;
 use poolsim::experiment::replay::{Asked, beside};
 use poolsim::experiment::run::Silent;
+use poolsim::experiment::{Given, Judgement};
 use poolsim::live::replay::{Replayed, Sent};
+use poolsim::model::requests::{Drawn, OpenSource, Requests};
 use poolsim::model::{self, Model, NoFiles, Override};
 use poolsim::outcome::Outcome;
+use poolsim::random::Streams;
 use poolsim::report;
 use poolsim::stats::{Equivalence, Histogram};
 use poolsim::time::{Span, Time};
 use poolsim::workload::Fate;
+use std::collections::BTreeMap;
 
 const MODEL: &str = r#"
 name = "mirror"
@@ -23,7 +26,11 @@ class.task = { demand = { dist = "lognormal", mean = "1s", cv = 1.0 } }
 [source.web]
 pool = "main"
 class = "task"
+client = "web"
 arrivals = { rate = "3.6/s" }
+
+[client.web]
+cancels = false
 
 [pool.main]
 slots = 4
@@ -46,10 +53,16 @@ fn load(set: &[(&str, &str)]) -> Model {
 
 /// A world that served the requests of replication 0 as such a scheduler would.
 fn real(set: &[(&str, &str)]) -> Replayed {
-    let (replication, requests) = engine::prepare(&load(set)).follow(0, None).unwrap();
+    let model = load(set);
+    let (replication, requests) = engine::prepare(&model).follow(0, None).unwrap();
+    let first = first_tries(&model, requests.len());
     let sent = |seen: &poolsim::stats::RequestSeen| Sent {
         seen: *seen,
         source: 0,
+        first: first[&seen.key],
+        failed: Vec::new(),
+        hedges: 0,
+        starts: seen.hand_overs,
         fate: Fate::Ok,
         told: true,
         late: Span::ZERO,
@@ -64,7 +77,15 @@ fn real(set: &[(&str, &str)]) -> Replayed {
         lateness: Histogram::default(),
         notes: Vec::new(),
         interrupted: false,
+        redraws: true,
     }
+}
+
+/// The first requests of the model, as they were first sent, by key.
+fn first_tries(model: &Model, number: usize) -> BTreeMap<u64, Drawn> {
+    let requests = Requests::new(model);
+    let mut source = OpenSource::new(&requests, 0, &Streams::new(model.run.seed, 0), None);
+    (0..number).map(|_| source.request()).map(|drawn| (drawn.key, drawn)).collect()
 }
 
 fn compared(believed: &[(&str, &str)], replayed: &Replayed, explain: bool) -> Record {
@@ -203,7 +224,17 @@ fn what_a_target_does_not_tell_is_no_figure_of_nought() {
     }
     let untold = compared(&[], &replayed, false);
     let has = |record: &Record, name: &str| record.points[1].metrics.iter().any(|metric| metric.name == name);
-    for name in ["mean_wait", "wait_p95", "utilization", "mean_queue_length", "share_useful", "count_kills"] {
+    let left_out = [
+        "mean_wait",
+        "var_wait",
+        "wait_p95",
+        "utilization",
+        "mean_in_system",
+        "mean_queue_length",
+        "share_useful",
+        "count_kills",
+    ];
+    for name in left_out {
         assert!(has(&told, name) && !has(&untold, name), "{name}");
     }
     for name in ["mean_latency", "latency_p95", "throughput", "prob_ok", "mean_in_flight", "count_sent"] {
@@ -217,4 +248,121 @@ fn what_a_target_does_not_tell_is_no_figure_of_nought() {
     assert!(requests.same_hand_overs.is_none() && requests.same_outcome.value > 0.9, "{requests:?}");
     let bands = |record: &Record, name: &str| record.points[1].timelines.iter().any(|band| band.name == name);
     assert!(!bands(&untold, "queue_length") && !bands(&untold, "busy_slots") && bands(&untold, "in_flight"));
+}
+
+#[test]
+fn objectives_on_what_a_target_does_not_tell_are_left_open() {
+    let asked = [(
+        "objective",
+        r#"[ { metric = "utilization", at_most = "1%" }, { metric = "var_wait", at_most = 9e9 }, { metric = "prob_ok", at_least = "1%" } ]"#,
+    )];
+    let mut replayed = real(&[]);
+    let judged = |replayed: &Replayed| {
+        let record = compared(&asked, replayed, false);
+        let verdicts = record.points[1].verdicts.clone();
+        let told =
+            verdicts.into_iter().map(|one| (one.judgement, one.estimate.is_some())).collect::<Vec<_>>();
+        (told, record.warnings.iter().any(|warning| warning.code == "objectives_untold"))
+    };
+    let met = (Judgement::Met, true);
+    let (told, warned) = judged(&replayed);
+    assert!(told.iter().all(|&(_, estimated)| estimated) && !warned, "{told:?}");
+    for sent in &mut replayed.requests {
+        (sent.seen.hand_overs, sent.started) = (0, Time::NEVER);
+    }
+    let open = (Judgement::Undecided, false);
+    assert_eq!(judged(&replayed), (vec![open, open, met], true));
+    let table = report::requests::table(&load(&[]), &replayed.requests);
+    let mut rows = csv::Reader::from_reader(table.as_bytes());
+    let waiting = rows.headers().unwrap().iter().position(|name| name == "waiting").unwrap();
+    assert!(rows.records().all(|row| row.unwrap()[waiting].is_empty()), "no wait is known");
+}
+
+/// Settings under which three tries in ten fail, each as it comes; further ones beside.
+fn failing<'a>(further: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let own = [
+        ("class.task.fates", r#"{ error = "30%", sticky = false }"#),
+        ("pool.main.slots", "8"),
+        ("pool.main.service_timeout", "60s"),
+    ];
+    own.iter().chain(further).copied().collect()
+}
+
+/// Retries by the client, and none by the pool.
+const BY_CLIENT: [(&str, &str); 2] = [
+    (
+        "client.web.retry",
+        r#"{ max = 3, base = "2s", backoff = "constant", jitter = "none", on = ["error"] }"#,
+    ),
+    ("pool.main.retry", "{ max = 0 }"),
+];
+/// Retries by the pool.
+const BY_POOL: (&str, &str) = ("pool.main.retry", r#"{ max = 3, on = ["error"], delay = "2s" }"#);
+
+/// Holds the trace-driven comparison to be equivalent, with every outcome and every hand-over the same.
+fn same_under_trace(believed: &[(&str, &str)], replayed: &Replayed, case: &str) {
+    let again =
+        replayed.requests.iter().filter(|one| one.seen.attempts > 1 || one.seen.hand_overs > 1).count();
+    assert!(again > 100, "{case}: {again} requests were tried again");
+    let record = compared(believed, replayed, false);
+    let traced = &record.study.agreements[0];
+    assert_eq!((traced.how.as_str(), traced.verdict), ("trace-driven", Equivalence::Equivalent), "{case}");
+    assert!(traced.figures.iter().all(|one| one.verdict == Equivalence::Equivalent), "{case}: {traced:?}");
+    let pairs = traced.requests.as_ref().unwrap();
+    assert_eq!((pairs.same_outcome.value, pairs.alone), (1.0, 0), "{case}");
+    assert_eq!(pairs.same_hand_overs.as_ref().map(|share| share.value), Some(1.0), "{case}");
+}
+
+#[test]
+fn retries_bring_the_fates_that_they_really_brought() {
+    let (by_client, by_pool) = (failing(&BY_CLIENT), failing(&[BY_POOL]));
+    let work = ("class.task.retry_demand", r#""redrawn""#);
+    let (anew_by_client, anew_by_pool) =
+        (failing(&[&BY_CLIENT[..], &[work]].concat()), failing(&[BY_POOL, work]));
+    for (case, set) in [
+        ("retries by the client", by_client),
+        ("retries by the pool", by_pool),
+        ("work drawn anew by the client", anew_by_client),
+        ("work drawn anew by the pool", anew_by_pool),
+    ] {
+        same_under_trace(&set, &real(&set), case);
+    }
+}
+
+#[test]
+fn tries_that_fail_of_themselves_are_told_one_by_one() {
+    let (believed, served) = (failing(&BY_CLIENT)[1..].to_vec(), failing(&BY_CLIENT));
+    let mut replayed = real(&served);
+    for one in &mut replayed.requests {
+        one.first.fate = Fate::Ok;
+        // Every try but the last failed, and the last where the request did.
+        let failed = one.seen.attempts - u32::from(one.seen.outcome != Outcome::Error);
+        one.failed = (0..failed).collect();
+    }
+    same_under_trace(&believed, &replayed, "a client's tries");
+}
+
+#[test]
+fn a_scheduler_that_repeats_what_it_was_told_is_simulated_so() {
+    let sticky = ("class.task.fates", r#"{ error = "30%", sticky = true }"#);
+    let (believed, served) = (failing(&[BY_POOL]), failing(&[BY_POOL, sticky]));
+    let replayed = Replayed { redraws: false, ..real(&served) };
+    same_under_trace(&believed, &replayed, "told the same again");
+    let predicted = &compared(&believed, &replayed, false).study.agreements[1];
+    assert_eq!(predicted.verdict, Equivalence::Different, "the model draws anew");
+}
+
+#[test]
+fn a_scheduler_that_repeats_is_spared_the_crashes_that_its_next_try_would_be() {
+    let crashes = [
+        ("class.task.fates", "{ crash = 0.3, sticky = false }"),
+        ("pool.main.slots", "8"),
+        ("pool.main.service_timeout", "60s"),
+        ("pool.main.worker.crash_radius", r#""job""#),
+    ];
+    let replayed = Replayed { redraws: false, ..real(&crashes) };
+    let seen =
+        |outcome| replayed.requests.iter().any(|one| one.seen.hand_overs == 2 && one.seen.outcome == outcome);
+    assert!(seen(Outcome::Ok) && seen(Outcome::Crash), "some crash once, some twice");
+    same_under_trace(&crashes, &replayed, "crashes that come once");
 }

@@ -18,7 +18,7 @@ impl<C: SlotCalendar> World<'_, C> {
         let now = self.phys.now;
         self.phys.jobs.get_mut(timer.id).past_mut().hedges += 1;
         let twin = self.phys.jobs.hedge(timer.id, now);
-        self.phys.redraw(twin);
+        self.phys.redraw(twin, 0);
         let cell = self.phys.jobs.get(twin).cell;
         self.phys.monitor.cell(cell).hedges += 1;
         self.phys.timers.push(Timer { at: now + hedge.after, ..timer });

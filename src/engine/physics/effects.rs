@@ -172,7 +172,8 @@ impl<C: SlotCalendar> Driver for Physics<'_, C> {
         tally.pool_retries += 1;
         tally.attempts_timed_out += u64::from(outcome == Outcome::Timeout);
         tally.innocent_failures += u64::from(innocent);
-        self.redraw(job);
+        let retry = self.jobs.get(job).ticket.retries;
+        self.redraw(job, retry);
     }
 
     #[inline(always)]

@@ -90,6 +90,7 @@ fn model(regime: Regime, classes: &[&str], phases: &[&str]) -> Model {
         slowdown: false,
         prices: Prices::default(),
         targets: crate::model::target::Targets::default(),
+        retold: None,
     }
 }
 

@@ -125,6 +125,7 @@ fn record_of(model: &Model, given: Given, replayed: &Replayed, points: Vec<Point
         text: note.text.clone(),
         advice: note.advice.clone(),
     }));
+    warnings.extend(points.iter().find(|point| point.world == World::Real).and_then(untold::warning));
     Record {
         schema: SCHEMA.to_owned(),
         kind: Kind::Replay,

@@ -1,11 +1,18 @@
 //! The workload as it was measured: arrivals when they were really sent, demands as long as they really took.
+//!
+//! Retries bring what they really brought: own pools and the client draw the fate of each try from streams that are named
+//! by request and executions, so the simulation asks these again instead of being told one fate for all tries. What
+//! failed though nobody told it to is told try by try, as it was seen.
 
 use crate::live::replay::{Replayed, Sent};
+use crate::model::retold::Retold;
 use crate::model::{Load, Model, Pool, RunLength, ScriptedRequest, ScriptedUser};
 use crate::outcome::Outcome;
+use crate::random::Streams;
 use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
 use crate::workload::{Trace, TraceRow, UserPlan};
+use std::sync::Arc;
 
 /// Bits of a request's key.
 const SOURCE: u32 = 48;
@@ -29,6 +36,12 @@ pub(super) fn knows_demands(replayed: &Replayed) -> bool {
 /// The model with what was measured in place of its load.
 pub(super) fn model(model: &Model, replayed: &Replayed, demands: Demands) -> Model {
     let mut traced = model.clone();
+    let retold = Arc::new(retold(model, replayed));
+    traced.retold = Some(Arc::clone(&retold));
+    if replayed.requests.iter().any(|sent| !sent.told) {
+        // Work that nobody tells is a request's own, not drawn for each try.
+        traced.classes.iter_mut().for_each(|class| class.redraw_demand = false);
+    }
     // A request that was sent a moment too late is still one of the run's.
     let last = match model.run.length {
         RunLength::Horizon(horizon) => Time::from_nanos(horizon.nanos().saturating_sub(1)),
@@ -39,24 +52,53 @@ pub(super) fn model(model: &Model, replayed: &Replayed, demands: Demands) -> Mod
         let mut own: Vec<&Sent> = own.collect();
         own.sort_by_key(|sent| sent.seen.key);
         let pool = &model.pools[model.routes[source.route].pools[0]];
-        let demand = |sent: &Sent| match demands {
-            Demands::Told if sent.told => sent.seen.demand,
-            _ => measured(sent, pool),
+        let redraws = |sent: &Sent| model.classes[usize::from(sent.seen.class)].redraw_demand;
+        let first = |sent: &Sent| First {
+            demand: match demands {
+                Demands::Told if sent.told => sent.first.demand,
+                // What was measured is the work of the last try, and this is that of the first.
+                Demands::Measured if sent.told && redraws(sent) && tried_again(sent) => sent.first.demand,
+                _ => measured(sent, pool),
+            },
+            fate: retold.fate(sent.seen.key, 0, sent.first.fate),
         };
         source.load = match &source.load {
-            Load::Open(_) | Load::Trace(_) => Load::Trace(Trace { rows: rows(&own, &demand, last).into() }),
-            Load::Closed(_) | Load::Script(_) => Load::Script(users(&own, &demand)),
+            Load::Open(_) | Load::Trace(_) => Load::Trace(Trace { rows: rows(&own, &first, last).into() }),
+            Load::Closed(_) | Load::Script(_) => Load::Script(users(&own, &first)),
         };
     }
     traced
 }
 
-fn rows(own: &[&Sent], demand: &dyn Fn(&Sent) -> Span, last: Time) -> Vec<TraceRow> {
-    let row = |sent: &&Sent| TraceRow {
-        at: (sent.seen.sent + sent.late).min(last),
-        demand: demand(sent),
-        class: sent.seen.class,
-        fate: Some(fate(sent)),
+/// What the first try of a request brings.
+struct First {
+    demand: Span,
+    fate: Fate,
+}
+
+/// Where its later tries come from.
+fn retold(model: &Model, replayed: &Replayed) -> Retold {
+    let of = |sent: &Sent| {
+        let key = sent.seen.key;
+        sent.failed.iter().map(move |&tried| (key, tried)).collect::<Vec<_>>()
+    };
+    Retold {
+        streams: Streams::new(model.run.seed, replayed.replication.index),
+        repeats: !replayed.redraws,
+        failed: replayed.requests.iter().flat_map(of).collect(),
+    }
+}
+
+/// Whether its work may have been drawn more than once.
+const fn tried_again(sent: &Sent) -> bool {
+    sent.seen.attempts > 1 || sent.seen.hand_overs > 1
+}
+
+fn rows(own: &[&Sent], first: &dyn Fn(&Sent) -> First, last: Time) -> Vec<TraceRow> {
+    let row = |sent: &&Sent| {
+        let First { demand, fate } = first(sent);
+        let at = (sent.seen.sent + sent.late).min(last);
+        TraceRow { at, demand, class: sent.seen.class, fate: Some(fate) }
     };
     let mut rows: Vec<TraceRow> = own.iter().map(row).collect();
     // Sends of one source keep their order; a stable sort leaves equal instants as they are.
@@ -64,7 +106,7 @@ fn rows(own: &[&Sent], demand: &dyn Fn(&Sent) -> Span, last: Time) -> Vec<TraceR
     rows
 }
 
-fn users(own: &[&Sent], demand: &dyn Fn(&Sent) -> Span) -> Vec<ScriptedUser> {
+fn users(own: &[&Sent], first: &dyn Fn(&Sent) -> First) -> Vec<ScriptedUser> {
     let mut users: Vec<ScriptedUser> = Vec::new();
     let number = |sent: &Sent| ((sent.seen.key & !(u64::MAX << SOURCE) & !OF_USER) >> USER) as usize;
     for (index, sent) in own.iter().enumerate() {
@@ -80,23 +122,15 @@ fn users(own: &[&Sent], demand: &dyn Fn(&Sent) -> Span) -> Vec<ScriptedUser> {
         if users[user].requests.is_empty() {
             users[user].plan.start = sent_at;
         }
+        let First { demand, fate } = first(sent);
         users[user].requests.push(ScriptedRequest {
             class: sent.seen.class,
-            demand: demand(sent),
-            fate: fate(sent),
+            demand,
+            fate,
             think: next.map_or(Span::NEVER, |next| (next.seen.sent + next.late).since(sent.seen.end)),
         });
     }
     users
-}
-
-/// How a request goes wrong, as seen: a scripted crash hits every execution, so one that a retry got over came once.
-fn fate(sent: &Sent) -> Fate {
-    match (sent.fate, sent.seen.outcome) {
-        (Fate::Crash, outcome) if outcome != Outcome::Crash && sent.seen.hand_overs > 1 => Fate::CrashOnce,
-        (Fate::Ok, Outcome::Error) => Fate::Error,
-        (fate, _) => fate,
-    }
 }
 
 /// The work that a request brought, as measured: its last service less what hand-over and answer take. Where service

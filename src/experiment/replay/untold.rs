@@ -1,10 +1,11 @@
 //! What is not known of a target that does not tell when work begins: a service that is seen from outside.
 
-use super::super::record::Point;
+use super::super::record::{Point, Warning};
+use super::super::verdict::{Judgement, Verdict};
 
 /// Metrics and bands over time that rest on the instants at which workers begin: waits, services, slots, retries by the
 /// pool. Names begin so.
-const BY_STARTS: [&str; 20] = [
+const BY_STARTS: [&str; 22] = [
     "busy",
     "core_utilization",
     "count_exits",
@@ -17,6 +18,7 @@ const BY_STARTS: [&str; 20] = [
     "max_queue_length",
     "mean_busy",
     "mean_delay",
+    "mean_in_system",
     "mean_queue_length",
     "mean_service_time",
     "mean_spent_",
@@ -25,18 +27,46 @@ const BY_STARTS: [&str; 20] = [
     "queue_length",
     "share_",
     "utilization",
+    "var_wait",
 ];
 /// The same, with more before or after the word.
 const WITHIN: [&str; 3] = ["wait_", "_served", "slots_"];
 
-/// Takes out of a point what nobody has told.
+/// Why an objective on such a figure is left open.
+const REASON: &str = "the target does not tell when work begins, so nothing is known of it";
+
+fn untold(name: &str) -> bool {
+    BY_STARTS.iter().any(|start| name.starts_with(start)) || WITHIN.iter().any(|part| name.contains(part))
+}
+
+/// Takes out of a point what nobody has told; objectives on it are left open.
 pub(super) fn leave_out(point: &mut Point) {
-    let untold = |name: &str| {
-        BY_STARTS.iter().any(|start| name.starts_with(start)) || WITHIN.iter().any(|part| name.contains(part))
-    };
     point.metrics.retain(|metric| !untold(&metric.name));
     point.each.retain(|each| !untold(&each.metric));
     point.timelines.retain(|band| !untold(&band.name));
     point.curves.retain(|curve| !untold(&curve.name));
+    point.verdicts.iter_mut().filter(|verdict| untold(&verdict.metric)).for_each(leave_open);
     point.stretch = None;
+}
+
+fn leave_open(verdict: &mut Verdict) {
+    verdict.judgement = Judgement::Undecided;
+    verdict.estimate = None;
+    verdict.reason = String::from(REASON);
+    // No number of requests would settle it.
+    (verdict.replications_needed, verdict.requests_needed) = (None, None);
+}
+
+/// What to know of a point whose objectives were left open; `None` if none was.
+pub(super) fn warning(point: &Point) -> Option<Warning> {
+    let open = point.verdicts.iter().filter(|verdict| verdict.reason == REASON);
+    let mut names: Vec<&str> = open.map(|verdict| verdict.metric.as_str()).collect();
+    names.dedup();
+    (!names.is_empty()).then(|| Warning {
+        code: String::from("objectives_untold"),
+        text: format!("objectives on {} are left open in the real world: {REASON}", names.join(", ")),
+        advice: String::from(
+            "ask for latencies, throughput or outcomes; or let an adapter report \"started\" (--target command)",
+        ),
+    })
 }

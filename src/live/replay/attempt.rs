@@ -5,6 +5,7 @@ use crate::model::requests::Drawn;
 use crate::outcome::Outcome;
 use crate::policy::client::Attempt as Kind;
 use crate::time::{Span, Time};
+use crate::workload::trace::Fate;
 
 /// No virtual user.
 pub(super) const NO_USER: u32 = u32::MAX;
@@ -13,6 +14,8 @@ pub(super) const NO_USER: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub(super) struct Flight {
     pub(super) first_sent: Time,
+    /// As it was first sent.
+    pub(super) first: Drawn,
     /// How late its first send really was.
     pub(super) late: Span,
     pub(super) source: u16,
@@ -25,6 +28,10 @@ pub(super) struct Flight {
     pub(super) hedges: u32,
     /// Times a worker began it.
     pub(super) executions: u32,
+    /// Times a pool handed it to a worker, dying ones too: of all its attempts.
+    pub(super) starts: u32,
+    /// Tries that failed though they were told to work, as [`Attempt::try_key`].
+    pub(super) failed: Vec<u32>,
     /// The attempt that waits for its back-off.
     pub(super) resting: Option<Box<Attempt>>,
     /// Names the present retry: timers of earlier ones are stale.
@@ -63,6 +70,8 @@ pub(super) struct Attempt {
     /// A try failed and the target has not begun the next.
     pub(super) between: bool,
     pub(super) hand_overs: u32,
+    /// Names the draws of its present try: how often its request had been begun before, as a simulation counts it.
+    pub(super) try_key: u32,
     /// Who had it last.
     pub(super) worker: Option<u32>,
     /// What the target said at its end.
@@ -73,6 +82,15 @@ pub(super) struct Attempt {
     pub(super) failed: Span,
     pub(super) backoff: Span,
     pub(super) last_delay: Span,
+}
+
+impl Flight {
+    /// Keeps a try that failed of itself: an error of one that was told to go wrong, or spoilt, is no news.
+    pub(super) fn note_try(&mut self, attempt: &Attempt, outcome: Outcome) {
+        if outcome == Outcome::Error && attempt.request.fate == Fate::Ok {
+            self.failed.push(attempt.try_key);
+        }
+    }
 }
 
 impl Attempt {
@@ -97,6 +115,7 @@ impl Attempt {
             queued: false,
             between: false,
             hand_overs: 0,
+            try_key: 0,
             worker: None,
             detail: String::new(),
             booked: now,

@@ -23,6 +23,7 @@ impl Replay<'_> {
         let cell = self.watch.request(at, drawn.class);
         let flight = Flight {
             first_sent: at,
+            first: drawn,
             late,
             source,
             cell,
@@ -30,6 +31,8 @@ impl Replay<'_> {
             attempts: Vec::new(),
             hedges: 0,
             executions: 0,
+            starts: 0,
+            failed: Vec::new(),
             resting: None,
             stamp: 0,
         };
@@ -87,6 +90,12 @@ impl Replay<'_> {
         self.watch.count(at, pool, Count::Arrival);
         let wait = self.waiting_limit(source, pool, &attempt);
         let job = self.job(id, &attempt, executions, deadline, at + wait);
+        if !self.target.capabilities().reports_starts
+            && let Some(flight) = self.flights.get_mut(&attempt.flight)
+        {
+            // Nobody will tell when it begins: as in a simulation, the next try must not draw what this one did.
+            flight.executions += 1;
+        }
         self.attempts.insert(id, attempt);
         self.heard = self.heard.max(at);
         self.target.submit(job);
@@ -230,7 +239,8 @@ impl Replay<'_> {
         // A hedge that outlived its first attempt is an ordinary attempt from now on.
         (attempt.is_retry, attempt.hedge) = (true, false);
         self.watch.step(at, What::Backoff, false);
-        self.requests.redraw(&self.streams, &mut attempt.request, flight.executions);
+        attempt.try_key = flight.executions;
+        self.requests.redraw(&self.streams, &mut attempt.request, attempt.try_key);
         self.send(attempt, at);
     }
 
@@ -298,7 +308,8 @@ impl Replay<'_> {
         twin = twin.again();
         (twin.hedge, twin.number) = (true, twin.number - 1);
         let cell = flight.cell;
-        self.requests.redraw(&self.streams, &mut twin.request, flight.executions + 1000);
+        twin.try_key = flight.executions + 1000;
+        self.requests.redraw(&self.streams, &mut twin.request, twin.try_key);
         self.watch.cell(cell).hedges += 1;
         self.arm(at + hedge.after, Due::Hedge { attempt: id });
         self.send(twin, at);

@@ -1,8 +1,9 @@
 //! The model's faults in real time: workers are killed and pools paused from outside, at the simulation's instants and
 //! by its draws. Faults that no target can show are refused before the run ([`crate::live::needs`]).
 
+use super::watch::Count;
 use super::{Due, Replay};
-use crate::live::target::Disturbance;
+use crate::live::target::{Disturbance, WorkerEvent};
 use crate::model::FaultKind;
 use crate::time::{Span, Time};
 
@@ -44,6 +45,8 @@ impl Replay<'_> {
                     None => Some(alive[self.fault_chance[number].below(alive.len() as u64) as usize]),
                 };
                 if let Some(slot) = chosen {
+                    // The pool does not know of it and reports no kill; a simulation counts it as one.
+                    self.watch.count(at, pool as u16, Count::Worker(WorkerEvent::Killed));
                     self.target.disturb(pool as u16, Disturbance::KillWorker { slot });
                 }
             }

@@ -58,11 +58,12 @@ impl Replay<'_> {
             tally.wait_served.record(at.since(attempt.arrived));
             tally.delayed += u64::from(attempt.queued_at != Time::NEVER);
         }
+        if let Some(flight) = self.flights.get_mut(&attempt.flight) {
+            flight.starts += 1;
+            flight.executions += u32::from(!dying);
+        }
         if dying {
             return;
-        }
-        if let Some(flight) = self.flights.get_mut(&attempt.flight) {
-            flight.executions += 1;
         }
         attempt.since = at;
         self.watch.step(at, What::Busy(pool), true);
@@ -91,6 +92,10 @@ impl Replay<'_> {
         let Some(attempt) = self.attempts.get_mut(&id) else { return self.strays += 1 };
         attempt.book_failed(at);
         attempt.between = true;
+        if let Some(flight) = self.flights.get_mut(&attempt.flight) {
+            flight.note_try(attempt, outcome);
+            attempt.try_key = flight.executions;
+        }
         let innocent = is_innocent(attempt, outcome);
         let tally = self.watch.cell(attempt.cell);
         tally.pool_retries += 1;
@@ -108,6 +113,9 @@ impl Replay<'_> {
         self.watch.count(at, attempt.pool, Count::Ended(outcome));
         attempt.detail = detail;
         self.tally_end(&attempt, outcome, at);
+        if let Some(flight) = self.flights.get_mut(&attempt.flight) {
+            flight.note_try(&attempt, outcome);
+        }
         if !attempt.orphan {
             self.react(id, attempt, outcome, None, at);
         }
@@ -182,6 +190,10 @@ fn sent(flight: &Flight, last: &Attempt, outcome: Outcome, at: Time) -> Sent {
     Sent {
         seen,
         source: flight.source,
+        first: flight.first,
+        failed: flight.failed.clone(),
+        hedges: flight.hedges,
+        starts: flight.starts,
         fate: last.request.fate,
         told: false,
         late: flight.late,

@@ -19,7 +19,7 @@ use super::clock::Clock;
 use super::needs;
 use super::target::{AttemptId, Report, Target, TargetError};
 use super::wait::{self, Woken};
-use crate::model::requests::{OpenSource, Requests};
+use crate::model::requests::{Drawn, OpenSource, Requests};
 use crate::model::{Model, RunLength};
 use crate::policy::client::Client;
 use crate::policy::route::Router;
@@ -71,7 +71,15 @@ pub struct Sent {
     pub seen: RequestSeen,
     /// Its source.
     pub source: u16,
-    /// How it was meant to go wrong.
+    /// As it was first sent: a retry may draw demand and fate anew.
+    pub first: Drawn,
+    /// Tries that failed though they were told to work, by how often the request had been begun before.
+    pub failed: Vec<u32>,
+    /// Hedges sent: attempts beside those that `seen` counts.
+    pub hedges: u32,
+    /// Hand-overs to workers, of all its attempts, up to its end.
+    pub starts: u32,
+    /// How its last attempt was meant to go wrong.
     pub fate: Fate,
     /// The target was told its demand, and worked as long.
     pub told: bool,
@@ -100,6 +108,8 @@ pub struct Replayed {
     pub notes: Vec<Note>,
     /// Someone asked to stop before the end.
     pub interrupted: bool,
+    /// The target draws demand and fate anew when it tries a job again by itself.
+    pub redraws: bool,
 }
 
 /// A generator whose sends are later than this at p99 (seconds of real time) says so.
@@ -395,6 +405,7 @@ impl<'a> Replay<'a> {
             lateness: self.lateness,
             notes,
             interrupted,
+            redraws: self.target.capabilities().redraws,
         }
     }
 

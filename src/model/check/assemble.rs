@@ -77,6 +77,7 @@ impl Checker<'_> {
             slowdown: false,
             prices: prices(root),
             targets,
+            retold: None,
         }
     }
 

@@ -4,7 +4,7 @@ use super::TRIES;
 use super::processes::model;
 use poolsim::engine;
 use poolsim::live::own::OwnPools;
-use poolsim::live::replay::{Settings, replay};
+use poolsim::live::replay::{Sent, Settings, replay};
 use poolsim::stats::{Replication, SlotUse, Waste};
 
 /// Where the only pool's slot time went, in seconds: useful, for nobody, in vain by cause but for the grace.
@@ -52,4 +52,25 @@ fn service_is_booked_by_what_became_of_it() {
         });
         assert!(booked, "{client}: {seen:?}, expected {expected:?}");
     }
+}
+
+#[test]
+fn rows_of_requests_add_up_to_the_summary_where_clients_hedge() {
+    let requests = "[{ at = \"0ms\", demand = \"300ms\" }, { at = \"20ms\", demand = \"10ms\" }, \
+        { at = \"40ms\", demand = \"250ms\", fate = \"error\" }]";
+    let model = model(&format!(
+        "name = \"hedges\"\nrun = {{ horizon = \"1s\", regime = \"terminating\", drain = true }}\n\
+         class.job = {{ cpu_share = 0.0 }}\npool.main = {{ slots = 20 }}\n\
+         source.web = {{ pool = \"main\", requests = {requests}, \
+         client = {{ hedge = {{ after = \"100ms\", max = 1 }}, cancels = true }} }}\n"
+    ));
+    let mut pools = OwnPools::threads(&model, 0);
+    let replayed = replay(&model, &mut pools, &Settings::default(), &|| false).unwrap();
+    let sum =
+        |of: &dyn Fn(&Sent) -> u32| replayed.requests.iter().map(|sent| u64::from(of(sent))).sum::<u64>();
+    let segments = || replayed.replication.segments.iter();
+    let attempts: u64 = segments().flat_map(|segment| &segment.classes).map(|tally| tally.attempts).sum();
+    let starts: u64 = segments().flat_map(|segment| &segment.pools).map(|tally| tally.starts).sum();
+    assert_eq!((sum(&|sent| sent.seen.attempts + sent.hedges), sum(&|sent| sent.starts)), (attempts, starts));
+    assert!(sum(&|sent| sent.hedges) >= 2 && starts >= 5, "{:?}", replayed.requests);
 }

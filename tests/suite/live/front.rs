@@ -328,6 +328,15 @@ fn workers_are_killed_and_pools_paused_from_outside_as_the_model_says() {
         // The worker in slot 0 has a job most of the time: at 1.01 s that of 0.8 s or later.
         let crashed = counts.get("crash").copied().unwrap_or(0);
         assert!(crashed <= 1 && counts["ok"] + crashed == 40, "{counts:?}");
+        // The kill counts in every world, though the real pool does not know of it.
+        let figures = std::fs::read_to_string(output.join("metrics.csv")).unwrap();
+        let mut figures = csv::Reader::from_reader(figures.as_bytes());
+        let all = |row: &csv::StringRecord| {
+            row[1] == *"count_kills" && (2..=5).all(|column| row[column].is_empty())
+        };
+        let kills: Vec<f64> =
+            figures.records().flatten().filter(all).map(|row| row[7].parse().unwrap()).collect();
+        assert_eq!(kills, [1.0, 1.0, 1.0]);
         let table = std::fs::read_to_string(output.join("requests.csv")).unwrap();
         let mut rows = csv::Reader::from_reader(table.as_bytes());
         let waits: Vec<(f64, f64)> = rows

@@ -6,21 +6,25 @@ use poolsim::live::replay::{Replayed, Settings, replay};
 use poolsim::live::target::{AttemptId, Capabilities, Job, Report, Target, TargetError, What};
 use poolsim::model::{self, Model, NoFiles, Override};
 use poolsim::outcome::Outcome;
+use poolsim::stats::RequestSeen;
 use poolsim::time::Span;
 use poolsim::workload::Fate;
+use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 /// Serves everything at once, after it has held up whoever submits.
 struct Instantly {
     holds_up: Duration,
+    /// Ends jobs as their fate says; else all end well.
+    heeds: bool,
     clock: Option<(Clock, Sender<Report>)>,
     told: Vec<Fate>,
 }
 
 impl Instantly {
     fn new(holds_up: Duration) -> Instantly {
-        Instantly { holds_up, clock: None, told: Vec::new() }
+        Instantly { holds_up, heeds: false, clock: None, told: Vec::new() }
     }
 }
 
@@ -51,7 +55,8 @@ impl Target for Instantly {
         #[allow(clippy::disallowed_methods, reason = "real time is what is tested")]
         std::thread::sleep(self.holds_up);
         if let Some((clock, reports)) = &self.clock {
-            let what = What::Ended { id: job.id, outcome: Outcome::Ok, detail: String::new() };
+            let outcome = if self.heeds { job.fate.leads_to() } else { Outcome::Ok };
+            let what = What::Ended { id: job.id, outcome, detail: String::new() };
             reports.send(Report { at: clock.now(), what }).expect("the replay listens");
         }
     }
@@ -150,4 +155,23 @@ fn a_scheduler_that_tries_again_by_itself_is_told_of_crashes_that_come_once() {
     // Where a retry meets the same fate, no crash comes once.
     let (crash, once) = told(&load(&[Override::new("class.job.fates.sticky", "true")]));
     assert_eq!((crash, once), (failed + spared, 0));
+}
+
+#[test]
+fn where_nobody_tells_starts_each_try_draws_what_a_simulation_draws() {
+    let text = "name = \"tries\"\nrun = { requests = 400, replications = 2 }\n\
+        class.job = { demand = \"0s\", fates = { error = 0.5 } }\n\
+        client.c = { retry = { max = 4, base = \"1ms\", backoff = \"constant\", jitter = \"none\", on = [\"error\"] } }\n\
+        pool.main = { slots = \"unlimited\" }\n\
+        source.web = { pool = \"main\", class = \"job\", client = \"c\", arrivals = { rate = \"4000/s\" } }\n";
+    let loaded = model::load("tries.toml", text, &NoFiles, &[]);
+    let model = loaded.unwrap_or_else(|faults| panic!("{}", faults.render(false))).model;
+    let mut target = Instantly { heeds: true, ..Instantly::new(Duration::ZERO) };
+    let replayed = replay(&model, &mut target, &Settings::default(), &|| false).expect("it takes everything");
+    let (_, requests) = engine::prepare(&model).follow(0, None).expect("the run keeps its laws");
+    let by_key = |seen: &RequestSeen| (seen.key, (seen.attempts, seen.outcome));
+    let simulated: BTreeMap<_, _> = requests.iter().map(by_key).collect();
+    let real: BTreeMap<_, _> = replayed.requests.iter().map(|one| by_key(&one.seen)).collect();
+    assert_eq!(real, simulated);
+    assert!(real.values().any(|&(attempts, outcome)| attempts == 4 && outcome == Outcome::Ok));
 }
