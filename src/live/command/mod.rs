@@ -147,6 +147,12 @@ impl Target for CommandTarget {
         self.hello.capabilities
     }
 
+    /// Whoever says `queued` and `started` of a job that finds a worker idle reads the clock twice, and the job changes
+    /// hands between.
+    fn grain(&self) -> Span {
+        Span::from_millis(1).scaled(self.speed)
+    }
+
     fn remarks(&mut self) -> Vec<replay::Note> {
         let note = |text: &String| replay::Note {
             code: if text.contains(book::AFTER_END) { AFTER_END } else { "adapter" },
@@ -194,7 +200,9 @@ impl Target for CommandTarget {
     }
 
     fn cancel(&mut self, id: AttemptId) {
-        if let State::Open { notes, .. } = &self.state {
+        if let State::Open { notes, .. } = &self.state
+            && self.hello.capabilities.cancels
+        {
             let _ = notes.send(Note::Cancel(id));
         }
     }
