@@ -26,7 +26,7 @@ if mode == "stubborn": signal.signal(signal.SIGTERM, signal.SIG_IGN)
 for line in sys.stdin:
     m = json.loads(line)
     if m["type"] == "hello":
-        say(type="hello", protocol=2 if mode == "stranger" else 1, name="wrong", capabilities={"cancels": mode != "deaf"})
+        say(type="hello", protocol=2 if mode == "stranger" else 1, name="wrong", capabilities={"cancels": mode not in ("deaf", "told"), "takes_demands": mode == "told"})
         if mode != "lazy": say(type="ready")
     if m["type"] == "sync": say(type="sync", n=m["n"], t_ms=now())
     if m["type"] == "cancel": say(type="failed", id=m["id"], outcome="cancelled", t_ms=now())
@@ -173,6 +173,11 @@ fn nothing_is_withdrawn_from_an_adapter_that_does_not_say_that_it_cancels() {
     let deaf = model(&classes, "slots = 1", &["python3", "-c", WRONG, "deaf"], more);
     let notes = admit(&deaf, &start(&deaf).unwrap()).unwrap();
     assert!(notes.iter().any(|note| note.code == "not_withdrawn"), "{notes:?}");
+    // Where demands are told, work that a client withdraws must end; the hint is about adapters.
+    let told = model(&classes, "slots = 1", &["python3", "-c", WRONG, "told"], more);
+    let refused = admit(&told, &start(&told).unwrap()).unwrap_err();
+    assert!(refused.hint.contains("let the adapter say `cancels`"), "{}", refused.hint);
+    assert!(!refused.hint.contains("process"), "{}", refused.hint);
     let hears = model(&classes, "slots = 1", &["python3", "-c", WRONG], more);
     assert_eq!(admit(&hears, &start(&hears).unwrap()).unwrap(), []);
 }
