@@ -415,7 +415,7 @@ impl<'a> Replay<'a> {
         Note {
             code: "interrupted",
             text: format!(
-                "stopped at {of}: the {} requests that were under way are unfinished",
+                "the replay was interrupted at {of}; {} requests were under way, which count as unfinished",
                 self.flights.len()
             ),
             advice: String::from("all figures are of what came before; what is simulated ends there, too"),

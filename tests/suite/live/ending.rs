@@ -155,7 +155,7 @@ fn how_long_a_target_takes_to_leave_is_no_part_of_the_run() {
         assert!(replayed.requests.iter().all(|one| one.seen.end <= told), "{:?}", replayed.requests);
         let said = replayed.notes.iter().find(|note| note.code == "interrupted");
         assert_eq!(said.is_some(), stopped, "{:?}", replayed.notes);
-        let says = |note: &poolsim::live::replay::Note| note.text.contains(" s of 0.5 s: the ");
+        let says = |note: &poolsim::live::replay::Note| note.text.contains(" s of 0.5 s; ");
         assert!(said.is_none_or(says), "{said:?}");
     }
 }

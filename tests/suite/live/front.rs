@@ -91,7 +91,7 @@ fn interrupted(args: &[&str], signal: Signal, code: i32) {
     assert!(counts["ok"] >= 5 && counts["unfinished"] >= 1 && counts.len() == 2, "{counts:?}");
     let record = record(&output);
     assert_eq!(record["points"].as_array().unwrap().len(), 3);
-    let says = |one: &serde_json::Value| one["text"].as_str().unwrap().starts_with("stopped at ");
+    let says = |one: &serde_json::Value| one["text"].as_str().unwrap().contains(" was interrupted at ");
     assert!(record["warnings"].as_array().unwrap().iter().any(says), "{}", record["warnings"]);
     let again = replay(&folder.0, &["--redrive", "output/busy/journal.jsonl"]);
     let text = String::from_utf8_lossy(&again.stdout).into_owned();
