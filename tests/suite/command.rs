@@ -2,7 +2,7 @@
 
 use crate::service::{PATIENCE, ends, example, has, job, until};
 use poolsim::live::clock::Clock;
-use poolsim::live::command::CommandTarget;
+use poolsim::live::command::{AGAIN, CommandTarget};
 use poolsim::live::replay::{Settings, admit, replay};
 use poolsim::live::target::{AttemptId, Report, Target, What, WorkerEvent};
 use poolsim::model::{self, Model, NoFiles, RunLength};
@@ -148,6 +148,8 @@ fn a_job_is_with_one_worker_at_a_time_whatever_an_adapter_says() {
     let (found, _) = stories(&reports, 1);
     assert!(matches!(found[&1][..], [What::Started { .. }, What::Ended { .. }]), "{found:?}");
     target.close(Span::ZERO).unwrap();
+    // A hunt takes it for what it is.
+    assert!(target.remarks().iter().any(|note| note.code == AGAIN), "{:?}", target.remarks());
 }
 
 #[test]

@@ -136,6 +136,9 @@ impl Book {
 /// What is said of [`Fault::AfterEnd`].
 pub(super) const AFTER_END: &str = "an event of a job that had ended";
 
+/// What is said of [`Fault::Again`].
+pub(super) const AGAIN: &str = "a job that is queued or started again without `retried`";
+
 /// An instant may be wrong by so many nanoseconds, beyond what the clocks allow, without a word.
 const TOLERATED: u64 = 2_000_000;
 
@@ -145,7 +148,7 @@ impl fmt::Display for Fault {
             Fault::Line => "a line that is none of the protocol's",
             Fault::Stranger => "an event of a job that it was never given",
             Fault::AfterEnd => AFTER_END,
-            Fault::Again => "a job that is queued or started again without `retried`",
+            Fault::Again => AGAIN,
             Fault::Instant => "an instant in the future or out of order",
         })
     }
