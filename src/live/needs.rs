@@ -2,7 +2,7 @@
 
 use super::replay::Note;
 use super::target::{Capabilities, TargetError};
-use crate::model::{Contention, FaultKind, Model};
+use crate::model::{Contention, FaultKind, Model, Source};
 use crate::policy::{OnTimeout, Slots};
 use crate::workload::Distribution;
 
@@ -126,7 +126,11 @@ fn of_own(model: &Model, can: Capabilities) -> Vec<Refusal> {
             refused.push(Refusal {
                 place: place("on_timeout"),
                 what: "cancelling work that runs",
-                hint: "a process can only be killed: set on_timeout = \"kill\" or \"abandon\"",
+                hint: if can.redraws {
+                    "a process can only be killed: set on_timeout = \"kill\" or \"abandon\""
+                } else {
+                    "let the adapter say `cancels`, or set on_timeout = \"kill\" or \"abandon\""
+                },
             });
         }
         if pool.settings.slots == Slots::Unlimited && !can.cancels {
@@ -154,30 +158,38 @@ fn of_own(model: &Model, can: Capabilities) -> Vec<Refusal> {
         }
     }
     if !can.cancels {
-        refused.extend(withdrawals(model));
+        refused.extend(withdrawals(model, can));
     }
     refused
 }
 
+/// Whether clients of a source withdraw what they give up.
+fn withdraws(source: &Source) -> bool {
+    let client = &source.client;
+    let gives_up =
+        !client.attempt_deadline.is_never() || !client.total_deadline.is_never() || client.hedge.is_some();
+    client.cancels && gives_up
+}
+
 /// Clients that withdraw work which runs, from workers that can only be killed and whose pool does not.
-fn withdrawals(model: &Model) -> Vec<Refusal> {
+fn withdrawals(model: &Model, can: Capabilities) -> Vec<Refusal> {
     let mut refused = Vec::new();
     for source in &model.sources {
-        let client = &source.client;
-        let gives_up = !client.attempt_deadline.is_never()
-            || !client.total_deadline.is_never()
-            || client.hedge.is_some();
         let pools = &model.routes[source.route].pools;
         let spares = |&&pool: &&usize| {
             let timeout = model.pools[pool].settings.service_timeout;
             !timeout.is_some_and(|timeout| matches!(timeout.then, OnTimeout::Kill | OnTimeout::Abandon))
         };
-        if client.cancels && gives_up && pools.iter().any(|pool| spares(&pool)) {
+        if withdraws(source) && pools.iter().any(|pool| spares(&pool)) {
             refused.push(Refusal {
                 place: format!("source.{}", source.name),
                 what: "a client that withdraws running work",
-                hint: "a process can only be killed: set the pool's on_timeout = \"kill\" or \"abandon\", or \
-                       cancels = false of its client",
+                hint: if can.redraws {
+                    "a process can only be killed: set the pool's on_timeout = \"kill\" or \"abandon\", or \
+                     cancels = false of its client"
+                } else {
+                    "let the adapter say `cancels`, or set cancels = false of the client"
+                },
             });
         }
     }
@@ -206,6 +218,16 @@ fn notes(model: &Model, can: Capabilities) -> Vec<Note> {
                 advice: format!("write retry_demand = \"same\" into class.{}", class.name),
             },
         ));
+    }
+    if !can.cancels && !can.redraws {
+        notes.extend(model.sources.iter().filter(|source| withdraws(source)).map(|source| Note {
+            code: "not_withdrawn",
+            text: format!(
+                "what clients of source.{} withdraw goes on at the target, which cannot withdraw jobs",
+                source.name
+            ),
+            advice: String::from("let the adapter say `cancels`, or set cancels = false of the client"),
+        }));
     }
     if can.redraws && !model.hosts.is_empty() {
         let names: Vec<&str> = model.hosts.iter().map(|host| host.name.as_str()).collect();

@@ -225,6 +225,12 @@ pub trait Target: Send {
     /// Does something to a pool from outside. Targets that cannot do so ignore it.
     fn disturb(&mut self, _pool: u16, _what: Disturbance) {}
 
+    /// What starts so soon after it was queued (model time) has not waited: how far apart the target may report what happens
+    /// in one step.
+    fn grain(&self) -> Span {
+        Span::ZERO
+    }
+
     /// What readers of the figures should know of it, asked for once it is closed.
     fn remarks(&mut self) -> Vec<Note> {
         Vec::new()

@@ -265,6 +265,38 @@ fn colours_of_differences_are_the_verdicts_of_all_figures_together() {
 }
 
 #[test]
+fn of_many_differences_the_worst_are_drawn_and_the_others_counted() {
+    let drawn = |record: &Record| {
+        let charts = chart::all(record, &Style::default());
+        charts.into_iter().find(|chart| chart.file == "real-differences").unwrap()
+    };
+    let mut record = pictures::replay();
+    let (agreed, bound) = (record.differences[0].clone(), record.differences[0].bound.unwrap());
+    record.differences = (0..97)
+        .map(|n| {
+            let mut one = agreed.clone();
+            one.scope.class = Some(format!("class-{n:02}"));
+            // Those in the middle are farthest off.
+            let value = bound * (50.0 - (f64::from(n) - 48.0).abs());
+            (one.estimate.value, one.estimate.low, one.estimate.high) = (value, value - bound, value + bound);
+            one
+        })
+        .collect();
+    let chart = drawn(&record);
+    let shown = (0..97).filter(|n| chart.alt.contains(&format!("class-{n:02}"))).collect::<Vec<_>>();
+    assert_eq!((shown.len(), shown[0], shown[39]), (40, 28, 67), "{shown:?}");
+    // Lines are broken where they are full.
+    let words = |chart: &chart::Chart| {
+        let svg = chart.svg(Theme::Light).unwrap();
+        let parts: Vec<&str> = svg.split('>').filter_map(|part| part.split('<').next()).collect();
+        parts.join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(words(&chart).contains("; the tables have 57 more."), "{}", words(&chart));
+    record.differences.truncate(40);
+    assert!(!words(&drawn(&record)).contains("the tables have"));
+}
+
+#[test]
 fn pictures_of_a_replay_say_of_which_world_they_are() {
     let titled = |record: &Record, file: &str| {
         let charts = chart::all(record, &Style::default());

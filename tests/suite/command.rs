@@ -2,9 +2,10 @@
 
 use crate::service::{PATIENCE, ends, example, has, job, until};
 use poolsim::live::clock::Clock;
-use poolsim::live::command::CommandTarget;
+use poolsim::live::command::{AGAIN, CommandTarget};
+use poolsim::live::replay::{Settings, admit, replay};
 use poolsim::live::target::{AttemptId, Report, Target, What, WorkerEvent};
-use poolsim::model::{self, Model, NoFiles};
+use poolsim::model::{self, Model, NoFiles, RunLength};
 use poolsim::outcome::Outcome;
 use poolsim::time::Span;
 use poolsim::workload::trace::Fate;
@@ -25,7 +26,7 @@ if mode == "stubborn": signal.signal(signal.SIGTERM, signal.SIG_IGN)
 for line in sys.stdin:
     m = json.loads(line)
     if m["type"] == "hello":
-        say(type="hello", protocol=2 if mode == "stranger" else 1, name="wrong", capabilities={"cancels": True})
+        say(type="hello", protocol=2 if mode == "stranger" else 1, name="wrong", capabilities={"cancels": mode not in ("deaf", "told"), "takes_demands": mode == "told"})
         if mode != "lazy": say(type="ready")
     if m["type"] == "sync": say(type="sync", n=m["n"], t_ms=now())
     if m["type"] == "cancel": say(type="failed", id=m["id"], outcome="cancelled", t_ms=now())
@@ -39,6 +40,9 @@ for line in sys.stdin:
     if how == "flood": sys.stderr.write("x" * 3000000)
     if how == "long": print("y" * 3000000, flush=True)
     if how == "giant": say(type="started", id=id, worker=4294967295, t_ms=t); say(type="worker_ready", worker=1, t_ms=t)
+    if how == "again": [say(type=what, id=id, worker=0, t_ms=t) for what in ["started", "started", "queued"]]
+    if how == "prompt": say(type="queued", id=id, t_ms=t); say(type="started", id=id, worker=0, t_ms=t + 0.2)
+    if how == "late": say(type="queued", id=id, t_ms=t); time.sleep(0.02); say(type="started", id=id, worker=0, t_ms=now())
     if how == "future": say(type="queued", id=id, t_ms=t + 1e9); say(type="started", id=id, worker=0, t_ms=-1e12)
     say(type="finished", id=id, t_ms=t, detail="%d %d" % (os.getpid(), child.pid))
     if how == "double": say(type="finished", id=id, t_ms=t); say(type="failed", id=id, outcome="crash", t_ms=t)
@@ -71,7 +75,7 @@ fn model(classes: &[&str], pool: &str, run: &[&str], more: &str) -> Model {
     let list: String = classes.iter().map(|name| format!("[class.{name}]\ndemand = \"1ms\"\n")).collect();
     let text = format!(
         "[run]\nhorizon = \"1s\"\n{list}[pool.main]\n{pool}\n\
-         [source.web]\npool = \"main\"\nmix = {{ {} = 1 }}\narrivals = {{ rate = \"1/s\" }}\n\
+         [source.web]\npool = \"main\"\nmix = {{ {} = 1 }}\narrivals = {{ process = \"deterministic\", rate = \"20/s\" }}\n\
          [target.command]\nrun = {run:?}\n{more}",
         classes[0]
     );
@@ -103,7 +107,8 @@ fn whatever_an_adapter_says_each_job_has_one_end() {
     if !has("python3") {
         return;
     }
-    let classes = ["fine", "garbage", "stranger", "double", "future", "flood", "long", "giant", "silent"];
+    let classes =
+        ["fine", "garbage", "stranger", "double", "future", "flood", "long", "giant", "again", "silent"];
     let model = model(&classes, "slots = 1", &["python3", "-c", WRONG], "");
     let (mut target, reports) = opened(&model);
     assert_eq!(target.scheduler(), "wrong");
@@ -123,12 +128,76 @@ fn whatever_an_adapter_says_each_job_has_one_end() {
         "6 times: a line that is none of the protocol's; the first was not JSON at all",
         "once: an event of a job that it was never given: `started` of job 4000000",
         "2 times: an event of a job that had ended; the first was `finished` of job 3",
+        "2 times: a job that is queued or started again without `retried`; the first was `started` of job 8",
         "an instant in the future or out of order; the first was `queued` of job 4",
     ] {
         assert!(remarks.contains(part), "{part}\n{remarks}");
     }
     assert_eq!(pids.len(), 2);
     until(|| pids.iter().all(|pid| is_gone(pid)));
+}
+
+#[test]
+fn a_job_is_with_one_worker_at_a_time_whatever_an_adapter_says() {
+    if !has("python3") {
+        return;
+    }
+    let model = model(&["again"], "slots = 1", &["python3", "-c", WRONG], "");
+    let (mut target, reports) = opened(&model);
+    target.submit(job(1, 0, Span::ZERO, Fate::Ok));
+    let (found, _) = stories(&reports, 1);
+    assert!(matches!(found[&1][..], [What::Started { .. }, What::Ended { .. }]), "{found:?}");
+    target.close(Span::ZERO).unwrap();
+    // A hunt takes it for what it is.
+    assert!(target.remarks().iter().any(|note| note.code == AGAIN), "{:?}", target.remarks());
+}
+
+#[test]
+fn nothing_is_withdrawn_from_an_adapter_that_does_not_say_that_it_cancels() {
+    if !has("python3") {
+        return;
+    }
+    let classes = ["silent", "fine"];
+    for (mode, withdrawn) in [("hears", true), ("deaf", false)] {
+        let model = model(&classes, "slots = 1", &["python3", "-c", WRONG, mode], "");
+        let (mut target, reports) = opened(&model);
+        target.submit(job(1, 0, Span::ZERO, Fate::Ok));
+        target.cancel(1);
+        // What was said of the first was said before the end of the second.
+        target.submit(job(2, 1, Span::ZERO, Fate::Ok));
+        let found = ends(&reports, if withdrawn { 2 } else { 1 });
+        assert_eq!(found.contains_key(&1), withdrawn, "{found:?}");
+        assert_eq!(found[&2].0, Outcome::Ok);
+        target.close(Span::ZERO).unwrap();
+    }
+    // The model's clients withdraw; that they cannot is said.
+    let more = "[source.web.client]\ndeadline = \"1s\"\ncancels = true\n";
+    let deaf = model(&classes, "slots = 1", &["python3", "-c", WRONG, "deaf"], more);
+    let notes = admit(&deaf, &start(&deaf).unwrap()).unwrap();
+    assert!(notes.iter().any(|note| note.code == "not_withdrawn"), "{notes:?}");
+    // Where demands are told, work that a client withdraws must end; the hint is about adapters.
+    let told = model(&classes, "slots = 1", &["python3", "-c", WRONG, "told"], more);
+    let refused = admit(&told, &start(&told).unwrap()).unwrap_err();
+    assert!(refused.hint.contains("let the adapter say `cancels`"), "{}", refused.hint);
+    assert!(!refused.hint.contains("process"), "{}", refused.hint);
+    let hears = model(&classes, "slots = 1", &["python3", "-c", WRONG], more);
+    assert_eq!(admit(&hears, &start(&hears).unwrap()).unwrap(), []);
+}
+
+#[test]
+fn jobs_that_are_queued_and_started_in_one_step_have_not_waited() {
+    if !has("python3") {
+        return;
+    }
+    for (class, waited) in [("prompt", 0), ("late", 10)] {
+        let mut model = model(&[class], "slots = 1", &["python3", "-c", WRONG], "");
+        model.run.length = RunLength::Requests(10);
+        let mut target = start(&model).unwrap();
+        let played = replay(&model, &mut target, &Settings::default(), &|| false).unwrap();
+        let cells = played.replication.segments.iter().flat_map(|segment| &segment.classes);
+        let counts = cells.fold((0, 0), |(all, late), cell| (all + cell.accepted, late + cell.delayed));
+        assert_eq!(counts, (10, waited), "{class}: {:?}", played.requests);
+    }
 }
 
 #[test]

@@ -257,3 +257,33 @@ fn what_runs_without_a_pool_is_in_no_picture_of_pools() {
     let told: Vec<&String> = point.extremes.iter().flat_map(|one| &one.story).collect();
     assert!(told.iter().any(|step| step.ends_with("starts, without a pool")), "{told:?}");
 }
+
+#[test]
+fn a_phase_counts_what_is_sent_in_it_and_time_between_phases_counts_overall_alone() {
+    let model = loaded(
+        "name = \"gaps\"\nrun = { horizon = \"60s\", seed = 3 }\nclass.job = { demand = \"10ms\" }\n\
+         phase = [{ name = \"a\", start = \"5s\", end = \"15s\" }, { name = \"b\", start = \"30s\", end = \"40s\" }]\n\
+         pool.main = { slots = 4 }\nsource.web = { pool = \"main\", class = \"job\", arrivals = { rate = \"20/s\" } }\n",
+        &[],
+    );
+    let (replication, requests) = prepare(&model).follow(0, None).unwrap();
+    for (index, phase) in model.phases.iter().enumerate() {
+        let own = replication.segments.iter().filter(|segment| segment.phase == index);
+        let counted: u64 = own.flat_map(|segment| &segment.classes).map(|tally| tally.sent).sum();
+        let within = requests.iter().filter(|one| phase.start <= one.sent && one.sent < phase.end).count();
+        assert_eq!(counted, within as u64, "{}", phase.name);
+        assert!((100..300).contains(&within), "{within}");
+    }
+    // Figures of phases are of their own seconds; those of all are of all.
+    let record = run(&model, Given::default(), &Silent).unwrap();
+    let figure = |phase: Option<&str>, name: &str| {
+        let mut all = record.points[0].metrics.iter();
+        let found = all
+            .find(|one| one.name == name && one.scope.class.is_none() && one.scope.phase.as_deref() == phase);
+        found.unwrap_or_else(|| panic!("{name} of {phase:?}")).estimate.value
+    };
+    let sent = [None, Some("a"), Some("b")].map(|phase| figure(phase, "count_sent"));
+    assert!(sent[1] + sent[2] < 0.5 * sent[0], "{sent:?}");
+    let rates = [None, Some("a"), Some("b")].map(|phase| figure(phase, "throughput"));
+    assert!(rates.iter().all(|rate| (rate / 20.0 - 1.0).abs() < 0.2), "{rates:?}");
+}

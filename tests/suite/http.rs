@@ -89,6 +89,19 @@ fn each_answer_and_each_misbehaviour_is_one_end() {
 }
 
 #[test]
+fn a_time_out_is_told_in_the_models_time() {
+    let Some(service) = Service::start(&[]) else { return };
+    let text = format!("url = \"{}\"\n{BODY}timeout = \"1s\"\n", service.url());
+    let model = model(&["stall"], &text, &NoFiles);
+    let mut fast = target(&model);
+    let (sender, reports) = channel();
+    fast.open(Clock::start(5.0), sender).unwrap();
+    fast.submit(job(0, 0, Span::from_millis(1), Fate::Ok));
+    assert_eq!(ends(&reports, 1)[&0].1, "no answer after 1s");
+    fast.close(Span::ZERO).unwrap();
+}
+
+#[test]
 fn what_a_service_refuses_is_an_end_and_an_absent_one_an_error() {
     let Some(service) = Service::start(&[]) else { return };
     let text = format!("url = \"{}\"\n{BODY}outcomes = {{ connect = \"rejected\" }}\n", service.url());

@@ -6,7 +6,7 @@ use poolsim::experiment::agreement::explain::Explained;
 use poolsim::experiment::record::Record;
 use poolsim::experiment::replay::{Asked, beside};
 use poolsim::experiment::run::Silent;
-use poolsim::experiment::{Given, Judgement};
+use poolsim::experiment::{Given, Judgement, Scope};
 use poolsim::live::replay::{Replayed, Sent};
 use poolsim::model::requests::{Drawn, OpenSource, Requests};
 use poolsim::model::{self, Model, NoFiles, Override};
@@ -206,8 +206,14 @@ fn a_replay_that_was_stopped_is_asked_about_what_it_saw() {
     for sent in replayed.requests.iter_mut().filter(|sent| sent.seen.end > stopped) {
         (sent.seen.end, sent.seen.outcome) = (stopped, Outcome::Unfinished);
     }
-    replayed.interrupted = true;
+    (replayed.interrupted, replayed.replication.end) = (true, stopped);
     let record = compared(&[], &replayed, false);
+    // The simulations end where the real run was stopped: their throughput is that of the same stretch.
+    for point in [&record.points[0], &record.points[2]] {
+        let sent = point.metrics.iter().find(|one| one.name == "count_sent" && one.scope == Scope::default());
+        let (sent, real) = (sent.unwrap().estimate.value, replayed.requests.len() as f64);
+        assert!((sent / real - 1.0).abs() < 0.2, "{}: {sent} sent, {real} in reality", point.label);
+    }
     for agreement in &record.study.agreements {
         let requests = agreement.requests.as_ref().unwrap();
         assert_eq!(requests.alone, 0, "{}", agreement.how);

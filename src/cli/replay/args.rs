@@ -4,6 +4,11 @@ use crate::cli::args::RawOut;
 use crate::cli::targets::RawTarget;
 use clap::Args;
 
+/// Silence after which a replay ends, where none is given.
+pub const SILENCE: &str = "300s";
+/// Time at the end for what the target has, where none is given.
+pub const GRACE: &str = "0s";
+
 /// `poolsim replay`.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = HELP)]
@@ -38,10 +43,10 @@ pub struct RawReplay {
     #[arg(long, value_name = "PATH=VALUE", help_heading = "Run")]
     pub set: Vec<String>,
     /// Give up when nothing has been heard of any request for so long after the last send
-    #[arg(long, value_name = "TIME", default_value = "300s", help_heading = "Run")]
+    #[arg(long, value_name = "TIME", default_value = SILENCE, help_heading = "Run")]
     pub silence: String,
     /// At the end, let the target finish what it has for so long
-    #[arg(long, value_name = "TIME", default_value = "0s", help_heading = "Run")]
+    #[arg(long, value_name = "TIME", default_value = GRACE, help_heading = "Run")]
     pub grace: String,
 
     /// A difference of this share does not matter [default: 5%]

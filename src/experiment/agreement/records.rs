@@ -264,7 +264,12 @@ fn headline(metric: &Metric, point: &Point) -> bool {
 
 /// How many half-widths and how many margins a difference is: the less.
 pub fn effect(agreed: &Agreed) -> f64 {
-    let size = agreed.difference.value.abs();
+    effect_of(&agreed.difference, agreed.margin)
+}
+
+/// The same of a difference beside its margin.
+pub fn effect_of(difference: &Estimate, margin: f64) -> f64 {
+    let size = difference.value.abs();
     let times = |part: f64| {
         if part > 0.0 {
             size / part
@@ -274,7 +279,7 @@ pub fn effect(agreed: &Agreed) -> f64 {
             0.0
         }
     };
-    let effect = times(agreed.difference.half_width()).min(times(agreed.margin));
+    let effect = times(difference.half_width()).min(times(margin));
     if effect.is_nan() { 0.0 } else { effect }
 }
 

@@ -28,7 +28,7 @@ use self::groups::Groups;
 use self::requests::Scoped;
 use self::sums::{Requests, Shape, Stretch};
 use super::metric::{Metric, Scope, Unit};
-use crate::model::Model;
+use crate::model::{Model, stretches};
 use crate::stats::{Estimate, Level, Replication};
 use crate::time::NANOS;
 use serde::{Deserialize, Serialize};
@@ -186,7 +186,7 @@ fn focused(
     let Groups { regime, warm_up, groups, part } =
         groups::find(model, replications, settings.overloaded, &level);
     let shape = Shape {
-        phases: model.phases.len().max(1),
+        phases: stretches::parts(model),
         classes: model.classes.len(),
         pools: model.pools.len(),
         hosts: model.hosts.len(),

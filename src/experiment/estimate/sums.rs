@@ -145,6 +145,7 @@ impl Stretch {
 /// How many phases, classes, pools and hosts there are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
+    /// With the time that belongs to none, if there is some.
     pub(super) phases: usize,
     pub(super) classes: usize,
     pub(super) pools: usize,

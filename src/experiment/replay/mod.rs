@@ -17,14 +17,17 @@ use super::run::{self, Given, Progress, RunError, Task};
 use super::study::Study;
 use crate::engine;
 use crate::live::replay::{Replayed, Sent};
-use crate::model::Model;
-use crate::outcome::Outcome;
+use crate::model::{Model, RunLength};
 use crate::random::RNG_CONTRACT;
 use crate::stats::{Replication, RequestSeen};
 use crate::time::Time;
+use std::borrow::Cow;
 
 /// The label of the simulation under what was measured.
 const UNDER_TRACE: &str = "simulated, measured demands";
+
+/// A replay that was stopped at once is simulated so far at least: a run has a length.
+const LEAST: Time = Time::from_nanos(1_000_000);
 
 /// What is asked of a replay and its simulations.
 #[derive(Clone, Debug, Default)]
@@ -61,27 +64,26 @@ pub fn beside(
 ) -> Result<Record, RunError> {
     let index = replayed.replication.index;
     let follow = |model: &Model| engine::prepare(model).follow(index, None).map_err(RunError::Breach);
-    let mut simulated = run::point(model, 0, String::from("simulated"), Vec::new(), progress)?;
+    let played = as_far(model, replayed);
+    let played = played.as_ref();
+    let mut simulated = run::point(played, 0, String::from("simulated"), Vec::new(), progress)?;
     simulated.world = World::Simulated;
     let real = real_point(model, replayed);
     let parts = real.parts.clone();
     let mut points = vec![simulated, real];
     let traced = traced::knows_demands(replayed)
         .then(|| {
-            let model = traced::model(model, replayed, traced::Demands::Measured);
+            let model = traced::model(played, replayed, traced::Demands::Measured);
             let (again, requests) = follow(&model)?;
             points.push(point_of(&model, (2, World::Traced), String::from(UNDER_TRACE), again));
             Ok(requests)
         })
         .transpose()?;
-    let (_, predicted) = follow(model)?;
+    let (_, predicted) = follow(played)?;
     let real_requests = replayed.requests.iter().map(|sent: &Sent| sent.seen).collect();
-    let mut sides = Sides { real: real_requests, predicted, traced };
-    if replayed.interrupted {
-        sides.cut();
-    }
+    let sides = Sides { real: real_requests, predicted, traced };
     let agreements = judged(&sides, &parts, &asked.terms);
-    let explain = |seeds| why::explain(model, replayed, &sides.real, &parts, asked, seeds);
+    let explain = |seeds| why::explain(played, replayed, &sides.real, &parts, asked, seeds);
     let explained = asked.explain.map(explain).transpose()?;
     let study = Study { explained, ..Study::compared(agreements) };
     let mut record = record_of(model, given, replayed, points, study);
@@ -89,6 +91,18 @@ pub fn beside(
         record.warnings.push(demands_unknown());
     }
     Ok(record)
+}
+
+/// The model as far as it was replayed: its simulations are asked about the stretch that the real run had, and what is
+/// under way at its end is unfinished in all of them.
+fn as_far<'m>(model: &'m Model, replayed: &Replayed) -> Cow<'m, Model> {
+    if !replayed.interrupted {
+        return Cow::Borrowed(model);
+    }
+    let mut stopped = model.clone();
+    stopped.run.length = RunLength::Horizon(replayed.replication.end.max(LEAST));
+    stopped.run.drain = false;
+    Cow::Owned(stopped)
 }
 
 fn demands_unknown() -> Warning {
@@ -155,19 +169,6 @@ fn judged(sides: &Sides, parts: &Parts, terms: &Terms) -> Vec<Agreement> {
     };
     let traced = sides.traced.as_ref().and_then(|traced| judge(TRACE_DRIVEN, UNDER_TRACE, traced));
     traced.into_iter().chain(judge(MODEL_DRIVEN, "simulated", &sides.predicted)).collect()
-}
-
-impl Sides {
-    /// Ends the simulated worlds when the real one was stopped, so that they are asked about the same stretch.
-    fn cut(&mut self) {
-        let stopped = self.real.iter().map(|request| request.end).max().unwrap_or(Time::ZERO);
-        for world in std::iter::once(&mut self.predicted).chain(&mut self.traced) {
-            world.retain(|request| request.sent <= stopped);
-            for request in world.iter_mut().filter(|request| request.end > stopped) {
-                (request.end, request.outcome) = (stopped, Outcome::Unfinished);
-            }
-        }
-    }
 }
 
 /// The point of a real run.

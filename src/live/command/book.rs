@@ -11,13 +11,20 @@ use std::sync::mpsc::Sender;
 /// The jobs under way, and the faults so far.
 pub(super) struct Book {
     reports: Sender<Report>,
-    /// When each job was last heard of: what is said of it cannot be older.
-    jobs: BTreeMap<AttemptId, Time>,
+    jobs: BTreeMap<AttemptId, Entry>,
     /// Highest number of a job so far: a lower one that is not under way has ended.
     highest: Option<AttemptId>,
     /// Jobs that were ended here, not by the adapter: what it still says of them is no fault of its.
     dropped: BTreeSet<AttemptId>,
     faults: BTreeMap<Fault, (u64, String)>,
+}
+
+/// A job under way.
+struct Entry {
+    /// When it was last heard of: what is said of it cannot be older.
+    last: Time,
+    /// A worker has it, and has not failed.
+    served: bool,
 }
 
 /// What an adapter can do wrong without spoiling the run.
@@ -29,6 +36,8 @@ pub(super) enum Fault {
     Stranger,
     /// An event of a job that has ended.
     AfterEnd,
+    /// A job that is queued or started while a worker has it.
+    Again,
     /// An instant before the job's last event, or in the future.
     Instant,
 }
@@ -50,7 +59,7 @@ impl Book {
 
     /// A job is given to the adapter.
     pub(super) fn enter(&mut self, id: AttemptId, at: Time) {
-        self.jobs.insert(id, at);
+        self.jobs.insert(id, Entry { last: at, served: false });
         self.highest = self.highest.max(Some(id));
     }
 
@@ -64,16 +73,21 @@ impl Book {
         heard: Time,
         slack: Span,
     ) {
-        let Some(last) = self.jobs.get_mut(&id) else {
+        let Some(entry) = self.jobs.get_mut(&id) else {
             if self.dropped.contains(&id) {
                 return;
             }
             let fault = if Some(id) <= self.highest { Fault::AfterEnd } else { Fault::Stranger };
             return self.fault(fault, format!("`{}` of job {id}", event.word()));
         };
-        let at = said.unwrap_or(heard).clamp(*last, heard.max(*last));
+        if entry.served && matches!(event, JobEvent::Queued | JobEvent::Started { .. }) {
+            return self.fault(Fault::Again, format!("`{}` of job {id}", event.word()));
+        }
+        let at = said.unwrap_or(heard).clamp(entry.last, heard.max(entry.last));
         let wrong = said.is_none_or(|said| said.nanos().abs_diff(at.nanos()) > TOLERATED + slack.nanos());
-        *last = at;
+        entry.last = at;
+        // One that was killed already does not work on it.
+        entry.served = matches!(event, JobEvent::Started { dying: false, .. });
         if wrong {
             self.fault(Fault::Instant, format!("`{}` of job {id}", event.word()));
         }
@@ -91,10 +105,10 @@ impl Book {
 
     /// Ends everything that is under way.
     pub(super) fn end_all(&mut self, outcome: Outcome, detail: &str, at: Time) {
-        for (id, last) in std::mem::take(&mut self.jobs) {
+        for (id, entry) in std::mem::take(&mut self.jobs) {
             let what = What::Ended { id, outcome, detail: detail.to_owned() };
             self.dropped.insert(id);
-            self.report(at.max(last), what);
+            self.report(at.max(entry.last), what);
         }
     }
 
@@ -122,6 +136,9 @@ impl Book {
 /// What is said of [`Fault::AfterEnd`].
 pub(super) const AFTER_END: &str = "an event of a job that had ended";
 
+/// What is said of [`Fault::Again`].
+pub(super) const AGAIN: &str = "a job that is queued or started again without `retried`";
+
 /// An instant may be wrong by so many nanoseconds, beyond what the clocks allow, without a word.
 const TOLERATED: u64 = 2_000_000;
 
@@ -131,6 +148,7 @@ impl fmt::Display for Fault {
             Fault::Line => "a line that is none of the protocol's",
             Fault::Stranger => "an event of a job that it was never given",
             Fault::AfterEnd => AFTER_END,
+            Fault::Again => AGAIN,
             Fault::Instant => "an instant in the future or out of order",
         })
     }

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How often the adapter is asked for the time.
 const ASK: Duration = Duration::from_secs(2);
+/// How soon it is asked first, and then after twice as long each time: a clock that runs at another rate shows soon.
+const FIRST_ASK: Duration = Duration::from_millis(125);
 /// How long an adapter that has closed its output may take to leave.
 const LEAVING: Duration = Duration::from_millis(300);
 /// How long the last question waits for its answer.
@@ -30,6 +32,8 @@ pub(super) struct Keeper {
     /// Number of the next question for the time.
     question: u64,
     ask_at: Instant,
+    /// How long after that the next is put.
+    ask_every: Duration,
     /// When the adapter is looked after again.
     look_at: Instant,
     ready: bool,
@@ -57,7 +61,8 @@ impl Keeper {
             book: Book::new(reports),
             silence,
             question: super::ROUNDS,
-            ask_at: now() + ASK,
+            ask_at: now() + FIRST_ASK,
+            ask_every: FIRST_ASK,
             look_at: now() + LOOK,
             ready: false,
             leaving: false,
@@ -140,7 +145,8 @@ impl Keeper {
 
     fn ask(&mut self) {
         let at = now();
-        self.ask_at = at + ASK;
+        self.ask_every = (self.ask_every * 2).min(ASK);
+        self.ask_at = at + self.ask_every;
         if self.sync.waiting_since().is_some_and(|since| at.duration_since(since) > self.silence) {
             return self.lose(Some(format!("it has not answered for {:?}", self.silence)));
         }

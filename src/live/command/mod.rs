@@ -32,6 +32,8 @@ use sync::Sync;
 
 /// Code of the remark on an adapter that said more of a job after its end.
 pub const AFTER_END: &str = "adapter_after_end";
+/// Code of the remark on an adapter that gave a job to a worker while one had it.
+pub const AGAIN: &str = "adapter_started_again";
 
 /// A scheduler behind an adapter.
 pub struct CommandTarget {
@@ -147,9 +149,19 @@ impl Target for CommandTarget {
         self.hello.capabilities
     }
 
+    /// Whoever says `queued` and `started` of a job that finds a worker idle reads the clock twice, and the job changes
+    /// hands between.
+    fn grain(&self) -> Span {
+        Span::from_millis(1).scaled(self.speed)
+    }
+
     fn remarks(&mut self) -> Vec<replay::Note> {
         let note = |text: &String| replay::Note {
-            code: if text.contains(book::AFTER_END) { AFTER_END } else { "adapter" },
+            code: match text {
+                text if text.contains(book::AFTER_END) => AFTER_END,
+                text if text.contains(book::AGAIN) => AGAIN,
+                _ => "adapter",
+            },
             text: text.clone(),
             advice: String::from("docs/adapter-protocol.md says what an adapter should say"),
         };
@@ -194,7 +206,9 @@ impl Target for CommandTarget {
     }
 
     fn cancel(&mut self, id: AttemptId) {
-        if let State::Open { notes, .. } = &self.state {
+        if let State::Open { notes, .. } = &self.state
+            && self.hello.capabilities.cancels
+        {
             let _ = notes.send(Note::Cancel(id));
         }
     }

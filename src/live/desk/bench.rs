@@ -87,6 +87,8 @@ pub(super) struct Seat {
     beaten: Option<Time>,
     /// Its heartbeats have ceased.
     silent: bool,
+    /// It has been given a job that is to stop it.
+    freezes: bool,
     /// Being killed, or told to leave.
     pub(super) doomed: bool,
     /// Killed from outside: its exit is a crash.
@@ -352,6 +354,11 @@ impl Bench {
         self.seats[slot as usize].silent = true;
     }
 
+    /// Whether a slot's worker falls silent because its job says so.
+    pub(super) fn freezes(&self, slot: u32) -> bool {
+        self.seats[slot as usize].freezes
+    }
+
     /// The worker has gone; says whether its own job took it down.
     pub(super) fn gone(&mut self, slot: u32, detail: &str) -> bool {
         let seat = &mut self.seats[slot as usize];
@@ -460,7 +467,7 @@ impl Bench {
         seat.spawns += 1;
         (seat.silent, seat.doomed, seat.struck, seat.first_write) = (false, false, false, false);
         (seat.serial, seat.crash_at, seat.early, seat.worker) = (0, None, None, None);
-        (seat.pending, seat.beaten) = (None, None);
+        (seat.pending, seat.beaten, seat.freezes) = (None, None, false);
         seat.generation
     }
 }

@@ -152,7 +152,10 @@ impl Desk {
             Due::Grace { slot } => timer(slot, SlotTimer::Grace),
             Due::Idle { slot } => timer(slot, SlotTimer::Idle),
             Due::Heartbeat { slot } => {
-                state.bench.signs.silenced += u64::from(state.kills(slot, SlotTimer::Heartbeat));
+                // A worker that was told to freeze is silent as it should be.
+                let planned = state.bench.freezes(slot);
+                let killed = state.kills(slot, SlotTimer::Heartbeat);
+                state.bench.signs.silenced += u64::from(killed && !planned);
                 return state;
             }
             Due::Start { slot } => {

@@ -9,7 +9,7 @@ use crate::model::Pool;
 pub(in crate::live) struct Signs {
     /// Heartbeats that were heard.
     pub(in crate::live) beats: u64,
-    /// Workers that were killed because no heartbeat came in time.
+    /// Workers that were killed because no heartbeat came in time, and that were not told to freeze.
     pub(in crate::live) silenced: u64,
     /// Workers that ended by themselves before they were ready.
     pub(in crate::live) unready: u64,

@@ -69,8 +69,10 @@ impl<'s> Request<'s> {
         let answer = self.answer(shared, since);
         let answer = match self.timeout {
             Some(timeout) => {
+                // In the model's time, as all that stands beside it.
+                let limit = Duration::from_nanos(self.spec.timeout.nanos());
                 let late = |_| {
-                    let detail = format!("no answer after {timeout:?}");
+                    let detail = format!("no answer after {limit:?}");
                     Err(Lost { answer: Answer::Late, detail })
                 };
                 tokio::time::timeout(timeout, answer).await.unwrap_or_else(late)

@@ -179,6 +179,12 @@ impl Attempt {
         self.booked = self.booked.max(now);
     }
 
+    /// Whether it stood in a queue up to an instant for longer than the grain of what its target reports. A policy may
+    /// queue a job and hand it over in one step.
+    pub(super) fn has_waited(&self, until: Time, grain: Span) -> bool {
+        self.queued_at != Time::NEVER && until.since(self.queued_at) > grain
+    }
+
     /// Whether the time since the last booking was spent waiting rather than with a worker.
     pub(super) fn was_waiting(&self) -> bool {
         self.first_start == Time::NEVER || self.queued || self.between

@@ -6,7 +6,7 @@ use super::{Replay, Sent};
 use crate::live::target::{AttemptId, Report, What as Told};
 use crate::outcome::Outcome;
 use crate::stats::{RequestSeen, Waste};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::workload::trace::Fate;
 
 impl Replay<'_> {
@@ -54,9 +54,10 @@ impl Replay<'_> {
         self.watch.count(at, pool, Count::Start { dying });
         if attempt.first_start == Time::NEVER {
             attempt.first_start = at;
+            let waited = attempt.has_waited(at, self.target.grain());
             let tally = self.watch.cell(attempt.cell);
             tally.wait_served.record(at.since(attempt.arrived));
-            tally.delayed += u64::from(attempt.queued_at != Time::NEVER);
+            tally.delayed += u64::from(waited);
         }
         if let Some(flight) = self.flights.get_mut(&attempt.flight) {
             flight.starts += 1;
@@ -131,7 +132,7 @@ impl Replay<'_> {
             tally.attempts_rejected += 1;
             tally.first_rejected += u64::from(attempt.number == 1);
         } else {
-            tally.delayed += u64::from(attempt.queued_at != Time::NEVER);
+            tally.delayed += u64::from(attempt.has_waited(at, Span::ZERO));
             tally.wait_left.record(stayed);
         }
         tally.attempts_timed_out += u64::from(outcome == Outcome::Timeout);

@@ -201,11 +201,13 @@ pub fn replay(
     let mut replay = Replay::new(model, &requests, streams, settings, target, reports);
     (replay.zero, replay.clock) = (zero.since(Time::ZERO), clock.from(zero));
     let interrupted = replay.run(stop);
+    // A target may take its time to leave as well, which is no part of the run.
+    let stopped = replay.clock.now();
     if let Err(error) = replay.target.close(settings.grace) {
         notes.push(Note { code: "target_left", text: error.text, advice: error.hint });
     }
     notes.append(&mut replay.target.remarks());
-    Ok(replay.finish(interrupted, notes))
+    Ok(replay.finish(interrupted, stopped, notes))
 }
 
 impl<'a> Replay<'a> {
@@ -378,9 +380,10 @@ impl<'a> Replay<'a> {
             && self.timers.iter().all(|Reverse((.., due))| is_fault(due))
     }
 
-    fn finish(mut self, interrupted: bool, mut notes: Vec<Note>) -> Replayed {
+    /// Sums up what a run found whose loop ended at `stopped`.
+    fn finish(mut self, interrupted: bool, stopped: Time, mut notes: Vec<Note>) -> Replayed {
         let ends_at_horizon = self.most == u64::MAX && !interrupted && !self.model.run.drain;
-        let end = if ends_at_horizon { self.horizon } else { self.last_instant(interrupted) };
+        let end = if ends_at_horizon { self.horizon } else { self.last_instant(interrupted, stopped) };
         let unfinished: Vec<u32> = self.flights.values().map(|flight| flight.cell).collect();
         if !unfinished.is_empty() && !interrupted && !ends_at_horizon {
             notes.push(Note {
@@ -392,6 +395,9 @@ impl<'a> Replay<'a> {
                 ),
                 advice: String::from("they count as unfinished; a deadline or time-out would end them"),
             });
+        }
+        if interrupted {
+            notes.push(self.interruption(end));
         }
         self.open_ends(end);
         if self.target.capabilities().takes_demands {
@@ -409,10 +415,28 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn last_instant(&self, interrupted: bool) -> Time {
+    /// What to know of a run that someone stopped at `end`.
+    fn interruption(&self, end: Time) -> Note {
+        let of = match self.model.run.length {
+            RunLength::Horizon(horizon) => format!("{:.1} s of {:.1} s", end.secs(), horizon.secs()),
+            RunLength::Requests(most) => {
+                format!("{:.1} s after {} of {most} requests", end.secs(), self.sent)
+            }
+        };
+        Note {
+            code: "interrupted",
+            text: format!(
+                "the replay was interrupted at {of}; {} requests were under way, which count as unfinished",
+                self.flights.len()
+            ),
+            advice: String::from("all figures are of what came before; what is simulated ends there, too"),
+        }
+    }
+
+    fn last_instant(&self, interrupted: bool, stopped: Time) -> Time {
         let last = self.ended.iter().map(|one| one.seen.end).max().unwrap_or(Time::ZERO);
         if interrupted || !self.flights.is_empty() {
-            return self.clock.now().max(last);
+            return stopped.max(last);
         }
         let horizon = if self.most == u64::MAX { self.horizon } else { Time::ZERO };
         last.max(horizon)

@@ -23,7 +23,7 @@ pub(in crate::model) static ROOT: Table = Table {
         key(
             "phase",
             Kind::Tables(&Kind::Table(&PHASE)),
-            "Named stretches of time that are reported apart, in order.",
+            "Named stretches of time that are reported apart, in order. Time that belongs to none counts overall alone.",
             "[{ name = \"warm-up\", duration = \"2m\" }]",
         ),
         key("class", Kind::Named(&CLASS), "Kinds of requests.", "{ short = { demand = \"2s\" } }"),

@@ -7,10 +7,14 @@ use super::scene::Anchor;
 use super::sheet::{AxisSpec, Key, Panel, Room, SMALL, Sheet, Swatch, fit};
 use super::{Chart, Draft, Style, name};
 use crate::experiment::agreement::Agreed;
+use crate::experiment::agreement::records::effect_of;
 use crate::experiment::record::{Difference, Point, Record, World};
 use crate::experiment::{Metric, Scope, Unit};
 use crate::report::{figure, summary};
 use crate::stats::{Equivalence, Estimate};
+
+/// Most differences of a picture that is meant to be looked at: as many as its text has.
+const ROWS_MAX: usize = 40;
 
 /// Height of a row.
 const ROW: f64 = 24.0;
@@ -38,8 +42,7 @@ impl Row {
 
 /// Paired differences, one panel per unit.
 pub(super) fn differences(record: &Record, style: &Style) -> Option<Chart> {
-    let known: Vec<&Difference> =
-        record.differences.iter().filter(|one| one.estimate.value.is_finite()).collect();
+    let (known, more) = shown(record);
     let mirrored = record.points.iter().any(|point| point.world == World::Real);
     // What all rows are about stands above them once.
     let pair = known.first().map(|one| one.label.clone()).unwrap_or_default();
@@ -74,7 +77,7 @@ pub(super) fn differences(record: &Record, style: &Style) -> Option<Chart> {
             true => "An interval inside its bound shows agreement; one that reaches over it decides nothing.",
             false => TOGETHER,
         };
-        return draw(record, style, ("real-differences", title, subtitle), &keys, &rows);
+        return draw(record, style, ("real-differences", title, &format!("{subtitle}{more}")), &keys, &rows);
     }
     let bounded = rows.iter().any(|row| row.bound.is_some());
     let keys = [
@@ -93,7 +96,31 @@ pub(super) fn differences(record: &Record, style: &Style) -> Option<Chart> {
     };
     let pair = if one_pair { format!("{}. ", name::capital(&pair)) } else { String::new() };
     let how = if compared { TOGETHER } else { "An interval that crosses zero shows no difference." };
-    draw(record, style, ("differences", &title, &format!("{pair}{how}")), keys, &rows)
+    draw(record, style, ("differences", &title, &format!("{pair}{how}{more}")), keys, &rows)
+}
+
+/// The differences that are drawn, in the record's order, and what to say of those that are not: of many, the worst are
+/// shown.
+fn shown(record: &Record) -> (Vec<&Difference>, String) {
+    let known: Vec<&Difference> =
+        record.differences.iter().filter(|one| one.estimate.value.is_finite()).collect();
+    if known.len() <= ROWS_MAX {
+        return (known, String::new());
+    }
+    let how_bad = |one: &Difference| {
+        let effect = effect_of(&one.estimate, one.bound.unwrap_or(f64::INFINITY));
+        (verdict(record, one), effect)
+    };
+    let mut order: Vec<(usize, (Option<Equivalence>, f64))> =
+        known.iter().map(|one| how_bad(one)).enumerate().collect();
+    order.sort_by(|(_, a), (_, b)| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
+    let mut chosen: Vec<usize> = order.into_iter().take(ROWS_MAX).map(|(index, _)| index).collect();
+    chosen.sort_unstable();
+    let more = format!(
+        " Shown are the {ROWS_MAX} with the largest effect; the tables have {} more.",
+        known.len() - ROWS_MAX
+    );
+    (chosen.into_iter().map(|index| known[index]).collect(), more)
 }
 
 /// How colours and intervals are meant where a family of figures was judged.

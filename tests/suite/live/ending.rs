@@ -2,12 +2,15 @@
 
 use super::processes::{has_python, model, worker};
 use crate::records::Folder;
+use poolsim::live::clock::Clock;
 use poolsim::live::own::OwnPools;
 use poolsim::live::replay::{Replayed, Settings, replay};
+use poolsim::live::target::{AttemptId, Capabilities, Job, Report, Target, TargetError};
 use poolsim::model::Model;
 use poolsim::outcome::Outcome;
-use poolsim::time::Span;
-use std::sync::mpsc::channel;
+use poolsim::time::{Span, Time};
+use std::cell::Cell;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 /// Requests for half a second, all of which have to end; workers that do not get ready are replaced at once.
@@ -91,4 +94,68 @@ fn users_who_wait_for_ever_keep_no_replay_going() {
     );
     let replayed = play(&model, OwnPools::threads(&model, 0));
     assert_eq!(count(&replayed, Outcome::Unfinished), 3, "{replayed:?}");
+}
+
+/// Threads that take half a second to leave.
+struct Lingering {
+    pools: OwnPools,
+    clock: Option<Clock>,
+    /// When it was told to close.
+    told: Time,
+}
+
+impl Target for Lingering {
+    fn name(&self) -> &'static str {
+        "lingering"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.pools.capabilities()
+    }
+
+    fn open(&mut self, clock: Clock, reports: Sender<Report>) -> Result<(), TargetError> {
+        self.clock = Some(clock);
+        self.pools.open(clock, reports)
+    }
+
+    fn submit(&mut self, job: Job) {
+        self.pools.submit(job);
+    }
+
+    fn cancel(&mut self, id: AttemptId) {
+        self.pools.cancel(id);
+    }
+
+    fn close(&mut self, grace: Span) -> Result<(), TargetError> {
+        self.told = self.clock.expect("it was opened").now();
+        #[allow(clippy::disallowed_methods, reason = "real time is what is tested")]
+        std::thread::sleep(Duration::from_millis(500));
+        self.pools.close(grace)
+    }
+}
+
+/// Plays jobs that hang against [`Lingering`]; whether anyone is asked to stop at the third question.
+fn linger(settings: &Settings, stopped: bool) -> (Replayed, Time) {
+    let mut model = half_a_second("warm_start = true");
+    model.classes[0].fates.hang = 1.0;
+    let mut target = Lingering { pools: OwnPools::threads(&model, 0), clock: None, told: Time::ZERO };
+    let asked = Cell::new(0);
+    let stop = || asked.replace(asked.get() + 1) >= 3 && stopped;
+    let replayed = replay(&model, &mut target, settings, &stop).expect("threads can be started");
+    (replayed, target.told)
+}
+
+#[test]
+fn how_long_a_target_takes_to_leave_is_no_part_of_the_run() {
+    let silence = Settings { silence: Span::from_millis(100), ..Settings::default() };
+    for (settings, stopped) in [(Settings::default(), true), (silence, false)] {
+        let (replayed, told) = linger(&settings, stopped);
+        assert_eq!(replayed.interrupted, stopped);
+        assert!(replayed.replication.end <= told, "{:?}, and closed at {told:?}", replayed.replication.end);
+        assert!(replayed.requests.iter().all(|one| one.seen.end <= told), "{:?}", replayed.requests);
+        let said = replayed.notes.iter().find(|note| note.code == "interrupted");
+        assert_eq!(said.is_some(), stopped, "{:?}", replayed.notes);
+        let says = |note: &poolsim::live::replay::Note| note.text.contains(" s of 0.5 s; ");
+        assert!(said.is_none_or(says), "{said:?}");
+    }
 }

@@ -91,6 +91,8 @@ fn interrupted(args: &[&str], signal: Signal, code: i32) {
     assert!(counts["ok"] >= 5 && counts["unfinished"] >= 1 && counts.len() == 2, "{counts:?}");
     let record = record(&output);
     assert_eq!(record["points"].as_array().unwrap().len(), 3);
+    let says = |one: &serde_json::Value| one["text"].as_str().unwrap().contains(" was interrupted at ");
+    assert!(record["warnings"].as_array().unwrap().iter().any(says), "{}", record["warnings"]);
     let again = replay(&folder.0, &["--redrive", "output/busy/journal.jsonl"]);
     let text = String::from_utf8_lossy(&again.stdout).into_owned();
     assert!(again.status.success() && text.starts_with("the same:") && !text.contains("cut off"), "{text}");
@@ -266,11 +268,14 @@ fn flags_that_would_do_nothing_are_refused_with_a_hint() {
     let folder = Folder::new("idle-flags");
     std::fs::write(folder.0.join("busy.toml"), BUSY).unwrap();
     let redrive = ["--redrive", "journal.jsonl"];
-    let rows: [(&[&str], &[&str], &str); 5] = [
+    let rows: [(&[&str], &[&str], &str); 8] = [
         (&redrive, &["--output", "x"], "--output is about a replay"),
         (&redrive, &["--format", "json"], "--format is about a replay"),
         (&redrive, &["--target", "process"], "--target is about a replay"),
         (&redrive, &["-o", "x"], "--out is about a replay"),
+        (&redrive, &["--grace", "1s"], "--grace is about a replay"),
+        (&redrive, &["--silence", "1s"], "--silence is about a replay"),
+        (&redrive, &["--seeds", "3"], "--seeds is about a replay"),
         (&["busy.toml"], &["--point", "3"], "--point 3: a model is one point"),
     ];
     for (what, flags, words) in rows {

@@ -78,6 +78,23 @@ fn a_pool_without_a_limit_serves_every_request_of_a_replay_at_once() {
     }
 }
 
+#[test]
+fn jobs_that_a_policy_queues_and_hands_over_in_one_step_have_not_waited() {
+    for pool in ["discipline = \"fair_share\"", "reserved = { job = 1 }"] {
+        let model = processes::model(&format!(
+            "name = \"prompt\"\nrun = {{ requests = 20 }}\nclass.job = {{ demand = \"1ms\", cpu_share = 0.0 }}\n\
+             pool.main = {{ slots = 20, {pool} }}\nsource.web = {{ pool = \"main\", class = \"job\", \
+             arrivals = {{ process = \"deterministic\", rate = \"200/s\" }} }}\n"
+        ));
+        let mut pools = OwnPools::threads(&model, 0);
+        let played = replay(&model, &mut pools, &Settings::default(), &|| false).unwrap();
+        // Twenty slots for twenty requests: nobody can wait, however busy the machine.
+        let cells = played.replication.segments.iter().flat_map(|segment| &segment.classes);
+        let counts = cells.fold((0, 0), |(all, late), cell| (all + cell.accepted, late + cell.delayed));
+        assert_eq!(counts, (20, 0), "{pool}");
+    }
+}
+
 fn judge(path: &Path, journal: &Path) {
     let mut last: Option<Row> = None;
     for _ in 0..TRIES {

@@ -247,6 +247,18 @@ fn workers_that_are_killed_for_their_silence_are_told_of() {
 }
 
 #[test]
+fn workers_that_are_silent_because_they_are_told_to_freeze_are_not_blamed() {
+    let pool = "slots = 2\nworker = { restart_delay = \"5ms\", heartbeat_interval = \"50ms\", heartbeat_timeout = \"200ms\" }";
+    let mut model = twenty(pool);
+    model.classes[0].fates.freeze = 0.3;
+    let mut pools = OwnPools::threads(&model, 0);
+    let replayed = replay(&model, &mut pools, &Settings::default(), &|| false).unwrap();
+    let kills: u64 = replayed.replication.segments.iter().map(|segment| segment.pools[0].kills).sum();
+    assert!(kills > 0, "none froze: {:?}", replayed.requests);
+    assert!(replayed.notes.iter().all(|note| note.code != "workers_silent"), "{:?}", replayed.notes);
+}
+
+#[test]
 fn workers_that_end_before_they_are_ready_are_told_of() {
     if !has_python() {
         return;

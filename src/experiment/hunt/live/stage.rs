@@ -7,7 +7,7 @@ use crate::experiment::hunt::ground::{BlowKind, Ground, Workload};
 use crate::experiment::hunt::input::Input;
 use crate::experiment::hunt::laws::Law;
 use crate::experiment::hunt::story::Story;
-use crate::live::command::AFTER_END;
+use crate::live::command::{AFTER_END, AGAIN};
 use crate::live::direct::{Director, Step, direct};
 use crate::live::target::{
     AttemptId, Capabilities, Disturbance, Job, Report, Stop, Target, TargetError, What, WorkerEvent,
@@ -99,8 +99,11 @@ pub(super) fn play<'g>(
     for left in closed.left {
         witness.breach(Law::OutlivesShutdown, last, || left);
     }
-    if let Some(remark) = closed.remarks.iter().find(|remark| remark.code == AFTER_END) {
-        witness.breach(Law::EndedTwice, last, || remark.text.clone());
+    // What an adapter's book keeps from us, it remarks.
+    for (code, law) in [(AFTER_END, Law::EndedTwice), (AGAIN, Law::DoubleStart)] {
+        if let Some(remark) = closed.remarks.iter().find(|remark| remark.code == code) {
+            witness.breach(law, last, || remark.text.clone());
+        }
     }
     for job in 0..witness.jobs.len() {
         if !matches!(witness.jobs[job].place, Where::Outside | Where::Ended) {

@@ -26,6 +26,7 @@ impl Driver for Bench {
         let order = Order { serial: self.serial, begin: now, course, work, job: told };
         let seat = &mut self.seats[slot as usize];
         seat.serial = order.serial;
+        seat.freezes |= course.end == End::Freeze;
         let whole = course.dispatch + order.job.demand + course.tail;
         seat.crash_at = (course.end == End::Exit).then_some(now + whole);
         match &mut seat.worker {
