@@ -1,6 +1,7 @@
 //! Which jobs an adapter has, and what it said that cannot be: each job has one end whatever is said.
 
 use super::protocol::JobEvent;
+use super::{AFTER_END, AGAIN};
 use crate::live::target::{AttemptId, Report, What};
 use crate::outcome::Outcome;
 use crate::time::{Span, Time};
@@ -124,20 +125,42 @@ impl Book {
     }
 
     /// What the adapter did wrong.
-    pub(super) fn remarks(&self) -> Vec<String> {
-        let remark = |(fault, (count, first)): (&Fault, &(u64, String))| match count {
-            1 => format!("the adapter's fault, once: {fault}: {first}"),
-            count => format!("the adapter's fault, {count} times: {fault}; the first was {first}"),
-        };
-        self.faults.iter().map(remark).collect()
+    pub(super) fn remarks(&self) -> impl Iterator<Item = Remark> {
+        self.faults.iter().map(|(fault, (count, first))| Remark {
+            code: fault.code(),
+            text: match count {
+                1 => format!("the adapter's fault, once: {fault}: {first}"),
+                count => format!("the adapter's fault, {count} times: {fault}; the first was {first}"),
+            },
+        })
     }
 }
 
-/// What is said of [`Fault::AfterEnd`].
-pub(super) const AFTER_END: &str = "an event of a job that had ended";
+/// What there is to say of an adapter, and the code of its kind.
+pub(super) struct Remark {
+    pub(super) code: &'static str,
+    pub(super) text: String,
+}
 
-/// What is said of [`Fault::Again`].
-pub(super) const AGAIN: &str = "a job that is queued or started again without `retried`";
+impl From<String> for Remark {
+    /// One of no special kind.
+    fn from(text: String) -> Remark {
+        Remark { code: PLAIN, text }
+    }
+}
+
+/// Code of remarks that nobody looks for.
+const PLAIN: &str = "adapter";
+
+impl Fault {
+    const fn code(self) -> &'static str {
+        match self {
+            Fault::AfterEnd => AFTER_END,
+            Fault::Again => AGAIN,
+            Fault::Line | Fault::Stranger | Fault::Instant => PLAIN,
+        }
+    }
+}
 
 /// An instant may be wrong by so many nanoseconds, beyond what the clocks allow, without a word.
 const TOLERATED: u64 = 2_000_000;
@@ -147,8 +170,8 @@ impl fmt::Display for Fault {
         f.write_str(match self {
             Fault::Line => "a line that is none of the protocol's",
             Fault::Stranger => "an event of a job that it was never given",
-            Fault::AfterEnd => AFTER_END,
-            Fault::Again => AGAIN,
+            Fault::AfterEnd => "an event of a job that had ended",
+            Fault::Again => "a job that is queued or started again without `retried`",
             Fault::Instant => "an instant in the future or out of order",
         })
     }

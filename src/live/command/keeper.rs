@@ -1,7 +1,7 @@
 //! The one thread that deals with an open adapter: gives it jobs, hears it, notices its silence, ends it.
 
 use super::adapter::{Adapter, Heard};
-use super::book::{Book, Fault};
+use super::book::{Book, Fault, Remark};
 use super::protocol::{self, JobEvent, Message};
 use super::sync::Sync;
 use super::{LOOK, Names, Note, clipped, next, now};
@@ -86,7 +86,7 @@ impl Keeper {
     }
 
     /// Works until the target is closed; what there is to say then.
-    pub(super) fn run(mut self, inbox: &Receiver<Note>) -> Result<Vec<String>, TargetError> {
+    pub(super) fn run(mut self, inbox: &Receiver<Note>) -> Result<Vec<Remark>, TargetError> {
         // Whoever drops the target closes it first, so the inbox does not end before.
         let grace = loop {
             match self.step(inbox, None) {
@@ -106,8 +106,8 @@ impl Keeper {
             self.adapter.say(protocol::close());
         }
         let stopped = self.adapter.stop();
-        let mut remarks = vec![self.sync.remark()];
-        remarks.extend(self.gone);
+        let mut remarks = vec![Remark::from(self.sync.remark())];
+        remarks.extend(self.gone.map(Remark::from));
         remarks.extend(self.book.remarks());
         stopped.map(|()| remarks)
     }

@@ -23,6 +23,7 @@ use crate::model::{Model, Pool};
 use crate::policy::Slots;
 use crate::time::Span;
 use adapter::{Adapter, Heard};
+use book::Remark;
 use keeper::Keeper;
 use protocol::{Hello, Message};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -43,7 +44,7 @@ pub struct CommandTarget {
     speed: f64,
     state: State,
     stop: Stop,
-    remarks: Vec<String>,
+    remarks: Vec<Remark>,
 }
 
 /// Names of classes and pools, by index.
@@ -66,7 +67,7 @@ enum State {
     Open {
         notes: Sender<Note>,
         clock: Clock,
-        keeper: JoinHandle<Result<Vec<String>, TargetError>>,
+        keeper: JoinHandle<Result<Vec<Remark>, TargetError>>,
     },
     Closed,
 }
@@ -135,8 +136,8 @@ impl CommandTarget {
     }
 
     /// What there is to say of the run once it is closed: how the clocks stood, and what the adapter said wrongly.
-    pub fn said(&self) -> &[String] {
-        &self.remarks
+    pub fn said(&self) -> Vec<&str> {
+        self.remarks.iter().map(|remark| remark.text.as_str()).collect()
     }
 }
 
@@ -156,13 +157,9 @@ impl Target for CommandTarget {
     }
 
     fn remarks(&mut self) -> Vec<replay::Note> {
-        let note = |text: &String| replay::Note {
-            code: match text {
-                text if text.contains(book::AFTER_END) => AFTER_END,
-                text if text.contains(book::AGAIN) => AGAIN,
-                _ => "adapter",
-            },
-            text: text.clone(),
+        let note = |remark: &Remark| replay::Note {
+            code: remark.code,
+            text: remark.text.clone(),
             advice: String::from("docs/adapter-protocol.md says what an adapter should say"),
         };
         self.remarks.iter().map(note).collect()
